@@ -1,0 +1,81 @@
+//! What a transition asks the outside world to do. Effects are stored in the outbox in the same commit as the state
+//! that asks for them, and carried out at least once.
+
+use serde::{Deserialize, Serialize};
+
+use super::permission::Verdict;
+use super::person::PersonRef;
+use super::routing::Destination;
+use super::run::{ChannelType, MessageRef, RunId};
+
+/// Stable identity of an effect: the run and the number of the effect within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct EffectId {
+    pub run: RunId,
+    pub number: u64,
+}
+
+/// An effect with its id, as the outbox keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEffect {
+    pub id: EffectId,
+    pub effect: Effect,
+}
+
+/// The kinds of effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Effect {
+    /// Call `get_permissions` and `get_request_notifications`; the answer comes back as an event.
+    Route,
+    /// Send one notification to one of its destinations; the outcome comes back as an event.
+    Notify {
+        notification: usize,
+        destination: usize,
+        to: Destination,
+    },
+    /// Bring a posted request message up to the newest state of the run.
+    UpdateMessage { message: MessageRef },
+    /// Tell the requester by direct message how it ended, or that nobody could be told.
+    TellRequester { about: RequesterNews },
+    /// Answer a person privately.
+    Answer { to: AnswerTo, text: String },
+    /// Post to the environment's error logger.
+    ReportError { channel: String, text: String },
+}
+
+/// What the requester is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequesterNews {
+    Approved,
+    Denied,
+    Expired,
+    /// No notification could be delivered; the request is in the web app.
+    Undeliverable,
+    /// Routing failed.
+    Failed,
+}
+
+/// How to reach somebody privately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerTo {
+    pub slack_id: String,
+    /// Where the click happened, for an ephemeral message.
+    pub channel: Option<String>,
+    /// Usable five times within 30 minutes; tried first.
+    pub response_url: Option<String>,
+}
+
+/// A person's attempt to decide, as it reaches the step function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub verdict: Verdict,
+    pub actor: PersonRef,
+    pub message: Option<String>,
+    pub via: ChannelType,
+    /// The message that was clicked, to be refreshed or adopted.
+    pub clicked: Option<MessageRef>,
+    /// Where to answer; `None` in the web app, which reads the answer from the transition.
+    pub answer: Option<AnswerTo>,
+}

@@ -1,0 +1,19 @@
+//! The functional core: what a request is, who may decide it, and what follows from an event.
+//!
+//! Only values live here. Nothing in this module imports tokio, Slack, Python, sled or a clock: time is handed
+//! in as [`Timestamp`], identifiers are handed in by the engine. Everything is `Serialize`, because the store keeps it.
+
+pub mod audit;
+pub mod effect;
+pub mod event;
+pub mod field;
+pub mod permission;
+pub mod person;
+pub mod routing;
+pub mod run;
+pub mod step;
+pub mod time;
+
+pub use person::{Person, PersonRef, Role};
+pub use run::{Run, RunId, Status};
+pub use time::Timestamp;

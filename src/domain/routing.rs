@@ -1,0 +1,54 @@
+//! Where a request goes: notifications and their destinations, as `get_request_notifications` returned them.
+
+use serde::{Deserialize, Serialize};
+
+/// One entry of the list that `get_request_notifications` returns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    pub destinations: Vec<Destination>,
+    /// Seconds until the next entry is used; `None` waits for ever. Zero and below mean at once.
+    pub timeout_seconds: Option<i64>,
+}
+
+/// One place or person that a notification is sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Destination {
+    /// A conversation id: `C…`, `G…` or `D…`.
+    ChannelId { id: String },
+    /// A channel name as written; a leading `#` is optional.
+    ChannelName { name: String },
+    /// A direct message from the app to one Slack user.
+    SlackUser { slack_id: String },
+    /// A group direct message with 1 to 7 Slack users.
+    SlackGroup { slack_ids: Vec<String> },
+    /// A `User` object: told through direct message (and mail, where it is set up).
+    User {
+        /// The text of `User.id`; may be an id that nobody has.
+        id: String,
+        slack_id: Option<String>,
+        email: Option<String>,
+    },
+    /// A reference that can never be delivered, for example `slack.channel(None)`.
+    Nowhere { reason: String },
+}
+
+impl Destination {
+    /// How the destination is named to administrators and in audit records.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::ChannelId { id } => format!("channel {id}"),
+            Self::ChannelName { name } => format!("channel #{}", name.trim_start_matches('#')),
+            Self::SlackUser { slack_id } => format!("Slack user {slack_id}"),
+            Self::SlackGroup { slack_ids } => {
+                format!("group of Slack users {}", slack_ids.join(", "))
+            }
+            Self::User { id, email, .. } => match email {
+                Some(email) => format!("user {email}"),
+                None => format!("user with id {id}"),
+            },
+            Self::Nowhere { reason } => format!("no destination ({reason})"),
+        }
+    }
+}

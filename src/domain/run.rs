@@ -1,0 +1,223 @@
+//! One request and everything that has happened to it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::field::SubmittedField;
+use super::permission::{Permissions, Verdict};
+use super::person::PersonRef;
+use super::routing::Notification;
+use super::time::Timestamp;
+
+/// Identifies a run (one request is one run).
+pub type RunId = Uuid;
+
+/// Where a run is in its life. `Approved`, `Denied` and `Expired` are final in this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Submitted and open.
+    Requested,
+    Approved,
+    Denied,
+    Expired,
+    /// Routing failed: nobody can decide it; visible to admins and the requester.
+    Errored,
+}
+
+impl Status {
+    /// True while somebody may still decide.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        self == Self::Requested
+    }
+
+    /// The word in audit records, the API and pages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Approved => "approved",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::Errored => "errored",
+        }
+    }
+}
+
+/// What a request came through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelType {
+    Slack,
+    /// Web app and API (the value flows know for "not Slack").
+    Sym,
+    /// Fired by a hook.
+    Sdk,
+    /// A timer.
+    Internal,
+}
+
+impl ChannelType {
+    /// The word handlers see.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Sym => "sym",
+            Self::Sdk => "sdk",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// The channel in which `/sym` was typed. A shortcut belongs to no channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceChannel {
+    pub kind: ChannelType,
+    /// Slack's conversation id; delivery goes by id.
+    pub id: Option<String>,
+    /// What `event.run.source_channel.identifier` says: `#name` for public channels, the id for private ones and DMs.
+    pub identifier: Option<String>,
+}
+
+/// The parts of a flow that messages and pages need; the whole flow is stored once under its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedFlow {
+    /// Slug.
+    pub name: String,
+    pub label: String,
+    /// Environment slug and label, when the flow has one.
+    pub environment: Option<String>,
+    /// Hash under which the store keeps the flow (code, variables, parameters) that this run started with.
+    pub version: String,
+    pub allow_guest_interaction: bool,
+    pub include_decision_message: bool,
+    /// True for flows with a strategy: access is then to be granted by hand after approval.
+    pub grants_access: bool,
+    /// Channel name or id of the environment's error logger.
+    pub error_logger: Option<String>,
+}
+
+/// The chosen target of an access flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChosenTarget {
+    /// The target's UUID as text.
+    pub id: String,
+    pub name: String,
+    pub label: String,
+}
+
+/// What happened when one destination of a notification was tried.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Delivery {
+    /// Being sent, or to be sent again after a transient failure.
+    Pending,
+    /// Posted as this message.
+    Sent { message: MessageRef },
+    /// Cannot be delivered; `reason` is Slack's word or ours.
+    Failed { reason: String },
+}
+
+/// A posted Slack message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MessageRef {
+    pub channel: String,
+    pub ts: String,
+}
+
+/// A notification together with its fate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoutedNotification {
+    #[serde(flatten)]
+    pub notification: Notification,
+    /// One entry per destination, in the same order; empty until the notification is used.
+    #[serde(default)]
+    pub deliveries: Vec<Delivery>,
+    /// When its time ran out, if it did.
+    #[serde(default)]
+    pub timed_out_at: Option<Timestamp>,
+    /// Messages of a click on a duplicate copy that had to be adopted (sent twice around a crash).
+    #[serde(default)]
+    pub adopted: Vec<MessageRef>,
+}
+
+impl RoutedNotification {
+    /// All messages that this notification is known to have produced.
+    pub fn messages(&self) -> impl Iterator<Item = &MessageRef> {
+        self.deliveries
+            .iter()
+            .filter_map(|delivery| match delivery {
+                Delivery::Sent { message } => Some(message),
+                _ => None,
+            })
+            .chain(&self.adopted)
+    }
+}
+
+/// The one decision of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub verdict: Verdict,
+    pub by: PersonRef,
+    pub at: Timestamp,
+    /// Text of the optional input "Decision Message".
+    pub message: Option<String>,
+    pub via: ChannelType,
+}
+
+/// One line of a run's history, as pages show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    pub at: Timestamp,
+    /// Event name: `request`, `approve`, `request_forward`, `refused`, …
+    pub event: String,
+    pub actor: Option<PersonRef>,
+    /// A sentence for people.
+    pub text: String,
+}
+
+/// A failure shown to people as a short code, with the details for administrators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunError {
+    /// Short code that also stands in the log, such as `IMPL-3F9A2C`.
+    pub code: String,
+    pub message: String,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub id: RunId,
+    /// Grows by one with every committed transition; the store refuses a commit that skips or repeats one.
+    pub revision: u64,
+    pub flow: PinnedFlow,
+    pub status: Status,
+    pub requester: PersonRef,
+    pub source: SourceChannel,
+    pub created_at: Timestamp,
+    pub fields: Vec<SubmittedField>,
+    pub target: Option<ChosenTarget>,
+    /// Requested duration of access in seconds.
+    pub duration_seconds: Option<u64>,
+    /// `None` until `get_permissions` has answered.
+    pub permissions: Option<Permissions>,
+    pub notifications: Vec<RoutedNotification>,
+    /// Index of the notification in use; `None` before routing, or when there is none (left).
+    pub current: Option<usize>,
+    pub decision: Option<Decision>,
+    pub closed_at: Option<Timestamp>,
+    pub error: Option<RunError>,
+    pub history: Vec<HistoryEntry>,
+    /// Number of effects made so far: effect ids are `(run, number)`.
+    pub effects_made: u64,
+}
+
+impl Run {
+    /// The submitted value of a field.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&SubmittedField> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}

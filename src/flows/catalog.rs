@@ -1,0 +1,167 @@
+//! The catalog: every flow of an installation as plain values, at one version.
+//!
+//! Made by the loader from Terraform files; read by the engine, the forms and `symbot check`. A [`Flow`] is
+//! serializable because a run is pinned to the flow it started with, and the store keeps that flow under its version.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::field::FieldType;
+
+/// All flows at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Hash over everything that defines a flow.
+    pub version: String,
+    /// In the order of their addresses.
+    pub flows: Vec<Arc<Flow>>,
+    /// Number of resources by type, for `symbot check`.
+    pub sym_resources: BTreeMap<String, usize>,
+    /// True when more than one environment is declared: messages then name it.
+    pub several_environments: bool,
+}
+
+/// One `sym_flow`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Terraform address, such as `module.flow["blue"].sym_flow.this`.
+    pub address: String,
+    /// Slug; what is typed after `/sym req`. Compared without regard to case.
+    pub name: String,
+    pub label: Option<String>,
+    pub environment: Option<Environment>,
+    /// Exposed as `event.flow.vars`.
+    pub vars: BTreeMap<String, String>,
+    pub params: Params,
+    pub prompt_fields: Vec<PromptField>,
+    pub implementation: Implementation,
+    pub strategy: Option<Strategy>,
+    /// Hash over all of the above.
+    pub version: String,
+}
+
+impl Flow {
+    /// What people see: the label, else the slug.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Whether requests may be started from this source (`"slack"`, `"api"`): unset allows all, an empty list none.
+    #[must_use]
+    pub fn allows_source(&self, source: &str) -> bool {
+        self.params
+            .allowed_sources
+            .as_ref()
+            .is_none_or(|sources| sources.iter().any(|allowed| allowed == source))
+    }
+}
+
+/// `sym_environment` as far as flows need it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    pub name: String,
+    pub label: Option<String>,
+    /// Keys as written, such as `slack_id`; values are the integrations' addresses or ids.
+    pub integrations: BTreeMap<String, String>,
+    /// Destination of the environment's error logger: channel name or id.
+    pub error_logger: Option<String>,
+}
+
+/// `params` of a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    pub allow_revoke: bool,
+    pub schedule_deescalation: bool,
+    pub include_decision_message: bool,
+    /// `None`: all sources; empty: none.
+    pub allowed_sources: Option<Vec<String>>,
+    pub additional_header_text: Option<String>,
+    pub allow_guest_interaction: bool,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            allow_revoke: true,
+            schedule_deescalation: true,
+            include_decision_message: false,
+            allowed_sources: None,
+            additional_header_text: None,
+            allow_guest_interaction: false,
+        }
+    }
+}
+
+/// One `prompt_field`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromptField {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub field_type: FieldType,
+    pub label: Option<String>,
+    pub required: bool,
+    pub visible: bool,
+    /// As written; typed when it is used.
+    pub default: Option<String>,
+    pub allowed_values: Option<Vec<String>>,
+    pub prefetch: bool,
+    /// Source text of the field's `on_change` function.
+    pub on_change: Option<Implementation>,
+}
+
+impl PromptField {
+    /// The label, else a title made from the name (`notify_requester` → "Notify requester").
+    #[must_use]
+    pub fn title(&self) -> String {
+        if let Some(label) = &self.label {
+            return label.clone();
+        }
+        let words = self.name.replace(['_', '-'], " ");
+        let mut letters = words.chars();
+        match letters.next() {
+            Some(first) => first.to_uppercase().chain(letters).collect(),
+            None => words,
+        }
+    }
+}
+
+/// Python source with the file it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Implementation {
+    pub source: Arc<str>,
+    /// Path relative to the directory given on the command line; `None` for text written in place.
+    pub file: Option<String>,
+}
+
+/// `sym_strategy` with its targets in the order of the selector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Strategy {
+    #[serde(rename = "type")]
+    pub strategy_type: String,
+    pub name: String,
+    pub label: Option<String>,
+    pub targets: Vec<Target>,
+}
+
+/// `sym_target`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// Stable UUID made from the address (`domain` of ids: see `docs/decisions.md`, OQ-20).
+    pub id: String,
+    #[serde(rename = "type")]
+    pub target_type: String,
+    pub name: String,
+    pub label: Option<String>,
+    pub settings: BTreeMap<String, String>,
+}
+
+impl Target {
+    /// What the selector shows.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
+}

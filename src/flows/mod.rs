@@ -1,0 +1,4 @@
+//! Terraform root modules → the catalog of flows.
+
+pub mod catalog;
+pub mod diagnostic;

@@ -1,0 +1,3 @@
+//! Policy code: impl.py in worker processes.
+
+pub mod types;

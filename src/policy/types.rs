@@ -1,0 +1,202 @@
+//! What goes into a handler call and what comes out: the contract between the engine and the workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::permission::Permissions;
+use crate::domain::routing::Notification;
+
+/// One round trip to a worker: the module is run once in a fresh namespace, then the named handlers in order.
+#[derive(Debug, Clone)]
+pub struct HandlerCall {
+    /// Source text of the implementation.
+    pub source: Arc<str>,
+    /// File name for tracebacks, such as `impl.py`.
+    pub file: String,
+    /// Handlers to call; those that the module does not define (decorated) are left out of the answer.
+    pub handlers: Vec<String>,
+    pub input: EventInput,
+    /// Time for the whole call, host calls included.
+    pub deadline: Duration,
+}
+
+/// The event as handlers see it. Field values are plain JSON; a Slack user is `{"$user": UserInput}`, a list of them a list of such.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EventInput {
+    /// `request`, `approve`, …
+    pub name: String,
+    pub event_channel: ChannelInput,
+    /// ISO 8601.
+    pub timestamp: String,
+    /// Who triggered this event.
+    pub user: UserInput,
+    /// `event.payload.fields`.
+    pub fields: Map<String, Value>,
+    pub run: RunInput,
+    pub flow: FlowInput,
+}
+
+/// `Channel`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChannelInput {
+    #[serde(rename = "type")]
+    pub channel_type: String,
+    pub identifier: Option<String>,
+}
+
+/// `Run`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunInput {
+    pub id: String,
+    pub source_channel: ChannelInput,
+    /// Event name → who triggered it.
+    pub actors: Vec<(String, UserInput)>,
+}
+
+/// `Flow`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FlowInput {
+    pub name: String,
+    pub label: Option<String>,
+    pub version: String,
+    pub vars: std::collections::BTreeMap<String, String>,
+    /// Name, type, label and the rest of each prompt field, as in `symbot check --json`.
+    pub fields: Vec<Value>,
+    pub environment: Option<EnvironmentInput>,
+}
+
+/// `Environment`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnvironmentInput {
+    pub name: String,
+    pub label: Option<String>,
+}
+
+/// `User`. Also the JSON answer of host calls that return a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserInput {
+    /// UUID as text; for `user(id=…)` of an unknown id, that text.
+    pub id: String,
+    pub email: Option<String>,
+    /// E-mail for people, name where there is none.
+    pub username: String,
+    pub name: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    /// `admin`, `member`, `guest`.
+    pub role: String,
+    pub slack_id: Option<String>,
+    /// False for a placeholder made for an unknown id.
+    pub known: bool,
+}
+
+/// The decoded answer of a successful call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandlerAnswer {
+    pub permissions: Option<Permissions>,
+    /// `None` when the reducer is absent; an empty list when it returned nothing.
+    pub notifications: Option<Vec<Notification>>,
+    /// What the handlers printed, cut at a stated size.
+    pub printed: String,
+}
+
+/// Why a call failed. `Display` is for administrators; people see only a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandlerFailure {
+    pub kind: FailureKind,
+    /// Handler that failed; `None` while the module itself was run.
+    pub handler: Option<String>,
+    /// Exception class for `Exception`, such as `KeyError`.
+    pub exception: Option<String>,
+    pub message: String,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    /// Python traceback as text, cut at a stated size.
+    pub traceback: Option<String>,
+    pub printed: String,
+}
+
+/// The ways in which a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The source does not compile.
+    Syntax,
+    /// The handler raised.
+    Exception,
+    /// The handler returned something of the wrong type.
+    WrongResult,
+    /// The deadline passed; the worker was killed.
+    Timeout,
+    /// The worker died (memory, crash).
+    Died,
+    /// No worker could be had (start failure).
+    Unavailable,
+}
+
+impl std::fmt::Display for HandlerFailure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(file) = &self.file {
+            write!(out, "{file}")?;
+            if let Some(line) = self.line {
+                write!(out, ":{line}")?;
+            }
+            write!(out, ": ")?;
+        }
+        if let Some(handler) = &self.handler {
+            write!(out, "{handler}: ")?;
+        }
+        if let Some(exception) = &self.exception {
+            write!(out, "{exception}: ")?;
+        }
+        write!(out, "{}", self.message)
+    }
+}
+
+impl std::error::Error for HandlerFailure {}
+
+/// What loading a module tells without calling any handler.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Names of decorated handlers, in order of definition.
+    pub handlers: Vec<String>,
+    pub problems: Vec<PythonProblem>,
+}
+
+/// A problem of an implementation with its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PythonProblem {
+    /// False for warnings.
+    pub error: bool,
+    pub line: usize,
+    pub column: usize,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// An exception to raise in Python as the answer of a host call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostError {
+    /// Class name in `sym.sdk.exceptions`, such as `SlackError`.
+    pub class: String,
+    /// `USER_NOT_FOUND`, …
+    pub name: String,
+    pub message: String,
+}
+
+/// What handlers may ask of the outside, carried out by the engine for one call. Names and arguments are those of the
+/// list in `policy::host`.
+pub trait Host: Send + Sync {
+    /// Carries out one host call; `arguments` is a JSON object.
+    ///
+    /// # Errors
+    /// The exception to raise in the handler.
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: &'a Value,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send + 'a>>;
+}

@@ -1,0 +1,3 @@
+//! Everything that knows Slack.
+
+pub mod view;

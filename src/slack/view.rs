@@ -1,0 +1,88 @@
+//! What the builders of modals and messages are given: plain values, already looked up, in the words of people.
+//!
+//! The engine makes these from runs and flows; `slack::modal` and `slack::message` turn them into blocks, purely.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::permission::Verdict;
+use crate::domain::run::{Run, SourceChannel};
+use crate::flows::catalog::Flow;
+
+/// Carried through a modal in `private_metadata` (at most 3000 characters), so that no state is kept for open forms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormMetadata {
+    pub source: SourceChannel,
+    /// Slug of the flow; empty in the flow picker.
+    #[serde(default)]
+    pub flow: String,
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// Version of the flow that the form was made from.
+    #[serde(default)]
+    pub version: String,
+    /// Made when the form opens: the run's id, so that a form submitted twice makes one request.
+    #[serde(default)]
+    pub run: Option<uuid::Uuid>,
+}
+
+/// One line of the flow picker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlowChoice {
+    pub name: String,
+    pub label: String,
+    pub environment: Option<String>,
+}
+
+/// The form of a flow.
+#[derive(Debug, Clone)]
+pub struct FormView<'a> {
+    pub flow: &'a Flow,
+    /// Name of the person, for the greeting.
+    pub person_name: &'a str,
+    /// Whether the environment is named (there are several).
+    pub show_environment: bool,
+    pub metadata: FormMetadata,
+}
+
+/// The request message in its newest state.
+#[derive(Debug, Clone)]
+pub struct RequestMessage<'a> {
+    pub run: &'a Run,
+    /// Index of the notification that this message belongs to: an old one has no buttons.
+    pub notification: usize,
+    pub show_environment: bool,
+    /// Link to the request in the web app, when it is on.
+    pub link: Option<&'a str>,
+}
+
+/// A message ready to post.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// For notifications and clients without blocks.
+    pub text: String,
+    pub blocks: serde_json::Value,
+}
+
+/// What a button's `value` says: the run, so that a click on any copy of the message works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ButtonValue {
+    pub run: uuid::Uuid,
+    pub verdict: Verdict,
+    pub notification: usize,
+}
+
+/// `callback_id` of the modals, `action_id` of the buttons and inputs.
+pub mod ids {
+    /// Flow picker.
+    pub const PICKER: &str = "symbot_pick_flow";
+    /// A flow's form.
+    pub const FORM: &str = "symbot_request";
+    /// Global shortcut (also in `manifest.yaml`).
+    pub const SHORTCUT: &str = "symbot_request";
+    pub const APPROVE: &str = "symbot_approve";
+    pub const DENY: &str = "symbot_deny";
+    /// Optional input above the buttons.
+    pub const DECISION_MESSAGE: &str = "symbot_decision_message";
+    /// App Home button.
+    pub const HOME_REQUEST: &str = "symbot_home_request";
+}

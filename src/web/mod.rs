@@ -1,0 +1,3 @@
+//! The web app.
+
+pub mod backend;
