@@ -18,7 +18,7 @@ use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, PinnedFlow, SourceChannel};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
-use crate::slack::inbound::{self, Inbound, Press, Submit};
+use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
 use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, FormView, ids};
 use crate::slack::{answer, form, home, modal};
@@ -30,14 +30,18 @@ impl EnvelopeHandler for Intake {
     fn handle(&self, envelope: Arc<Envelope>) -> BoxFuture<'_, Option<Value>> {
         Box::pin(async move {
             let engine = &self.0;
-            match inbound::decode(&envelope.kind, &envelope.payload) {
+            match inbound::decode(&envelope) {
                 Inbound::Command(command) => engine.command(command).await,
-                Inbound::Shortcut(shortcut) => engine.shortcut(shortcut).await,
-                Inbound::Press(press) => engine.press(&envelope.envelope_id, *press).await,
-                Inbound::Submit(submit) => Some(engine.submitted(&envelope.envelope_id, *submit).await).flatten(),
-                Inbound::HomeOpened { user } => engine.home_opened(user).await,
-                Inbound::Nothing => None,
-                Inbound::Unintelligible(odd) => engine.not_understood(&envelope, odd).await,
+                Inbound::Shortcut(shortcut) => engine.shortcut(shortcut),
+                Inbound::Press(press) => {
+                    engine.press(&envelope.envelope_id, *press).await;
+                    None
+                }
+                Inbound::Submit(submit) => engine.submitted(&envelope.envelope_id, submit).await,
+                Inbound::HomeOpened(opened) => engine.home_opened(opened.user.id),
+                // Nothing of ours asks for options or cares about a form that was closed.
+                Inbound::Closed(_) | Inbound::Suggest(_) | Inbound::Other { .. } => None,
+                Inbound::Unintelligible(odd) => engine.not_understood(&envelope, odd),
             }
         })
     }
@@ -49,12 +53,15 @@ const LINK_LIFETIME_MINUTES: u64 = LINK_LIFETIME_SECONDS / 60;
 /// What is said when Slack does not tell who somebody is.
 const WHO_ARE_YOU: &str = "I could not look you up in Slack. Nothing was changed.";
 
+/// What is said when a submitted form did not reach the disk.
+const NOT_SAVED: &str = "Your request was not saved.";
+
 impl Engine {
     /// `/sym …`. Answers that are only text come back with the acknowledgement; forms open on a task of their own.
     async fn command(self: &Arc<Self>, command: inbound::Command) -> Option<Value> {
-        let person = match self.outside.directory.person_by_slack_id(&command.user.id).await {
+        let person = match self.who(&command.user).await {
             Ok(person) => person,
-            Err(error) => return Some(private(&self.trouble(WHO_ARE_YOU, &error))),
+            Err(words) => return Some(private(&words)),
         };
         let mut words = command.text.split_whitespace();
         let verb = words.next().unwrap_or_default().to_ascii_lowercase();
@@ -63,11 +70,11 @@ impl Engine {
                 if person.role == Role::Guest || !person.active {
                     return Some(private(&answer::guest_may_not_start()));
                 }
-                let source = self.source(&command.channel_id, &command.channel_name).await;
+                let source = self.source(command.channel.as_ref()).await;
                 let started = Started {
-                    trigger_id: command.trigger_id,
-                    slack_id: command.user.id,
-                    channel: Some(command.channel_id),
+                    trigger_id: command.trigger_id.unwrap_or_default(),
+                    user: command.user,
+                    channel: command.channel.map(|channel| channel.id),
                     response_url: command.response_url,
                 };
                 let (flow, environment) = (words.next().map(str::to_owned), words.next().map(str::to_owned));
@@ -83,10 +90,10 @@ impl Engine {
         }
     }
 
-    async fn shortcut(self: &Arc<Self>, shortcut: inbound::Shortcut) -> Option<Value> {
+    fn shortcut(self: &Arc<Self>, shortcut: inbound::Shortcut) -> Option<Value> {
         let started = Started {
-            trigger_id: shortcut.trigger_id,
-            slack_id: shortcut.user.id,
+            trigger_id: shortcut.trigger_id.unwrap_or_default(),
+            user: shortcut.user,
             channel: None,
             response_url: None,
         };
@@ -97,12 +104,9 @@ impl Engine {
 
     /// The shortcut and the button of the App Home: no channel, so every answer is a direct message.
     async fn open_without_channel(self: Arc<Self>, started: Started) {
-        let person = match self.outside.directory.person_by_slack_id(&started.slack_id).await {
+        let person = match self.who(&started.user).await {
             Ok(person) => person,
-            Err(error) => {
-                let words = self.trouble(WHO_ARE_YOU, &error);
-                return self.outside.answer_now(&started.answer_to(), &words).await;
-            }
+            Err(words) => return self.outside.answer_now(&started.answer_to(), &words).await,
         };
         if person.role == Role::Guest || !person.active {
             return self.outside.answer_now(&started.answer_to(), &answer::guest_may_not_start()).await;
@@ -196,16 +200,23 @@ impl Engine {
     }
 
     /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others.
-    async fn source(&self, channel_id: &str, channel_name: &str) -> SourceChannel {
-        let identifier = match self.outside.directory.is_public(channel_id).await {
-            true if !channel_name.is_empty() => format!("#{channel_name}"),
-            _ => channel_id.to_owned(),
+    async fn source(&self, channel: Option<&ChannelRef>) -> SourceChannel {
+        let Some(channel) = channel else {
+            return SourceChannel { kind: ChannelType::Slack, id: None, identifier: None };
         };
         SourceChannel {
             kind: ChannelType::Slack,
-            id: Some(channel_id.to_owned()),
-            identifier: Some(identifier),
+            id: Some(channel.id.clone()),
+            identifier: Some(self.outside.directory.source_identifier(channel).await),
         }
+    }
+
+    /// The person behind a payload with the role of this moment; people of other organisations are guests.
+    ///
+    /// # Errors
+    /// The words for the person, when Slack does not say who it is.
+    async fn who(&self, user: &Actor) -> Result<Person, String> {
+        self.outside.directory.person(user).await.map_err(|error| self.trouble(WHO_ARE_YOU, &error))
     }
 
     async fn login(&self, person: &Person) -> String {
@@ -221,15 +232,15 @@ impl Engine {
 
     /// A submitted modal: the picker or a form.
     async fn submitted(self: &Arc<Self>, envelope_id: &str, submit: Submit) -> Option<Value> {
-        let Some(metadata) = FormMetadata::decode(&submit.private_metadata) else {
+        let Some(metadata) = FormMetadata::decode(&submit.view.private_metadata) else {
             return Some(update(&modal::message("Request", &answer::not_understood("FORM-METADATA"))));
         };
-        let person = match self.outside.directory.person_by_slack_id(&submit.user.id).await {
+        let person = match self.who(&submit.user).await {
             Ok(person) if person.role != Role::Guest && person.active => person,
             Ok(_) => return Some(update(&modal::message("Request", &answer::guest_may_not_start()))),
-            Err(error) => return Some(self.keep_form(&submit.state_values, WHO_ARE_YOU, &error)),
+            Err(words) => return Some(keep_form(&submit.view.state_values, &words)),
         };
-        match submit.callback_id.as_str() {
+        match submit.view.callback_id.as_str() {
             ids::PICKER => Some(self.picked_flow(&submit, metadata, &person)),
             ids::FORM => self.request(envelope_id, &submit, metadata, &person).await,
             other => {
@@ -241,7 +252,7 @@ impl Engine {
 
     fn picked_flow(&self, submit: &Submit, metadata: FormMetadata, person: &Person) -> Value {
         let choices = self.choices();
-        let choice = match form::read_picker(&choices, &submit.state_values) {
+        let choice = match form::read_picker(&choices, &submit.view.state_values) {
             Ok(choice) => choice,
             Err(errors) => return errors.to_response("Request"),
         };
@@ -266,7 +277,7 @@ impl Engine {
             Some(flow) => return Some(update(&modal::flow_changed(flow.title()))),
             None => return Some(update(&modal::message("Request", &answer::unknown_flow(&metadata.flow)))),
         };
-        let read = match form::read(&flow, &submit.state_values) {
+        let read = match form::read(&flow, &submit.view.state_values) {
             Ok(read) => read,
             Err(errors) => return Some(errors.to_response(flow.title())),
         };
@@ -280,32 +291,23 @@ impl Engine {
             duration_seconds: read.duration_seconds,
         };
         if let Err(error) = self.book.pin(&flow).await {
-            return Some(self.keep_form(&submit.state_values, "Your request was not saved.", &error));
+            return Some(keep_form(&submit.view.state_values, &self.trouble(NOT_SAVED, &error)));
         }
-        let dedup = vec![format!("envelope/{envelope_id}"), format!("form/{}", submit.view_id)];
+        let dedup = vec![format!("envelope/{envelope_id}"), format!("form/{}", submit.view.id)];
         match self.submit(submission, dedup).await {
             Ok(_) => None,
-            Err(error) => Some(self.keep_form(&submit.state_values, "Your request was not saved.", &error)),
-        }
-    }
-
-    /// Keeps the form open with what was typed, and says at its first field what went wrong.
-    fn keep_form(&self, state_values: &Value, done: &str, error: &dyn std::fmt::Display) -> Value {
-        let words = self.trouble(done, error);
-        match state_values.as_object().and_then(|blocks| blocks.keys().next()) {
-            Some(block) => json!({ "response_action": "errors", "errors": { block: words } }),
-            None => update(&modal::message("Request", &words)),
+            Err(error) => Some(keep_form(&submit.view.state_values, &self.trouble(NOT_SAVED, &error))),
         }
     }
 
     /// A pressed button.
-    async fn press(self: &Arc<Self>, envelope_id: &str, press: Press) -> Option<Value> {
+    async fn press(self: &Arc<Self>, envelope_id: &str, press: Press) {
         match press.action_id.as_str() {
             ids::APPROVE | ids::DENY => self.decide(envelope_id, press).await,
             ids::HOME_REQUEST => {
                 let started = Started {
                     trigger_id: press.trigger_id.unwrap_or_default(),
-                    slack_id: press.user.id,
+                    user: press.user,
                     channel: None,
                     response_url: None,
                 };
@@ -315,31 +317,37 @@ impl Engine {
             // Inputs and links of ours that send an event without meaning anything.
             _ => {}
         }
-        None
     }
 
     async fn decide(self: &Arc<Self>, envelope_id: &str, press: Press) {
         let to = AnswerTo {
             slack_id: press.user.id.clone(),
-            channel: press.channel.clone(),
+            channel: press.channel.as_ref().map(|channel| channel.id.clone()),
             response_url: press.response_url.clone(),
         };
         let Some(button) = press.value.as_deref().and_then(ButtonValue::decode) else {
             return self.answer_later(to, answer::not_understood("BUTTON"));
         };
-        let actor = match self.outside.directory.person_by_slack_id(&press.user.id).await {
+        let actor = match self.who(&press.user).await {
             Ok(actor) => actor,
-            Err(error) => return self.answer_later(to, self.trouble(WHO_ARE_YOU, &error)),
+            Err(words) => return self.answer_later(to, words),
         };
-        let clicked = match (&press.channel, &press.message_ts) {
-            (Some(channel), Some(ts)) => Some((MessageRef { channel: channel.clone(), ts: ts.clone() }, button.notification)),
+        let clicked = match (&press.channel, &press.message) {
+            (Some(channel), Some(message)) => {
+                Some((MessageRef { channel: channel.id.clone(), ts: message.ts.clone() }, button.notification))
+            }
             _ => None,
         };
         let place = clicked.as_ref().map_or_else(String::new, |(message, _)| format!("{}/{}", message.channel, message.ts));
         let along = Along {
             dedup: vec![
                 format!("envelope/{envelope_id}"),
-                format!("press/{place}/{}/{}/{}", press.action_id, press.user.id, press.action_ts),
+                format!(
+                    "press/{place}/{}/{}/{}",
+                    press.action_id,
+                    press.user.id,
+                    press.action_ts.as_deref().unwrap_or(envelope_id)
+                ),
             ],
             done: None,
         };
@@ -367,7 +375,7 @@ impl Engine {
         self.tasks.spawn(async move { engine.outside.answer_now(&to, &words).await });
     }
 
-    async fn home_opened(self: &Arc<Self>, user: String) -> Option<Value> {
+    fn home_opened(self: &Arc<Self>, user: String) -> Option<Value> {
         let engine = self.clone();
         self.tasks.spawn(async move {
             let view = home::home(engine.outside.web_url.as_deref());
@@ -378,14 +386,19 @@ impl Engine {
         None
     }
 
-    async fn not_understood(self: &Arc<Self>, envelope: &Envelope, odd: inbound::Unintelligible) -> Option<Value> {
+    fn not_understood(self: &Arc<Self>, envelope: &Envelope, odd: inbound::Unintelligible) -> Option<Value> {
         let code = problem_code("SLACK", code_seed(&envelope.envelope_id), 0);
         tracing::error!(code, kind = envelope.kind, why = odd.why, "a payload from Slack could not be understood");
         let words = answer::not_understood(&code);
         if let Some(slack_id) = odd.user {
             self.answer_later(AnswerTo { slack_id, channel: odd.channel, response_url: odd.response_url }, words.clone());
         }
-        odd.is_submission.then(|| update(&modal::message("Request", &words)))
+        match odd.first_input {
+            Some(input) if odd.is_submission => {
+                Some(json!({ "response_action": "errors", "errors": { input: words } }))
+            }
+            _ => odd.is_submission.then(|| update(&modal::message("Request", &words))),
+        }
     }
 
     /// Logs an error under a new code and returns the words for the person.
@@ -393,6 +406,14 @@ impl Engine {
         let code = problem_code("SYS", Uuid::new_v4().as_u128(), 0);
         tracing::error!(code, %error, "{done}");
         answer::went_wrong(done, &code)
+    }
+}
+
+/// Keeps the form open with what was typed, and says at its first field what went wrong.
+fn keep_form(state_values: &Value, words: &str) -> Value {
+    match state_values.as_object().and_then(|blocks| blocks.keys().next()) {
+        Some(block) => json!({ "response_action": "errors", "errors": { block: words } }),
+        None => update(&modal::message("Request", words)),
     }
 }
 

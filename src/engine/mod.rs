@@ -14,6 +14,12 @@
 
 mod book;
 mod done;
+mod host;
+mod intake;
+mod outbox;
+mod outside;
+mod pages;
+mod routing;
 mod runs;
 mod signin;
 mod timers;
@@ -23,6 +29,9 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 pub use book::{Book, BookError};
+pub use intake::Intake;
+pub use outside::Outside;
+pub use pages::Pages;
 
 use crate::clock::SharedClock;
 use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};
@@ -72,6 +81,31 @@ pub struct Along {
 }
 
 impl Engine {
+    /// An engine at rest: [`Engine::start_background`] and [`Engine::recover`] set it in motion.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: SharedClock, book: Book, outside: Outside) -> Self {
+        Self {
+            store,
+            clock,
+            book,
+            outside,
+            runs: Runs::default(),
+            timers: Timers::default(),
+            done: Arc::default(),
+            tasks: TaskTracker::new(),
+            closing: tokio_util::sync::CancellationToken::new(),
+        }
+    }
+
+    /// Starts timers and the recording of finished effects.
+    #[must_use]
+    pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
+        vec![
+            tokio::spawn(self.clone().run_timers()),
+            tokio::spawn(self.done.clone().run(self.store.clone())),
+        ]
+    }
+
     /// Makes a run of a submitted form. When it returns, the request is on the disk.
     ///
     /// # Errors

@@ -89,7 +89,7 @@ impl Engine {
         destination: usize,
         channel: &str,
     ) -> Result<Option<DeliveryOutcome>, StoreError> {
-        let attempt = async || {
+        let attempt = || async {
             let Some(run) = self.run(run_id).await.map_err(Held::Store)? else { return Ok(None) };
             let waiting = run.notifications.get(notification).is_some_and(|routed| {
                 routed.deliveries.get(destination) == Some(&Delivery::Pending)
@@ -101,7 +101,7 @@ impl Engine {
             let post = Post { channel, text: &message.text, blocks: Some(&message.blocks), ..Post::default() };
             self.outside.api.chat_post_message(post).await.map(Some).map_err(Held::Slack)
         };
-        match self.outside.insist(channel, NOTIFY_PATIENCE, attempt).await {
+        match self.outside.insist("chat.postMessage", channel, NOTIFY_PATIENCE, attempt).await {
             Ok(sent) => Ok(sent.map(DeliveryOutcome::Sent)),
             Err(Held::Slack(error)) => Ok(Some(DeliveryOutcome::Failed(reason(&error)))),
             Err(Held::Store(error)) => Err(error),
@@ -123,7 +123,7 @@ impl Engine {
     async fn update_message(&self, id: EffectId, message: &MessageRef) -> Result<(), StoreError> {
         let lane = self.outside.lane(message);
         let _turn = lane.lock().await;
-        let attempt = async || {
+        let attempt = || async {
             let Some(run) = self.run(id.run).await.map_err(Held::Store)? else { return Ok(()) };
             let index = run
                 .notifications
@@ -133,7 +133,7 @@ impl Engine {
             let rendered = self.render(&run, index.unwrap_or(usize::MAX));
             self.outside.api.chat_update(message, &rendered.text, &rendered.blocks, None).await.map_err(Held::Slack)
         };
-        match self.outside.insist(&message.channel, TELL_PATIENCE, attempt).await {
+        match self.outside.insist("chat.update", &message.channel, TELL_PATIENCE, attempt).await {
             Ok(()) => {}
             Err(Held::Store(error)) => return Err(error),
             Err(Held::Slack(error)) => self.given_up(id, "a request message could not be updated", &error),

@@ -15,7 +15,8 @@ use crate::policy::pool::Pool;
 use crate::slack::api::{ApiError, Post, SlackApi};
 use crate::slack::directory::Directory;
 use crate::slack::message;
-use crate::slack::pacing::Pacing;
+use crate::slack::inbound::Actor;
+use crate::slack::pacing::{Pacer, Repeat};
 use crate::slack::view::Message;
 use crate::web::backend::Readiness;
 
@@ -26,11 +27,13 @@ const LANES_MAX: usize = 1024;
 pub struct Outside {
     pub api: SlackApi,
     pub directory: Directory,
-    pub pacing: Pacing,
+    pub pacer: Pacer,
     pub pool: Arc<Pool>,
     pub handler_timeout: Duration,
     /// Base of links to the web app, without trailing slash; `None` when it is off.
     pub web_url: Option<String>,
+    /// Who to ask for help: for `/sym support`.
+    pub contacts: Vec<String>,
     /// Number of sockets that said hello.
     pub connected: watch::Receiver<usize>,
     lanes: Mutex<HashMap<MessageRef, Weak<tokio::sync::Mutex<()>>>>,
@@ -40,7 +43,7 @@ pub struct Outside {
 #[derive(Debug, Clone)]
 pub(super) struct Started {
     pub trigger_id: String,
-    pub slack_id: String,
+    pub user: Actor,
     pub channel: Option<String>,
     pub response_url: Option<String>,
 }
@@ -48,12 +51,18 @@ pub(super) struct Started {
 impl Started {
     pub(super) fn answer_to(&self) -> AnswerTo {
         AnswerTo {
-            slack_id: self.slack_id.clone(),
+            slack_id: self.user.id.clone(),
             channel: self.channel.clone(),
             response_url: self.response_url.clone(),
         }
     }
 }
+
+/// Attempts that may fail for the network or Slack: in effect, only patience ends them.
+const ATTEMPTS_MAX: u32 = 1000;
+
+/// Longest pause between attempts.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// How long answers that belong to no run are tried; the person is waiting.
 const ANSWER_NOW_PATIENCE: Duration = Duration::from_secs(30);
@@ -71,6 +80,47 @@ impl Outside {
         let lane = Arc::new(tokio::sync::Mutex::new(()));
         lanes.insert(message.clone(), Arc::downgrade(&lane));
         lane
+    }
+
+    /// Tries until it works, Slack refuses it for good, the store fails, or `patience` is over. Calls with the same
+    /// `lane` (a conversation) start in order.
+    pub(super) async fn insist<T, F, Fut>(
+        &self,
+        method: &'static str,
+        lane: &str,
+        patience: Duration,
+        attempt: F,
+    ) -> Result<T, Held>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Held>>,
+    {
+        let repeat = Repeat { attempts: ATTEMPTS_MAX, patience, longest_wait: LONGEST_WAIT, ..Repeat::MESSAGE };
+        let store_failure = Mutex::new(None);
+        let result = self
+            .pacer
+            .run(method, lane, repeat, || {
+                let tried = attempt();
+                let store_failure = &store_failure;
+                async move {
+                    tried.await.map_err(|held| match held {
+                        Held::Slack(error) => error,
+                        Held::Store(error) => {
+                            let text = error.to_string();
+                            *store_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                            // Ends the repetition; the store's error is returned below.
+                            ApiError::Refused { method, code: "store".to_owned(), detail: Some(text) }
+                        }
+                    })
+                }
+            })
+            .await;
+        let failure = store_failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match (result, failure) {
+            (Ok(value), _) => Ok(value),
+            (Err(_), Some(error)) => Err(Held::Store(error)),
+            (Err(error), None) => Err(Held::Slack(error)),
+        }
     }
 
     /// The conversation behind a destination.
@@ -127,7 +177,7 @@ impl Outside {
         patience: Duration,
     ) -> Result<(), ApiError> {
         let sent: Result<(), Held> = self
-            .insist(slack_id, patience, async || {
+            .insist("chat.postMessage", slack_id, patience, || async {
                 let channel = self.directory.open_dm(slack_id).await?;
                 let post = Post {
                     channel: &channel,
@@ -151,7 +201,7 @@ impl Outside {
         if let Some(url) = &to.response_url {
             let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": words });
             let sent: Result<(), Held> = self
-                .insist(&to.slack_id, patience, async || Ok(self.api.respond(url, &body).await?))
+                .insist("response_url", &to.slack_id, patience, || async { Ok(self.api.respond(url, &body).await?) })
                 .await;
             match slack_only(sent) {
                 Ok(()) => return Ok(()),
@@ -160,7 +210,7 @@ impl Outside {
         }
         if let Some(channel) = &to.channel {
             let sent: Result<(), Held> = self
-                .insist(channel, patience, async || {
+                .insist("chat.postEphemeral", channel, patience, || async {
                     let post = Post { channel, text: words, ..Post::default() };
                     Ok(self.api.chat_post_ephemeral(&to.slack_id, post).await?)
                 })
@@ -192,7 +242,7 @@ impl Outside {
         let id = self.channel(channel).await?;
         let message = message::plain_message(words);
         let sent: Result<(), Held> = self
-            .insist(&id, patience, async || {
+            .insist("chat.postMessage", &id, patience, || async {
                 let post =
                     Post { channel: &id, text: &message.text, blocks: Some(&message.blocks), ..Post::default() };
                 self.api.chat_post_message(post).await?;
