@@ -80,7 +80,9 @@ impl FromRequestParts<Arc<App>> for Viewer {
             Ok(Some(viewer)) => Ok(viewer),
             Ok(None) => {
                 let mut response = errors::sign_in_first();
-                add_cookie(&mut response, app.cookies.clear_session());
+                if app.cookies.session_values(&parts.headers).next().is_some() {
+                    add_cookie(&mut response, app.cookies.clear_session());
+                }
                 if let Some(run) = run_of_page(parts.uri.path()) {
                     add_cookie(&mut response, app.cookies.set_wanted(&page_of(run)));
                 }

@@ -170,7 +170,7 @@ fn summary(run: &Run) -> String {
         .filter(|field| field.visible)
         .map(|field| {
             let values = words::values(&field.value).join(", ");
-            format!("{}: {}", field.label.trim_end_matches([':', ' ']), values)
+            words::labelled(&field.label, &values)
         });
     let line = target.chain(fields).collect::<Vec<_>>().join(" · ");
     words::shortened(&line, SUMMARY_CHARS)

@@ -9,9 +9,10 @@ use maud::{Markup, html};
 use super::layout::{SignedIn, page};
 use super::list::{status, when};
 use super::words;
+use crate::domain::field::FieldValue;
 use crate::domain::permission::Verdict;
 use crate::domain::person::Role;
-use crate::domain::routing::Notification;
+use crate::domain::routing::{Destination, Notification};
 use crate::domain::run::{Delivery, RoutedNotification, Run, Status};
 use crate::domain::time::Timestamp;
 use crate::web::backend::RequestPage;
@@ -39,13 +40,15 @@ pub fn render(request: &RequestPage, extras: &Extras<'_>, viewer: SignedIn<'_>) 
             (status(run.status))
         }
         p.lead {
-            bdi { (run.requester.name) } " asked " (when(run.created_at, extras.now))
+            bdi { (run.requester.name) } " asked on " (when(run.created_at, extras.now))
         }
         (error(run, for_admins))
+        // What is asked stands before the buttons: nobody should have to scroll back in order to know what they approve.
+        (asked(run, for_admins))
         (decision(request, extras, viewer))
-        (details(run, for_admins))
         (routing(run, extras.now))
         (history(run, extras.now))
+        (rules(run))
     };
     let title = format!("{} by {}", run.flow.label, run.requester.name);
     page(&title, Some(viewer), &content)
@@ -88,8 +91,8 @@ fn decision(request: &RequestPage, extras: &Extras<'_>, viewer: SignedIn<'_>) ->
             @if let Some(decision) = &run.decision {
                 p {
                     strong { (capitalised(words::past(decision.verdict))) }
-                    " by " bdi { (decision.by.name) } " " (when(decision.at, extras.now))
-                    ", through the " (words::via(decision.via)) "."
+                    " by " bdi { (decision.by.name) } " " (words::via(decision.via))
+                    " on " (when(decision.at, extras.now)) "."
                 }
                 @if let Some(message) = &decision.message {
                     h3 { "Decision Message" }
@@ -116,7 +119,7 @@ fn closed_without_decision(run: &Run, now: Timestamp) -> Markup {
                 Status::Requested | Status::Approved | Status::Denied => "This request is closed",
             }
             @if let Some(at) = run.closed_at {
-                " " (when(at, now))
+                " on " (when(at, now))
             }
             "."
         }
@@ -163,13 +166,13 @@ fn form(request: &RequestPage, extras: &Extras<'_>, viewer: SignedIn<'_>) -> Mar
     }
 }
 
-fn details(run: &Run, for_admins: bool) -> Markup {
+fn asked(run: &Run, for_admins: bool) -> Markup {
     let (visible, hidden): (Vec<_>, Vec<_>) = run.fields.iter().partition(|field| field.visible);
     html! {
-        section.card aria-labelledby="details" {
-            h2 #details { "Details" }
+        section.card aria-labelledby="request" {
+            h2 #request { "Request" }
             dl {
-                (entry("Requester", &[run.requester.name.clone()]))
+                (entry("Requester", std::slice::from_ref(&run.requester.name)))
                 @if let Some(target) = &run.target {
                     (entry("Target", std::slice::from_ref(&target.label)))
                 }
@@ -184,13 +187,23 @@ fn details(run: &Run, for_admins: bool) -> Markup {
                         (entry(&format!("{} (not in the form)", field.label), &words::values(&field.value)))
                     }
                 }
+            }
+        }
+    }
+}
+
+fn rules(run: &Run) -> Markup {
+    html! {
+        section.card aria-labelledby="rules" {
+            h2 #rules { "Origin and rules" }
+            dl {
+                (entry("Made in", &[words::source(&run.source)]))
                 @if let Some(environment) = &run.flow.environment {
                     (entry("Environment", std::slice::from_ref(environment)))
                 }
-                (entry("Made in", &[words::source(&run.source)]))
                 @if let Some(permissions) = &run.permissions {
-                    (entry("May decide", &[words::audience(&permissions.approve_deny)]))
-                    (entry("May see", &[words::audience(&permissions.webapp_view)]))
+                    (entry("Who may decide", &[words::audience(&permissions.approve_deny)]))
+                    (entry("Who may see it here", &[words::audience_and_requester(&permissions.webapp_view)]))
                     (entry(
                         "Self-approval",
                         &[if permissions.allow_self_approval { "Allowed" } else { "Not allowed" }.to_owned()],
@@ -223,6 +236,8 @@ fn routing(run: &Run, now: Timestamp) -> Markup {
             h2 #routing { "Where it went" }
             @if run.permissions.is_none() && run.status.is_open() {
                 p { "The flow is working out where this request goes." }
+            } @else if run.status == Status::Errored && run.notifications.is_empty() {
+                p { "Nowhere: the flow failed before that was known." }
             } @else if run.notifications.is_empty() {
                 p { "The flow sends no notifications; requests are decided here." }
             } @else {
@@ -231,7 +246,7 @@ fn routing(run: &Run, now: Timestamp) -> Markup {
                 }
                 ol.routing {
                     @for (index, routed) in run.notifications.iter().enumerate() {
-                        li { (notification(routed, run.status.is_open() && run.current == Some(index), now)) }
+                        li { (notification(run, routed, run.status.is_open() && run.current == Some(index), now)) }
                     }
                 }
             }
@@ -239,12 +254,12 @@ fn routing(run: &Run, now: Timestamp) -> Markup {
     }
 }
 
-fn notification(routed: &RoutedNotification, in_use: bool, now: Timestamp) -> Markup {
+fn notification(run: &Run, routed: &RoutedNotification, in_use: bool, now: Timestamp) -> Markup {
     html! {
         ul.destinations {
             @for (index, destination) in routed.notification.destinations.iter().enumerate() {
                 li {
-                    bdi.value { (capitalised(&destination.describe())) }
+                    bdi.value { (capitalised(&place(run, destination))) }
                     " – "
                     @match routed.deliveries.get(index) {
                         None => span.later { "not used" },
@@ -269,6 +284,47 @@ fn notification(routed: &RoutedNotification, in_use: bool, now: Timestamp) -> Ma
             }
         }
     }
+}
+
+/// The destination with the name of the person or channel, where the request itself tells it, instead of Slack's id.
+fn place(run: &Run, destination: &Destination) -> String {
+    let described = destination.describe();
+    match destination {
+        Destination::SlackUser { slack_id }
+        | Destination::User {
+            slack_id: Some(slack_id),
+            ..
+        } => match person_named_in(run, slack_id) {
+            Some(name) => format!("{name} ({described})"),
+            None => described,
+        },
+        Destination::ChannelId { id } if run.source.id.as_ref() == Some(id) => {
+            match &run.source.identifier {
+                Some(name) if name != id => format!("{described}, {name}"),
+                _ => described,
+            }
+        }
+        _ => described,
+    }
+}
+
+fn person_named_in<'a>(run: &'a Run, slack_id: &str) -> Option<&'a str> {
+    let people = std::iter::once(&run.requester)
+        .chain(run.history.iter().filter_map(|entry| entry.actor.as_ref()))
+        .filter_map(|person| Some((person.slack_id.as_deref()?, person.name.as_str())));
+    let chosen = run
+        .fields
+        .iter()
+        .flat_map(|field| match &field.value {
+            FieldValue::SlackUser(user) => std::slice::from_ref(user),
+            FieldValue::SlackUserList(users) => users,
+            _ => &[],
+        })
+        .filter_map(|user| Some((user.slack_id.as_str(), user.name.as_deref()?)));
+    people
+        .chain(chosen)
+        .find(|(id, _)| *id == slack_id)
+        .map(|(_, name)| name)
 }
 
 fn time_limit(notification: &Notification) -> String {

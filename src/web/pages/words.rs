@@ -69,17 +69,20 @@ fn user_name(user: &crate::domain::field::UserValue) -> String {
 pub fn source(source: &SourceChannel) -> String {
     match (source.kind, &source.identifier) {
         (ChannelType::Slack, Some(identifier)) => format!("Slack, {identifier}"),
-        (kind, _) => via(kind).to_owned(),
+        (ChannelType::Slack, None) => "Slack".to_owned(),
+        (ChannelType::Sym, _) => "Web app".to_owned(),
+        (ChannelType::Sdk, _) => "Code of a flow".to_owned(),
+        (ChannelType::Internal, _) => "Symbot itself".to_owned(),
     }
 }
 
-/// Through what something was done.
+/// Through what something was done: `by Bob in Slack`.
 pub fn via(channel: ChannelType) -> &'static str {
     match channel {
-        ChannelType::Slack => "Slack",
-        ChannelType::Sym => "web app",
-        ChannelType::Sdk => "code of the flow",
-        ChannelType::Internal => "timer",
+        ChannelType::Slack => "in Slack",
+        ChannelType::Sym => "in the web app",
+        ChannelType::Sdk => "through the flow's code",
+        ChannelType::Internal => "automatically",
     }
 }
 
@@ -93,6 +96,28 @@ pub fn audience(audience: &Audience) -> String {
         Audience::People(people) if people.len() == 1 => "1 chosen person, and admins".to_owned(),
         Audience::People(people) => format!("{} chosen people, and admins", people.len()),
     }
+}
+
+/// As [`audience`], for a right that the requester has in any case.
+pub fn audience_and_requester(who: &Audience) -> String {
+    match who {
+        Audience::Level(Level::AllUsers) => audience(who),
+        _ => format!(
+            "{}, and the requester",
+            audience(who).replace(", and admins", ", admins")
+        ),
+    }
+}
+
+/// `label: value`, without a colon after a question.
+pub fn labelled(label: &str, value: &str) -> String {
+    let label = label.trim_end().trim_end_matches(':');
+    let colon = if label.ends_with(['?', '!', '.']) {
+        ""
+    } else {
+        ":"
+    };
+    format!("{label}{colon} {value}")
 }
 
 /// Why there is no button.
