@@ -5,7 +5,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -16,9 +15,6 @@ use url::{Host, Url};
 
 use super::App;
 use super::pages::errors;
-
-/// Longer than a decision may take (`handlers::DECISION_WAIT`), shorter than what proxies wait by default (60 s).
-const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 
 /// Nothing but our own style sheet and icon is ever loaded, nothing is ever run, and no other site may frame a page in
 /// order to have its buttons pressed.
@@ -64,7 +60,7 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         Some(refusal) => refusal,
         None => {
             let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-            match tokio::time::timeout(REQUEST_LIMIT, answer).await {
+            match tokio::time::timeout(app.limits.request, answer).await {
                 Ok(Ok(response)) => response,
                 // The panic hook has written what and where; this ties it to the code that the person saw.
                 Ok(Err(_)) => errors::internal("a page panicked", &path),

@@ -4,7 +4,6 @@
 //! moment. Called by the router.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, FromRequestParts, Path, Query, State};
@@ -30,8 +29,6 @@ use crate::domain::time::Timestamp;
 
 /// Requests on one page of the list.
 const PAGE_LENGTH: usize = 50;
-/// For a decision, which may have to wait for the flow's hooks (10 s each by default) and the disk.
-const DECISION_WAIT: Duration = Duration::from_secs(25);
 /// Bytes of a form's key.
 const FORM_KEY_BYTES: usize = 16;
 
@@ -215,6 +212,8 @@ async fn refuse_link(app: &App, headers: &HeaderMap, refusal: LinkRefusal) -> Re
 
 #[derive(Deserialize)]
 pub struct SignOutForm {
+    /// Missing is the same as wrong.
+    #[serde(default)]
     csrf: String,
 }
 
@@ -366,7 +365,10 @@ pub async fn back_to_request(_viewer: Viewer, Path(id): Path<String>) -> Redirec
 
 #[derive(Deserialize)]
 pub struct DecisionForm {
+    /// Missing is the same as wrong.
+    #[serde(default)]
     csrf: String,
+    #[serde(default)]
     key: String,
     verdict: Verdict,
     #[serde(default)]
@@ -420,7 +422,7 @@ pub async fn decide(
             .decide(person, run, verdict, given_message, key)
             .await
     });
-    let notice = match tokio::time::timeout(DECISION_WAIT, deciding).await {
+    let notice = match tokio::time::timeout(app.limits.decision, deciding).await {
         Ok(Ok(Ok(DecisionOutcome::Done))) => {
             Notice::Done(format!("You have {} this request.", words::past(verdict)))
         }

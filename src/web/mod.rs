@@ -15,6 +15,7 @@
 //! | `server` | sockets, limits, shutdown |
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -118,15 +119,36 @@ struct App {
     config: WebConfig,
     sessions: session::Sessions,
     cookies: cookie::Cookies,
+    limits: Limits,
 }
+
+/// How long pages may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Any page. Shorter than what proxies wait by default (60 s).
+    request: Duration,
+    /// A decision, which may have to wait for the flow's hooks (10 s each by default) and the disk. Shorter than
+    /// `request`, because its page then says that it may still be made.
+    decision: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    request: Duration::from_secs(30),
+    decision: Duration::from_secs(25),
+};
 
 /// All pages.
 pub fn router(backend: Arc<dyn Backend>, config: WebConfig) -> Router {
+    router_within(LIMITS, backend, config)
+}
+
+fn router_within(limits: Limits, backend: Arc<dyn Backend>, config: WebConfig) -> Router {
     let app = Arc::new(App {
         cookies: cookie::Cookies::new(&config.public_url),
         backend,
         config,
         sessions: session::Sessions::default(),
+        limits,
     });
     Router::new()
         .route("/", get(handlers::home))

@@ -32,7 +32,7 @@ async fn a_form_without_the_sessions_token_does_nothing() {
     }
     bob.post(&decide, &[("key", &key), ("verdict", "approve")])
         .await
-        .is(422);
+        .is(403);
     for key in ["", "x", &format!("{key}0")] {
         bob.post(
             &decide,

@@ -13,7 +13,7 @@ use super::fake::Fake;
 use crate::domain::person::{Person, Role};
 use crate::domain::run::Run;
 use crate::web::backend::Backend as _;
-use crate::web::{WebConfig, router};
+use crate::web::{LIMITS, Limits, WebConfig, router_within};
 
 /// A fake company: alice and bob are members, carol is an admin, gus is a guest.
 pub struct Site {
@@ -31,6 +31,10 @@ impl Site {
     }
 
     pub fn at(public_url: &str) -> Self {
+        Self::within(LIMITS, public_url)
+    }
+
+    pub fn within(limits: Limits, public_url: &str) -> Self {
         let alice = super::fake::person("alice", Role::Member);
         let bob = super::fake::person("bob", Role::Member);
         let carol = super::fake::person("carol", Role::Admin);
@@ -43,7 +47,7 @@ impl Site {
         ]));
         let config = WebConfig::new(Url::parse(public_url).unwrap()).unwrap();
         Self {
-            router: router(backend.clone(), config),
+            router: router_within(limits, backend.clone(), config),
             backend,
             alice,
             bob,

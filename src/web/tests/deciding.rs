@@ -1,9 +1,15 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
 use super::browser::Site;
 use super::fake::request_by;
 use crate::domain::permission::{Audience, Level, Verdict};
 use crate::domain::person::Person;
 use crate::domain::run::{Run, Status};
 use crate::web::backend::BackendError;
+use crate::web::{LIMITS, Limits};
 
 /// A request by `requester` that everyone may see, with the other permissions as given.
 fn open_to_all(requester: &Person, approve_deny: Audience, allow_self_approval: bool) -> Run {
@@ -307,6 +313,56 @@ async fn a_failing_engine_is_shown_with_its_code() {
         .shows("STORE-1")
         .shows("The store cannot be written.");
     assert_eq!(status(&site), Status::Requested);
+}
+
+#[tokio::test]
+async fn a_decision_that_takes_too_long_is_not_called_failed_and_is_still_made() {
+    let limits = Limits {
+        decision: Duration::from_millis(20),
+        ..LIMITS
+    };
+    let site = Site::within(limits, "http://localhost:7374");
+    let page = site.has(open_to_all(
+        &site.alice,
+        Audience::Level(Level::Member),
+        false,
+    ));
+    let hold = Arc::new(Notify::new());
+    site.backend.with(|state| state.hold = Some(hold.clone()));
+    let mut bob = site.signed_in(&site.bob).await;
+    bob.decides(&page, "approve", "")
+        .await
+        .is(504)
+        .shows("may still be carried out")
+        .shows(&page)
+        .shows("WEB-");
+    assert_eq!(status(&site), Status::Requested);
+    hold.notify_one();
+    while status(&site) == Status::Requested {
+        tokio::task::yield_now().await;
+    }
+    bob.get(&page).await.shows("approved");
+}
+
+#[tokio::test]
+async fn a_browser_that_goes_away_does_not_stop_a_decision_half_way() {
+    let site = Site::new();
+    let page = site.has(open_to_all(
+        &site.alice,
+        Audience::Level(Level::Member),
+        false,
+    ));
+    let hold = Arc::new(Notify::new());
+    site.backend.with(|state| state.hold = Some(hold.clone()));
+    let mut bob = site.signed_in(&site.bob).await;
+    let gone =
+        tokio::time::timeout(Duration::from_millis(20), bob.decides(&page, "deny", "")).await;
+    assert!(gone.is_err());
+    hold.notify_one();
+    while status(&site) == Status::Requested {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(status(&site), Status::Denied);
 }
 
 #[tokio::test]

@@ -1,9 +1,10 @@
 //! A backend in memory with the rules of `domain::permission`, and builders of requests for it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::domain::field::{FieldValue, SubmittedField};
@@ -128,6 +129,10 @@ pub struct State {
     pub hook_refuses: Option<String>,
     pub not_ready: Option<String>,
     pub panics: bool,
+    /// Decisions wait until this is notified.
+    pub hold: Option<Arc<Notify>>,
+    /// Decisions that have begun.
+    pub begun: usize,
 }
 
 pub struct Fake {
@@ -226,6 +231,7 @@ impl Backend for Fake {
     fn request(&self, viewer: Person, id: RunId) -> Answer<'_, Option<RequestPage>> {
         Box::pin(async move {
             if self.with(|state| state.panics) {
+                // Outside of the lock, which would be poisoned.
                 panic!("the fake was told to panic");
             }
             let run = self.with(|state| state.runs.iter().find(|run| run.id == id).cloned());
@@ -261,6 +267,13 @@ impl Backend for Fake {
     ) -> Answer<'_, DecisionOutcome> {
         Box::pin(async move {
             self.fail()?;
+            let hold = self.with(|state| {
+                state.begun += 1;
+                state.hold.clone()
+            });
+            if let Some(hold) = hold {
+                hold.notified().await;
+            }
             let page = self.request(viewer.clone(), id).await?;
             let now = self.now();
             Ok(self.with(|state| {

@@ -67,6 +67,28 @@ async fn a_deactivated_person_cannot_sign_in() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_a_token_never_reaches_the_engine_or_a_form() {
+    let site = Site::new();
+    let mut nobody = site.browser();
+    for token in [
+        "..%2Flogout",
+        "%22%3E%3Cscript%3E",
+        "a%20b",
+        "%C3%A9",
+        &"a".repeat(129),
+    ] {
+        for method in ["GET", "POST"] {
+            nobody
+                .send(method, &format!("/login/{token}"), None)
+                .await
+                .is(410)
+                .lacks("<form")
+                .lacks("<script");
+        }
+    }
+}
+
+#[tokio::test]
 async fn coming_back_to_a_used_link_says_that_one_is_signed_in() {
     let site = Site::new();
     let link = site.link_for(&site.alice);
@@ -151,7 +173,7 @@ async fn signing_out_ends_the_session_and_needs_the_form() {
     let mut alice = site.signed_in(&site.alice).await;
     let cookies = alice.cookies.clone();
     alice.post("/logout", &[("csrf", "0")]).await.is(403);
-    alice.post("/logout", &[]).await.is(422);
+    alice.post("/logout", &[]).await.is(403);
     alice.get("/logout").await.is(405);
     let csrf = alice.get("/requests").await.is(200).input("csrf");
     alice
