@@ -25,6 +25,18 @@ fn status(site: &Site) -> Status {
     site.backend.with(|state| state.runs[0].status)
 }
 
+/// Waits for something that happens in another task.
+async fn until(happened: impl Fn() -> bool) {
+    let waiting = async {
+        while !happened() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting)
+        .await
+        .expect("it never happened");
+}
+
 #[tokio::test]
 async fn bob_approves_alices_request_with_a_message() {
     let site = Site::new();
@@ -338,9 +350,7 @@ async fn a_decision_that_takes_too_long_is_not_called_failed_and_is_still_made()
         .shows("WEB-");
     assert_eq!(status(&site), Status::Requested);
     hold.notify_one();
-    while status(&site) == Status::Requested {
-        tokio::task::yield_now().await;
-    }
+    until(|| status(&site) == Status::Approved).await;
     bob.get(&page).await.shows("approved");
 }
 
@@ -355,14 +365,13 @@ async fn a_browser_that_goes_away_does_not_stop_a_decision_half_way() {
     let hold = Arc::new(Notify::new());
     site.backend.with(|state| state.hold = Some(hold.clone()));
     let mut bob = site.signed_in(&site.bob).await;
-    let gone =
-        tokio::time::timeout(Duration::from_millis(20), bob.decides(&page, "deny", "")).await;
-    assert!(gone.is_err());
+    let path = page.clone();
+    let browser = tokio::spawn(async move { bob.decides(&path, "deny", "").await });
+    until(|| site.backend.with(|state| state.begun == 1)).await;
+    browser.abort();
+    assert!(browser.await.unwrap_err().is_cancelled());
     hold.notify_one();
-    while status(&site) == Status::Requested {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(status(&site), Status::Denied);
+    until(|| status(&site) == Status::Denied).await;
 }
 
 #[tokio::test]
