@@ -16,9 +16,9 @@ export function modal() {
   const send = () => submit(view);
   const pushed = view.stack_depth > 1;
   const submitText = textOf(view.submit) || (view.blocks?.some((block) => block.type === 'input') ? 'Submit' : null);
-  return h('div', { class: 'backdrop', key: `modal ${view.id}` },
+  return h('div', { class: 'backdrop' },
     h('form', {
-      class: 'modal', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'modal-title', 'aria-busy': working ? 'true' : undefined, tabindex: '-1', novalidate: true,
+      key: view.id, class: 'modal', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'modal-title', 'aria-busy': working ? 'true' : undefined, tabindex: '-1', novalidate: true,
       onsubmit: (event) => (event.preventDefault(), send()), mounted: focusFirst,
     },
       h('header', { class: 'modal-head', key: 'head' },

@@ -83,7 +83,7 @@ export function picker(field) {
       !field.multiple && field.chosen.length > 0 &&
         h('button', { type: 'button', class: 'picker-clear', 'aria-label': 'Clear', key: 'clear', onclick: () => field.choose([]) }, '×')),
     ui.open && h('ul', {
-      class: 'picker-list', id: listId, role: 'listbox', key: 'list', 'aria-label': field.label, 'aria-multiselectable': field.multiple ? 'true' : undefined,
+      class: 'picker-list', id: listId, role: 'listbox', key: `list ${options.length} ${full}`, 'aria-label': field.label, 'aria-multiselectable': field.multiple ? 'true' : undefined,
       mounted: (el) => el.scrollIntoView({ block: 'nearest' }),
       // Keeps the focus in the field, so that picking several in a row works.
       onmousedown: (event) => event.preventDefault(),

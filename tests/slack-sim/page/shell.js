@@ -68,7 +68,9 @@ export const menuButton = () =>
 
 // ---- Sidebar ------------------------------------------------------------------------------------------------------------
 
-export const nameOf = (person) => person.real_name || person.name;
+const nameOf = (person) => person.real_name || person.name;
+/** What one calls a person: the display name, with a capital letter where it is a bare account name. */
+const shortName = (person) => (/^[a-z]+$/.test(person.name) ? person.name[0].toUpperCase() + person.name.slice(1) : person.name || nameOf(person));
 
 export function sidebar() {
   const channels = store.state?.channels ?? [];
@@ -138,7 +140,7 @@ function switcher() {
   return h('div', { class: 'switcher', 'data-menu': '', key: 'switcher' },
     h('button', { type: 'button', class: 'switch-button', 'aria-haspopup': 'menu', 'aria-expanded': String(open), title: 'Look at the workspace as somebody else', onclick: toggle },
       avatar(me.id, nameOf(me)),
-      h('span', { class: 'switch-words' }, h('span', { class: 'switch-name' }, 'You are ', h('b', {}, nameOf(me))), h('small', {}, roleOf(me).join(' · ') || 'member')),
+      h('span', { class: 'switch-words' }, h('span', { class: 'switch-name' }, 'You are ', h('b', {}, shortName(me))), h('small', {}, roleOf(me).join(' · ') || 'member')),
       icon('chevron')),
     open && h('div', { class: 'menu people-menu', role: 'menu', 'aria-label': 'Switch person' },
       h('p', { class: 'menu-note' }, 'See and do what another person would'),
@@ -178,9 +180,9 @@ export function hint() {
   };
   return h('aside', { class: 'first-run', 'aria-label': 'How to try this', key: 'hint' },
     h('ol', {},
-      h('li', {}, 'Type ', h('button', { type: 'button', class: 'type-it', onclick: type }, command), room && ` in #${room.name}`, ' and press Enter'),
-      h('li', {}, 'Fill in the form and submit it'),
-      h('li', {}, 'Switch to another person (top left) to answer')),
+      h('li', {}, 'Type ', h('button', { type: 'button', class: 'type-it', onclick: type }, command), room && ` in #${room.name}`, ', press Enter'),
+      h('li', {}, 'Fill in and submit the form'),
+      h('li', {}, 'Become somebody else (top left) to answer')),
     h('button', { type: 'button', class: 'btn-plain', 'aria-label': 'Dismiss hint', onclick: close }, '×'));
 }
 

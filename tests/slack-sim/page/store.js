@@ -35,17 +35,18 @@ export async function loadWorkspace() {
   Object.assign(store, people, { names });
 }
 
-let refreshing = false;
+let refreshing = null;
 let again = false;
 let retry = null;
 
-/** Fetches the state of the present person; calls during a fetch lead to one more fetch. */
-export async function refresh() {
-  if (refreshing) {
-    again = true;
-    return;
-  }
-  refreshing = true;
+/** Fetches the state of the present person. Resolves once a state asked for after this call has arrived. */
+export function refresh() {
+  if (refreshing) again = true;
+  else refreshing = fetchState();
+  return refreshing;
+}
+
+async function fetchState() {
   do {
     again = false;
     const asked = store.me;
@@ -64,7 +65,7 @@ export async function refresh() {
     }
     changed();
   } while (again);
-  refreshing = false;
+  refreshing = null;
 }
 
 function unknownNames(state) {
@@ -148,12 +149,24 @@ async function send(body) {
 export function notice(text) {
   if (store.notices.some((other) => other.text === text)) return;
   store.notices.push({ id: `page-${nextNotice++}`, text });
+  fadeToasts();
   changed();
+}
+
+const TOAST_MS = 15_000;
+const fading = new Set();
+
+function fadeToasts() {
+  for (const toast of [...(store.state?.toasts ?? []), ...store.notices]) {
+    if (fading.has(toast.id)) continue;
+    fading.add(toast.id);
+    setTimeout(() => dismiss(toast), TOAST_MS);
+  }
 }
 
 export function dismiss(toast) {
   store.notices = store.notices.filter((other) => other.id !== toast.id);
-  if (!toast.id.startsWith?.('page-')) act({ action: 'dismiss_toast', id: toast.id }, { quiet: true });
+  if (store.state?.toasts?.some((other) => other.id === toast.id)) act({ action: 'dismiss_toast', id: toast.id }, { quiet: true });
   changed();
 }
 
@@ -170,6 +183,7 @@ export const elementKey = (where, block, element) =>
 
 function adopt(state, started) {
   store.state = state;
+  fadeToasts();
   const focused = document.activeElement?.dataset?.element;
   for (const [key, entry] of typed) {
     if (key.startsWith('view ') && entry.settled !== null && entry.settled < started && key !== focused) typed.delete(key);
