@@ -58,16 +58,26 @@ export class Workspace {
     await this.message(text).getByRole('button', { name: button, exact: true }).click();
   }
 
-  /** Fills in the form of the Approval flow, from `/sym` to the closed dialog. */
+  /** Asks for the Approval flow, from `/sym` in the present channel to the closed dialog. */
   async requestApproval(reason) {
     await this.type('/sym');
     await this.dialog.getByRole('combobox').selectOption({ label: 'Approval' });
-    // The picker may lead on by itself when a flow is chosen, or by its button.
-    const question = this.dialog.getByLabel('Why do you need access?');
-    if (!(await question.isVisible())) await this.submits();
-    await question.fill(reason);
+    await this.submits();
+    await this.dialog.getByLabel('Why do you need access?').fill(reason);
     await this.submits();
     await this.dialog.waitFor({ state: 'detached' });
+  }
+
+  /** The text of the newest answer that only the present person sees, once there is one that contains `text`. */
+  async privateAnswer(text) {
+    const answer = this.page.getByRole('log').getByRole('article').filter({ hasText: 'Only visible to you' }).filter({ hasText: text }).last();
+    await answer.waitFor();
+    return answer;
+  }
+
+  async noButtonsOn(text) {
+    const buttons = this.message(text).getByRole('button');
+    await eventually(`no button is left on the message “${text}”`, () => buttons.count(), 0);
   }
 }
 

@@ -60,8 +60,9 @@ function picked(field, state, options) {
   else take();
 }
 
-const accessible = ({ id, label, describedBy, invalid, key }) => ({
+const accessible = ({ id, label, describedBy, invalid, key, el }) => ({
   id, 'aria-label': label, 'aria-describedby': describedBy, 'aria-invalid': invalid ? 'true' : undefined, 'data-element': key,
+  'data-focus': el.focus_on_load || undefined,
 });
 
 // ---- Buttons ------------------------------------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ const SELECTS = {
 };
 
 function people() {
-  return store.people.map((person) => ({ label: person.name, description: person.title, value: person.id }));
+  return store.people.map((person) => ({ label: person.real_name || person.name, description: person.title, value: person.id }));
 }
 
 function channels() {
@@ -186,7 +187,9 @@ function nativeSelect(field) {
 function grouped(options) {
   const out = [];
   options.forEach((option, index) => {
-    const node = h('option', { value: String(index), key: index }, option.label);
+    // A native option has one line: the description only joins the label where labels alone do not tell options apart.
+    const twin = option.description && options.some((other) => other !== option && other.label === option.label);
+    const node = h('option', { value: String(index), key: index, title: option.description }, twin ? `${option.label} (${option.description})` : option.label);
     if (!option.group) out.push(node);
     else if (out.at(-1)?.props?.label === option.group) out.at(-1).children.push(node);
     else out.push(h('optgroup', { label: option.group, key: `group ${option.group}` }, node));

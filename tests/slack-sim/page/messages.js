@@ -16,7 +16,7 @@ export function conversation(channel) {
     h('header', { class: 'pane-head', key: 'head' },
       menuButton(),
       h('h1', {}, channel.kind === 'private' ? icon('lock') : null, channelLabel(channel)),
-      channel.title && !isDm(channel) && h('span', { class: 'topic' }, channel.title),
+      topic(channel) && h('span', { class: 'topic' }, topic(channel)),
       isAppDm(channel) && appTabs('messages')),
     h('div', { class: 'scroller', key: `list ${channel.id}`, role: 'log', 'aria-label': `Messages in ${channelLabel(channel)}`, tabindex: '0',
       mounted: (el) => (el.scrollTop = el.scrollHeight) },
@@ -25,6 +25,7 @@ export function conversation(channel) {
   ];
 }
 
+const topic = (channel) => (isDm(channel) || channel.title === channel.name || channel.title === `#${channel.name}` ? '' : channel.title);
 export const isDm = (channel) => channel.kind === 'im' || channel.kind === 'mpim';
 
 function beginning(channel) {

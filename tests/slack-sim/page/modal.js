@@ -51,7 +51,7 @@ export async function close(view, clear) {
 
 /** A dialog that opens takes the focus, to its first field where that does not pop anything up. */
 export function focusFirst(dialog) {
-  const field = dialog.querySelector('.modal-body input, .modal-body textarea, .modal-body select');
+  const field = dialog.querySelector('[data-focus]') ?? dialog.querySelector('.modal-body input, .modal-body textarea, .modal-body select');
   if (field && field.getAttribute('role') !== 'combobox') field.focus({ preventScroll: true });
   else dialog.focus({ preventScroll: true });
 }
