@@ -1,6 +1,6 @@
 // The story that the demo is for: a request in #general, a decision in #sym-requests, word back to the requester.
 
-import { after, afterEach, before, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { startDemo } from './support/demo.mjs';
 import { startBrowser } from './support/browser.mjs';
@@ -16,6 +16,11 @@ before(async () => {
   browser = await startBrowser();
   page = await browser.newWindow();
   slack = await Workspace.open(page, demo.slack);
+});
+
+// A test that failed with an open dialog must not take the next ones with it.
+beforeEach(async () => {
+  if (demo && (await slack.dialog.count())) await page.keyboard.press('Escape');
 });
 
 afterEach(async (context) => {
@@ -110,8 +115,8 @@ test('typing goes on undisturbed while messages arrive', async () => {
   await slack.type('/sym req approval');
   const question = slack.dialog.getByLabel('Why do you need access?');
   await question.pressSequentially('half a sen');
-  await other.type('good morning <script>document.title = "broken into"</script>');
-  await page.getByRole('article').filter({ hasText: 'good morning' }).waitFor({ state: 'attached' });
+  await other.type('lunch, anybody? <script>document.title = "broken into"</script>');
+  await page.getByRole('article').filter({ hasText: 'lunch, anybody?' }).waitFor({ state: 'attached' });
   await page.keyboard.type('tence');
   assert.equal(await question.inputValue(), 'half a sentence', 'the refresh took neither text nor focus');
   await page.keyboard.press('Escape');

@@ -31,6 +31,7 @@ function draw() {
   Object.assign(workspace, store.names, { me: store.me, openChannel: go.channel });
   const channel = place();
   const covered = Boolean(store.state?.view || store.ui.confirm);
+  const focused = document.activeElement;
   const scroller = root.querySelector('.scroller');
   const pinned = scroller && scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR_BOTTOM_PX;
 
@@ -48,7 +49,7 @@ function draw() {
   const after = root.querySelector('.scroller');
   if (pinned && after === scroller && after.getAttribute('role') === 'log') after.scrollTop = after.scrollHeight;
   growComposer();
-  placeFocus();
+  placeFocus(focused);
   title(channel);
   read(channel);
 }
@@ -60,15 +61,20 @@ function growComposer() {
   box.style.height = `${Math.min(box.scrollHeight, 200)}px`;
 }
 
-// A dialog whose content was replaced, and a dialog that went away, leave the focus nowhere.
-function placeFocus() {
-  if (document.activeElement && document.activeElement !== document.body) return;
+let emptyDialog = false;
+
+/**
+ * Gives the focus a place when this drawing took it away: the element that had it is gone, or a dialog that had nothing to
+ * fill in ("Loading…") now has. Never otherwise: between the blur of one field and the focus of the next nothing has the
+ * focus, and drawings happen there too.
+ */
+function placeFocus(before) {
   const dialog = root.querySelector('[role=alertdialog]') ?? root.querySelector('[role=dialog]');
-  if (dialog) focusFirst(dialog);
-  else if (hadDialog) document.getElementById('composer')?.focus({ preventScroll: true });
-  hadDialog = Boolean(dialog);
+  const lost = before && before !== document.body && !before.isConnected;
+  if (dialog && (lost || (emptyDialog && document.activeElement === dialog))) focusFirst(dialog);
+  else if (lost) document.getElementById('composer')?.focus({ preventScroll: true });
+  emptyDialog = Boolean(dialog) && !dialog.querySelector('input, textarea, select');
 }
-let hadDialog = false;
 
 function title(channel) {
   const unread = (store.state?.channels ?? []).reduce((sum, other) => sum + (other.unread || 0), 0);

@@ -26,7 +26,7 @@ export function modal() {
         avatar(store.app.bot_user_id, store.app.name, true),
         h('h2', { id: 'modal-title' }, textOf(view.title)),
         h('button', { type: 'button', class: 'btn-plain modal-x', 'aria-label': 'Close dialog', key: 'x', onclick: () => close(view, pushed) }, '×')),
-      h('div', { class: 'modal-body blocks', key: 'body', inert: store.ui.submitting === view.id }, blocks(where, view.blocks, send)),
+      h('div', { class: 'modal-body blocks', key: 'body' }, blocks(where, view.blocks, send)),
       h('footer', { class: 'modal-foot', key: 'foot' },
         h('button', { type: 'button', class: 'btn', onclick: () => close(view, false) }, textOf(view.close) || (submitText ? 'Cancel' : 'Close')),
         submitText && h('button', { type: 'submit', class: 'btn btn-primary', disabled: working, key: 'submit' }, working && h('span', { class: 'spinner', 'aria-hidden': 'true' }), submitText))));
@@ -41,7 +41,8 @@ async function submit(view) {
   await refresh();
   store.ui.submitting = null;
   changed();
-  if (store.state?.view?.id === view.id) document.querySelector('.modal [aria-invalid]')?.focus();
+  // After the drawing that `changed` asked for.
+  setTimeout(() => document.querySelector('.modal [aria-invalid]')?.focus());
 }
 
 export async function close(view, clear) {

@@ -174,7 +174,7 @@ export function dismiss(toast) {
 
 // What was typed or picked on this page, by place, block, action and type. An entry wins over the server's value until
 // the server has been told and has answered with a newer state.
-const typed = new Map(); // key → {state, settled: time or null while unsent}
+const typed = new Map(); // key → {state, settled: time or null while unsent, view, block, action}
 const timers = new Map(); // key → {handle, send}
 
 export const placeKey = (where) => (where.kind === 'view' ? `view ${where.id}` : `message ${where.channel} ${where.ts}`);
@@ -186,7 +186,9 @@ function adopt(state, started) {
   fadeToasts();
   const focused = document.activeElement?.dataset?.element;
   for (const [key, entry] of typed) {
-    if (key.startsWith('view ') && entry.settled !== null && entry.settled < started && key !== focused) typed.delete(key);
+    if (!entry.view || entry.settled === null || entry.settled >= started || key === focused) continue;
+    const shown = viewOf(entry.view);
+    if (!shown || serverValue(shown, entry.block, entry.action)) typed.delete(key);
   }
 }
 
@@ -194,13 +196,19 @@ function adopt(state, started) {
 export function valueOf(where, block, element) {
   const entry = typed.get(elementKey(where, block, element));
   if (entry) return entry.state;
-  if (where.kind === 'view') {
-    const view = where.id === store.state?.view?.id ? store.state.view : store.state?.home;
-    const known = view?.state?.values?.[block.block_id]?.[element.action_id];
-    if (known) return known;
-  }
-  return initialValue(element);
+  const known = where.kind === 'view' && serverValue(viewOf(where.id), block.block_id, element.action_id);
+  return known || initialValue(element);
 }
+
+const HOME = 'home'; // stands for the Home tab where the server gives its view no id
+
+function viewOf(id) {
+  const { view, home } = store.state ?? {};
+  if (view?.id === id) return view;
+  return home && (home.id ?? HOME) === id ? home : null;
+}
+
+const serverValue = (view, blockId, actionId) => view?.state?.values?.[blockId]?.[actionId];
 
 function initialValue(element) {
   const type = element.type;
@@ -239,7 +247,7 @@ function initialValue(element) {
 /** Remembers what a person typed or picked. In a view it is sent on, at once or after a pause in typing. */
 export function setValue(where, block, element, state, { typing = false, via = 'change' } = {}) {
   const key = elementKey(where, block, element);
-  const entry = { state, settled: null };
+  const entry = { state, settled: null, view: where.kind === 'view' ? where.id : null, block: block.block_id, action: element.action_id };
   typed.set(key, entry);
   clearTimeout(timers.get(key)?.handle);
   timers.delete(key);
