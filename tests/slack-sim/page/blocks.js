@@ -33,7 +33,8 @@ function accessoryLabel(block) {
   return textOf(block.text).replace(/[*_~`]/g, '').split('\n')[0] || textOf(block.accessory.placeholder) || undefined;
 }
 
-const actions = (where, block) => block.elements.map((el) => element(where, block, el, { label: textOf(el.placeholder) || undefined }));
+const NAMES = { datepicker: 'Date', timepicker: 'Time', datetimepicker: 'Date and time', checkboxes: 'Options', radio_buttons: 'Options' };
+const actions = (where, block) => block.elements.map((el) => element(where, block, el, { label: textOf(el.placeholder) || NAMES[el.type] }));
 
 function context(where, block) {
   return block.elements.map((el, index) =>
@@ -122,6 +123,6 @@ function richInner(el) {
 const DRAW = {
   section, actions, context, input, image,
   divider: () => h('hr'),
-  header: (where, block) => h('h3', { class: 'header-text' }, textObject(block.text)),
+  header: (where, block) => h('h2', { class: 'header-text' }, textObject(block.text)),
   rich_text: richText,
 };

@@ -15,7 +15,7 @@ export function conversation(channel) {
   return [
     h('header', { class: 'pane-head', key: 'head' },
       menuButton(),
-      h('h1', {}, channel.kind === 'private' ? icon('lock') : null, channelLabel(channel)),
+      h('h1', {}, channel.kind === 'private' ? [icon('lock'), channel.name] : channelLabel(channel)),
       topic(channel) && h('span', { class: 'topic' }, topic(channel)),
       isAppDm(channel) && appTabs('messages')),
     h('div', { class: 'scroller', key: `list ${channel.id}`, role: 'log', 'aria-label': `Messages in ${channelLabel(channel)}`, tabindex: '0',

@@ -17,19 +17,17 @@ export function modal() {
   const pushed = view.stack_depth > 1;
   const submitText = textOf(view.submit) || (view.blocks?.some((block) => block.type === 'input') ? 'Submit' : null);
   return h('div', { class: 'backdrop' },
-    h('form', {
-      key: view.id, class: 'modal', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'modal-title', 'aria-busy': working ? 'true' : undefined, tabindex: '-1', novalidate: true,
-      onsubmit: (event) => (event.preventDefault(), send()), mounted: focusFirst,
-    },
-      h('header', { class: 'modal-head', key: 'head' },
-        pushed && h('button', { type: 'button', class: 'btn-plain', 'aria-label': 'Back', key: 'back', onclick: () => close(view, false) }, '‹'),
-        avatar(store.app.bot_user_id, store.app.name, true),
-        h('h2', { id: 'modal-title' }, textOf(view.title)),
-        h('button', { type: 'button', class: 'btn-plain modal-x', 'aria-label': 'Close dialog', key: 'x', onclick: () => close(view, pushed) }, '×')),
-      h('div', { class: 'modal-body blocks', key: 'body' }, blocks(where, view.blocks, send)),
-      h('footer', { class: 'modal-foot', key: 'foot' },
-        h('button', { type: 'button', class: 'btn', onclick: () => close(view, false) }, textOf(view.close) || (submitText ? 'Cancel' : 'Close')),
-        submitText && h('button', { type: 'submit', class: 'btn btn-primary', disabled: working, key: 'submit' }, working && h('span', { class: 'spinner', 'aria-hidden': 'true' }), submitText))));
+    h('div', { key: view.id, class: 'modal', role: 'dialog', 'aria-modal': 'true', 'aria-labelledby': 'modal-title', 'aria-busy': working ? 'true' : undefined, tabindex: '-1', mounted: focusFirst },
+      h('form', { class: 'modal-form', novalidate: true, onsubmit: (event) => (event.preventDefault(), send()) },
+        h('header', { class: 'modal-head', key: 'head' },
+          pushed && h('button', { type: 'button', class: 'btn-plain', 'aria-label': 'Back', key: 'back', onclick: () => close(view, false) }, '‹'),
+          avatar(store.app.bot_user_id, store.app.name, true),
+          h('h2', { id: 'modal-title' }, textOf(view.title)),
+          h('button', { type: 'button', class: 'btn-plain modal-x', 'aria-label': 'Close dialog', key: 'x', onclick: () => close(view, pushed) }, '×')),
+        h('div', { class: 'modal-body blocks', key: 'body' }, blocks(where, view.blocks, send)),
+        h('footer', { class: 'modal-foot', key: 'foot' },
+          h('button', { type: 'button', class: 'btn', onclick: () => close(view, false) }, textOf(view.close) || (submitText ? 'Cancel' : 'Close')),
+          submitText && h('button', { type: 'submit', class: 'btn btn-primary', disabled: working, key: 'submit' }, working && h('span', { class: 'spinner', 'aria-hidden': 'true' }), submitText)))));
 }
 
 async function submit(view) {
