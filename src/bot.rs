@@ -13,16 +13,16 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
-use crate::config::Settings;
-use crate::engine::{Book, Engine, Intake, Outside, Pages};
-use crate::flows;
+use crate::config::{Settings, WebSettings};
+use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
+use crate::flows::{self, catalog::Catalog, diagnostic::Severity};
 use crate::policy::pool::{Pool, PoolConfig};
-use crate::slack::api::SlackApi;
+use crate::slack::api::{ApiError, Identity, SlackApi};
 use crate::slack::directory::{Directory, DirectoryConfig};
 use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
 use crate::store::contract::Store;
-use crate::store::sled::SledStore;
-use crate::web;
+use crate::store::sled::{Options, SledStore};
+use crate::web::{self, WebConfig};
 
 /// How long effects in flight may take at the end; systemd's own limit is 90 s.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
@@ -50,7 +50,7 @@ impl StartError {
 /// A running bot.
 pub struct Bot {
     engine: Arc<Engine>,
-    pool: Arc<Pool>,
+    pool: Pool,
     socket: SocketHandle,
     web: Option<RunningWeb>,
     stop: CancellationToken,
@@ -68,18 +68,10 @@ impl Bot {
     /// # Errors
     /// What keeps it from starting, and what to do.
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
+        // The workers take longest to start: they warm up while everything else is read and opened.
+        let pool = start_pool(&settings)?;
         let catalog = load_flows(&settings)?;
-        let store = open_store(&settings, &clock).await?;
-        Self::with_store(settings, clock, catalog, store).await
-    }
-
-    async fn with_store(
-        settings: Settings,
-        clock: SharedClock,
-        catalog: flows::catalog::Catalog,
-        store: Arc<dyn Store>,
-    ) -> Result<Self, StartError> {
-        let pool = start_pool(&settings).await?;
+        let store = open_store(&settings).await?;
         let api = SlackApi::new(
             settings.slack.api_url.as_deref(),
             &settings.slack.bot_token,
@@ -98,8 +90,16 @@ impl Bot {
             store.clone(),
             clock,
             Book::new(catalog, store),
-            Outside::new(api.clone(), directory, pool.clone(), settings.handler_timeout, web_config, settings.admins),
+            Outside::new(OutsideParts {
+                api: api.clone(),
+                directory,
+                pool: pool.clone(),
+                handler_timeout: settings.handler_timeout,
+                web: web_config,
+                contacts: settings.admins,
+            }),
         ));
+        check_code(&engine, &pool).await?;
         let stop = CancellationToken::new();
         let web = listener.map(|(listener, config)| serve_web(listener, config, &engine, &stop));
         let socket = SocketMode::start(api, SocketConfig::default(), Arc::new(Intake(engine.clone())));
@@ -193,4 +193,135 @@ async fn ended() {
             std::future::pending::<()>().await;
         }
     }
+}
+
+fn start_pool(settings: &Settings) -> Result<Pool, StartError> {
+    let program = std::env::current_exe().map_err(|error| {
+        StartError::new(format!("the path of this program cannot be found: {error}"), "start symbot by its full path")
+    })?;
+    Ok(Pool::start(PoolConfig::of(program, settings.workers)))
+}
+
+/// Loads the flows; a problem in one of them keeps the bot from starting, with every problem on record.
+fn load_flows(settings: &Settings) -> Result<Catalog, StartError> {
+    let loaded = flows::load(&flows::LoadOptions::from(&settings.flows));
+    let mut errors = 0;
+    for diagnostic in &loaded.diagnostics {
+        let place = format!("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column);
+        let hint = diagnostic.hint.as_deref().unwrap_or("");
+        match diagnostic.severity {
+            Severity::Error => {
+                errors += 1;
+                tracing::error!(place, hint, "{}", diagnostic.message);
+            }
+            Severity::Warning => tracing::warn!(place, hint, "{}", diagnostic.message),
+        }
+    }
+    if errors > 0 {
+        return Err(StartError::new(
+            format!("the flows have {errors} problem(s), see above"),
+            "run symbot check with the same directories",
+        ));
+    }
+    tracing::info!(flows = loaded.catalog.flows.len(), version = loaded.catalog.version, "flows loaded");
+    Ok(loaded.catalog)
+}
+
+/// Opens the store on a thread that may block.
+async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
+    let dir = settings.data.clone();
+    let opened = tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default())).await;
+    let hint = "--data names another directory; see docs/operations.md";
+    match opened {
+        Ok(Ok(store)) => Ok(Arc::new(store)),
+        Ok(Err(error)) => Err(StartError::new(format!("{}: {error}", settings.data.display()), hint)),
+        Err(error) => Err(StartError::new(format!("the store could not be opened: {error}"), hint)),
+    }
+}
+
+/// Attempts and pause of the first call to Slack: a network that comes up a moment after the bot is no reason to fail.
+const INTRODUCE_ATTEMPTS: u32 = 5;
+const INTRODUCE_PAUSE: Duration = Duration::from_secs(2);
+
+/// Asks Slack who the bot is.
+async fn introduce(api: &SlackApi) -> Result<Identity, StartError> {
+    let mut attempt = 1;
+    loop {
+        match api.auth_test().await {
+            Ok(identity) => return Ok(identity),
+            Err(error) if error.permanent() || attempt >= INTRODUCE_ATTEMPTS => {
+                return Err(StartError::new(&error, introduce_hint(&error)));
+            }
+            Err(error) => {
+                tracing::warn!(%error, attempt, "Slack does not answer yet");
+                attempt += 1;
+                tokio::time::sleep(INTRODUCE_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn introduce_hint(error: &ApiError) -> &'static str {
+    if error.permanent() {
+        "check SLACK_BOT_TOKEN, and that the app is installed in the workspace"
+    } else {
+        "check the network and SLACK_API_URL"
+    }
+}
+
+/// Looks at every implementation once, so that code that cannot work is found now and not when somebody needs it.
+async fn check_code(engine: &Engine, pool: &Pool) -> Result<(), StartError> {
+    let mut seen = std::collections::HashSet::new();
+    let mut errors = 0;
+    for flow in &engine.catalog().flows {
+        let code = &flow.implementation;
+        if !seen.insert(code.source.clone()) {
+            continue;
+        }
+        let file = code.file.as_deref().unwrap_or("impl.py");
+        let inspection = pool.inspect(file, &code.source).await.map_err(|error| {
+            StartError::new(format!("the code of flow {} cannot be judged: {error}", flow.name), "run symbot check")
+        })?;
+        for problem in inspection.problems {
+            let place = format!("{file}:{}:{}", problem.line, problem.column);
+            let hint = problem.hint.as_deref().unwrap_or("");
+            if problem.error {
+                errors += 1;
+                tracing::error!(place, hint, "{}", problem.message);
+            } else {
+                tracing::warn!(place, hint, "{}", problem.message);
+            }
+        }
+    }
+    if errors > 0 {
+        return Err(StartError::new(
+            format!("the code of the flows has {errors} problem(s), see above"),
+            "run symbot check with the same directories",
+        ));
+    }
+    Ok(())
+}
+
+/// Opens the web app's socket; with port 0 the address becomes known here.
+async fn bind_web(web: &WebSettings) -> Result<(TcpListener, WebConfig), StartError> {
+    const HINT: &str = "give --web an IP address and a port, or turn the web app off with --web off";
+    let addr = tokio::net::lookup_host(&web.addr)
+        .await
+        .map_err(|error| StartError::new(format!("the web address {} cannot be used: {error}", web.addr), HINT))?
+        .next()
+        .ok_or_else(|| StartError::new(format!("the web address {} means nothing here", web.addr), HINT))?;
+    let listener = web::bind(addr).await.map_err(|error| StartError::new(error, ""))?;
+    let bound = listener.local_addr().map_err(|error| StartError::new(error, HINT))?;
+    let text = web.url.clone().unwrap_or_else(|| format!("http://{bound}"));
+    let url = url::Url::parse(&text)
+        .map_err(|error| StartError::new(format!("the web address {text} cannot be used: {error}"), HINT))?;
+    let config = WebConfig::new(url).map_err(|error| StartError::new(error, ""))?;
+    Ok((listener, config))
+}
+
+fn serve_web(listener: TcpListener, config: WebConfig, engine: &Arc<Engine>, stop: &CancellationToken) -> RunningWeb {
+    let url = config.home_link();
+    let router = web::router(Arc::new(Pages(engine.clone())), config);
+    let stop = stop.clone();
+    RunningWeb { url, task: tokio::spawn(async move { web::serve_on(listener, router, stop.cancelled_owned()).await }) }
 }

@@ -22,6 +22,7 @@ use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
 use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, FormView, ids};
 use crate::slack::{answer, form, home, modal};
+use crate::web::WebConfig;
 
 /// The engine as the socket sees it.
 pub struct Intake(pub Arc<Engine>);
@@ -220,12 +221,12 @@ impl Engine {
     }
 
     async fn login(&self, person: &Person) -> String {
-        let Some(base) = &self.outside.web_url else { return answer::login_off() };
+        let Some(web) = &self.outside.web else { return answer::login_off() };
         if !person.active {
             return answer::guest_may_not_start();
         }
         match self.make_link_token(person).await {
-            Ok(token) => answer::login(&format!("{base}/login/{token}"), LINK_LIFETIME_MINUTES),
+            Ok(token) => answer::login(&web.login_link(&token), LINK_LIFETIME_MINUTES),
             Err(error) => self.trouble("No link was made.", &error),
         }
     }
@@ -378,7 +379,7 @@ impl Engine {
     fn home_opened(self: &Arc<Self>, user: String) -> Option<Value> {
         let engine = self.clone();
         self.tasks.spawn(async move {
-            let view = home::home(engine.outside.web_url.as_deref());
+            let view = home::home(engine.outside.web.as_ref().map(WebConfig::home_link).as_deref());
             if let Err(error) = engine.outside.api.views_publish(&user, &view).await {
                 tracing::warn!(%error, "the App Home could not be shown");
             }

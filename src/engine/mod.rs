@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 
 pub use book::{Book, BookError};
 pub use intake::Intake;
-pub use outside::Outside;
+pub use outside::{Outside, OutsideParts};
 pub use pages::Pages;
 
 use crate::clock::SharedClock;
@@ -95,6 +95,12 @@ impl Engine {
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
         }
+    }
+
+    /// The flows of this moment.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<crate::flows::catalog::Catalog> {
+        self.book.catalog()
     }
 
     /// Starts timers and the recording of finished effects.

@@ -1,7 +1,7 @@
 //! The engine's way to the outside: Slack's calls with patience, people and channels, the policy workers, addresses of pages.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::json;
@@ -18,6 +18,7 @@ use crate::slack::message;
 use crate::slack::inbound::Actor;
 use crate::slack::pacing::{Pacer, Repeat};
 use crate::slack::view::Message;
+use crate::web::WebConfig;
 use crate::web::backend::Readiness;
 
 /// Locks kept for messages before those that nobody holds are let go.
@@ -28,15 +29,25 @@ pub struct Outside {
     pub api: SlackApi,
     pub directory: Directory,
     pub pacer: Pacer,
-    pub pool: Arc<Pool>,
+    pub pool: Pool,
     pub handler_timeout: Duration,
-    /// Base of links to the web app, without trailing slash; `None` when it is off.
-    pub web_url: Option<String>,
+    /// Makes links to the web app; `None` when it is off.
+    pub web: Option<WebConfig>,
     /// Who to ask for help: for `/sym support`.
     pub contacts: Vec<String>,
-    /// Number of sockets that said hello.
-    pub connected: watch::Receiver<usize>,
+    /// Number of sockets that said hello; unset until the sockets are started.
+    connected: OnceLock<watch::Receiver<usize>>,
     lanes: Mutex<HashMap<MessageRef, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+/// What an [`Outside`] is made of.
+pub struct OutsideParts {
+    pub api: SlackApi,
+    pub directory: Directory,
+    pub pool: Pool,
+    pub handler_timeout: Duration,
+    pub web: Option<WebConfig>,
+    pub contacts: Vec<String>,
 }
 
 /// How somebody came to us: what is needed to open a form, and to answer if that fails.
@@ -68,6 +79,29 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 const ANSWER_NOW_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Outside {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(parts: OutsideParts) -> Self {
+        Self {
+            api: parts.api,
+            directory: parts.directory,
+            pacer: Pacer::default(),
+            pool: parts.pool,
+            handler_timeout: parts.handler_timeout,
+            web: parts.web,
+            contacts: parts.contacts,
+            connected: OnceLock::new(),
+            lanes: Mutex::default(),
+        }
+    }
+
+    /// Takes note of the sockets, for [`Outside::readiness`].
+    pub(crate) fn follow(&self, connected: watch::Receiver<usize>) {
+        if self.connected.set(connected).is_err() {
+            tracing::error!("the sockets were started twice");
+        }
+    }
+
     /// The lock under which updates of a message are made.
     pub(super) fn lane(&self, message: &MessageRef) -> Arc<tokio::sync::Mutex<()>> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -240,21 +274,27 @@ impl Outside {
         patience: Duration,
     ) -> Result<(), String> {
         let id = self.channel(channel).await?;
-        let message = message::plain_message(words);
+        self.post(&id, &message::plain_message(words), patience).await.map_err(|error| reason(&error))
+    }
+
+    /// Posts a message that is not kept track of.
+    ///
+    /// # Errors
+    /// When it cannot be sent for good, or `patience` is over.
+    pub(super) async fn post(&self, channel: &str, message: &Message, patience: Duration) -> Result<(), ApiError> {
         let sent: Result<(), Held> = self
-            .insist("chat.postMessage", &id, patience, || async {
-                let post =
-                    Post { channel: &id, text: &message.text, blocks: Some(&message.blocks), ..Post::default() };
+            .insist("chat.postMessage", channel, patience, || async {
+                let post = Post { channel, text: &message.text, blocks: Some(&message.blocks), ..Post::default() };
                 self.api.chat_post_message(post).await?;
                 Ok(())
             })
             .await;
-        slack_only(sent).map_err(|error| reason(&error))
+        slack_only(sent)
     }
 
     /// The request's page in the web app.
     pub(super) fn link_to(&self, run: RunId) -> Option<String> {
-        self.web_url.as_ref().map(|base| format!("{base}/requests/{run}"))
+        self.web.as_ref().map(|web| web.request_link(run))
     }
 
     /// Whether requests can be taken.
@@ -262,7 +302,7 @@ impl Outside {
         if !self.pool.ready() {
             return Readiness::NotReady("the policy workers are not warm yet".to_owned());
         }
-        if *self.connected.borrow() == 0 {
+        if self.connected.get().is_none_or(|connected| *connected.borrow() == 0) {
             return Readiness::NotReady("there is no connection to Slack yet".to_owned());
         }
         Readiness::Ready

@@ -54,7 +54,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn ask_reducers(&self, run: &Run) -> Result<Event, HandlerFailure> {
+    async fn ask_reducers(self: &Arc<Self>, run: &Run) -> Result<Event, HandlerFailure> {
         let flow = self.book.pinned(&run.flow.version).await.map_err(|error| host_failure(error.to_string()))?;
         let requester = self.requester(run).await;
         let (fields, named) = self.fields_for_handlers(run).await;
@@ -81,7 +81,7 @@ impl Engine {
             input,
             deadline: self.outside.handler_timeout,
         };
-        let host = Arc::new(EngineHost::new(self.outside.directory.clone()));
+        let host = Arc::new(EngineHost::new(self.clone()));
         let answer = self.outside.pool.call(call, host).await?;
         if !answer.printed.is_empty() {
             tracing::info!(run = %run.id, flow = run.flow.name, printed = answer.printed, "the handlers printed");

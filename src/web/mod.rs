@@ -104,6 +104,12 @@ impl WebConfig {
         self.link(&["requests", &run.to_string()])
     }
 
+    /// The first page.
+    #[must_use]
+    pub fn home_link(&self) -> String {
+        self.public_url.to_string()
+    }
+
     fn link(&self, segments: &[&str]) -> String {
         let mut url = self.public_url.clone();
         if let Ok(mut path) = url.path_segments_mut() {
