@@ -153,6 +153,14 @@ async fn an_empty_list_says_what_to_do() {
         .is(200)
         .shows("No requests")
         .shows("/sym");
+    let mut gus = site.signed_in(&site.gus).await;
+    for path in ["/requests", "/requests?show=all"] {
+        gus.get(path)
+            .await
+            .is(200)
+            .shows("requests that you may see")
+            .lacks("<code>/sym</code>");
+    }
 }
 
 #[tokio::test]
