@@ -288,7 +288,10 @@ mod tests {
         slow.write_all(b"GET / HTTP/1.1\r\nHost: loc")
             .await
             .unwrap();
-        let answer = read_all(slow).await;
+        // Without our limit hyper's own holds, 30 s.
+        let answer = tokio::time::timeout(Duration::from_secs(10), read_all(slow))
+            .await
+            .unwrap();
         assert!(!answer.contains("hello"), "{answer}");
     }
 

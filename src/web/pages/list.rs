@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::layout::{SignedIn, page};
 use super::words;
 use crate::domain::permission::{Verdict, may_decide};
-use crate::domain::person::Person;
+use crate::domain::person::{Person, Role};
 use crate::domain::run::{Run, Status};
 use crate::domain::time::Timestamp;
 
@@ -38,7 +38,7 @@ pub fn render(list: &List<'_>, viewer: SignedIn<'_>) -> Markup {
             }
         }
         @if list.runs.is_empty() {
-            (nothing(list))
+            (nothing(list, viewer.person.role != Role::Guest))
         } @else {
             (table(list, viewer.person))
         }
@@ -53,7 +53,8 @@ fn tab(text: &str, href: &str, current: bool) -> Markup {
     }
 }
 
-fn nothing(list: &List<'_>) -> Markup {
+/// Guests are not told to make a request: they may not.
+fn nothing(list: &List<'_>, may_request: bool) -> Markup {
     html! {
         section.empty {
             @if !list.is_first_page {
@@ -62,11 +63,16 @@ fn nothing(list: &List<'_>) -> Markup {
                 p { "No open requests that you may see." }
                 p.hint {
                     a href="/requests?show=all" { "Show the closed ones too" }
-                    ", or type " code { "/sym" } " in Slack to make a request."
+                    @if may_request {
+                        ", or type " code { "/sym" } " in Slack to make a request"
+                    }
+                    "."
                 }
             } @else {
                 p { "No requests that you may see." }
-                p.hint { "Type " code { "/sym" } " in Slack to make one." }
+                @if may_request {
+                    p.hint { "Type " code { "/sym" } " in Slack to make one." }
+                }
             }
         }
     }

@@ -259,7 +259,7 @@ fn notification(run: &Run, routed: &RoutedNotification, in_use: bool, now: Times
         ul.destinations {
             @for (index, destination) in routed.notification.destinations.iter().enumerate() {
                 li {
-                    bdi.value { (capitalised(&place(run, destination))) }
+                    bdi.value { (place(run, destination)) }
                     " – "
                     @match routed.deliveries.get(index) {
                         None => span.later { "not used" },
@@ -296,15 +296,15 @@ fn place(run: &Run, destination: &Destination) -> String {
             ..
         } => match person_named_in(run, slack_id) {
             Some(name) => format!("{name} ({described})"),
-            None => described,
+            None => capitalised(&described),
         },
         Destination::ChannelId { id } if run.source.id.as_ref() == Some(id) => {
             match &run.source.identifier {
-                Some(name) if name != id => format!("{described}, {name}"),
-                _ => described,
+                Some(name) if name != id => format!("Channel {name}"),
+                _ => capitalised(&described),
             }
         }
-        _ => described,
+        _ => capitalised(&described),
     }
 }
 

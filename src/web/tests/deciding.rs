@@ -46,7 +46,10 @@ async fn bob_approves_alices_request_with_a_message() {
         false,
     ));
     let mut bob = site.signed_in(&site.bob).await;
-    bob.get(&page).await.shows(">Decision Message</label>");
+    bob.get(&page)
+        .await
+        .shows("<label for=\"message\">Decision Message</label>")
+        .shows("<textarea id=\"message\" name=\"message\"");
     let answer = bob.decides(&page, "approve", "fine\r\nby me").await;
     assert_eq!(answer.is(303).header("location"), page);
     let shown = bob.get(&page).await;

@@ -220,6 +220,20 @@ async fn a_deactivated_person_is_signed_out_at_the_next_request_and_stays_so() {
 }
 
 #[tokio::test]
+async fn an_engine_that_forgets_to_leave_out_deactivated_people_lets_nobody_in() {
+    let site = Site::new();
+    let mut alice = site.signed_in(&site.alice).await;
+    let link = site.link_for(&site.alice);
+    site.backend.with(|state| {
+        state.careless = true;
+        state.people.get_mut(&site.alice.id).unwrap().active = false;
+    });
+    alice.get("/requests").await.is(401);
+    alice.post(&link, &[]).await.is(403).shows("deactivated");
+    assert!(alice.cookies.is_empty());
+}
+
+#[tokio::test]
 async fn a_failure_to_look_somebody_up_signs_nobody_out() {
     let site = Site::new();
     let mut alice = site.signed_in(&site.alice).await;

@@ -126,7 +126,15 @@ async fn the_list_shows_open_requests_newest_first_and_all_on_demand() {
         .shows("You can decide");
     let all = carol.get("/requests?show=all").await;
     all.is(200).shows(&closed).shows(&old).shows("expired");
+    assert_eq!(
+        all.body.matches("You can decide").count(),
+        2,
+        "not on closed ones"
+    );
     assert_eq!(carol.get("/requests?show=open").await.body, open.body);
+    let mut alice = site.signed_in(&site.alice).await;
+    let own = alice.get("/requests").await;
+    own.is(200).shows(&old).lacks(&new);
 }
 
 #[tokio::test]
@@ -145,6 +153,14 @@ async fn an_empty_list_says_what_to_do() {
         .is(200)
         .shows("No requests")
         .shows("/sym");
+    let mut gus = site.signed_in(&site.gus).await;
+    for path in ["/requests", "/requests?show=all"] {
+        gus.get(path)
+            .await
+            .is(200)
+            .shows("requests that you may see")
+            .lacks("<code>/sym</code>");
+    }
 }
 
 #[tokio::test]
@@ -284,6 +300,36 @@ async fn the_page_shows_where_the_request_went_and_what_came_of_it() {
         .shows("being sent")
         .shows("Waiting for a decision.")
         .shows("alice made the request.");
+}
+
+#[tokio::test]
+async fn destinations_are_named_where_the_request_itself_tells_the_name() {
+    let site = Site::new();
+    let mut run = full_request(&site);
+    run.notifications[0].notification.destinations = vec![
+        Destination::ChannelId { id: "C1".into() },
+        Destination::SlackUser {
+            slack_id: "UBOB".into(),
+        },
+        Destination::User {
+            id: "x".into(),
+            slack_id: Some("UALICE".into()),
+            email: None,
+        },
+        Destination::SlackUser {
+            slack_id: "U777".into(),
+        },
+    ];
+    let page = site.has(run);
+    let mut alice = site.signed_in(&site.alice).await;
+    alice
+        .get(&page)
+        .await
+        .is(200)
+        .shows(">Channel #general<")
+        .shows("Bob Builder (Slack user UBOB)")
+        .shows(">alice (user with id x)<")
+        .shows(">Slack user U777<");
 }
 
 #[tokio::test]
