@@ -120,7 +120,7 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
     if let Some(decision) = &run.decision {
         actors.insert(decision.verdict.verb().to_owned(), actor(&decision.by));
     }
-    let body = json!({
+    let body = object(json!({
         "id": id,
         "meta": { "schema_version": SCHEMA_VERSION },
         "type": "event",
@@ -140,15 +140,32 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
         },
         "actor": step.actor.map(actor),
         "fields": fields,
-    });
-    let body = match body {
-        Value::Object(body) => body,
-        _ => Map::new(),
-    };
+    }));
     AuditRecord {
         id,
         run: Some(run.id),
         body,
+    }
+}
+
+/// The record of somebody signing in to the web app; it belongs to no run.
+#[must_use]
+pub fn sign_in(id: Uuid, person: &PersonRef, now: Timestamp) -> AuditRecord {
+    let body = object(json!({
+        "id": id,
+        "meta": { "schema_version": SCHEMA_VERSION },
+        "type": "sign_in",
+        "state": { "status": "completed", "errors": [] },
+        "event": { "type": "sign_in", "timestamp": now.to_iso(), "channel": ChannelType::Sym.as_str() },
+        "actor": actor(person),
+    }));
+    AuditRecord { id, run: None, body }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(body) => body,
+        _ => Map::new(),
     }
 }
 

@@ -9,14 +9,12 @@ use crate::domain::Timestamp;
 use crate::domain::effect::{Attempt, Reply};
 use crate::domain::event::Event;
 use crate::domain::permission::{Permissions, Refusal, Verdict, may_decide, may_view};
-use crate::domain::person::Person;
+use crate::domain::person::{Person, PersonRef};
 use crate::domain::run::{ChannelType, Run, RunId};
 use crate::store::contract::{RunQuery, StoreError};
 use crate::web::backend::{
-    Backend, BackendError, DecisionOutcome, LinkRefusal, ListQuery, Readiness, RequestPage,
+    Answer, Backend, BackendError, DecisionOutcome, LinkRefusal, ListQuery, Readiness, RequestPage,
 };
-
-type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
 
 /// Runs read from the store at a time while looking for those that the viewer may see.
 const SCAN_PAGE: usize = 200;
@@ -28,6 +26,22 @@ const SCAN_MAX: usize = 5000;
 pub struct Pages(pub Arc<Engine>);
 
 impl Pages {
+    /// The person of a sign-in link with the role of this moment.
+    async fn signing_in(&self, person: &PersonRef) -> Result<Result<Person, LinkRefusal>, BackendError> {
+        let slack_id = person.slack_id.as_deref().unwrap_or_default();
+        match self.0.outside.directory.person_by_slack_id(slack_id).await {
+            Ok(person) if person.active => Ok(Ok(person)),
+            Ok(_) => Ok(Err(LinkRefusal::Inactive)),
+            Err(error) => {
+                tracing::error!(%error, "a person who signs in could not be looked up");
+                Err(BackendError {
+                    code: "SLACK".to_owned(),
+                    message: "Slack did not answer. Type /sym login again in a moment.".to_owned(),
+                })
+            }
+        }
+    }
+
     fn may_view(run: &Run, viewer: &Person) -> bool {
         may_view(run.permissions.as_ref(), run.requester.id, viewer)
     }
@@ -49,22 +63,20 @@ fn failed(error: &StoreError) -> BackendError {
 }
 
 impl Backend for Pages {
+    fn peek_link(&self, token: String) -> Answer<'_, Result<Option<Person>, LinkRefusal>> {
+        Box::pin(async move {
+            match self.0.peek_token(&token).await.map_err(|error| failed(&error))? {
+                Ok(person) => Ok(self.signing_in(&person).await?.map(Some)),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        })
+    }
+
     fn redeem_link(&self, token: String) -> Answer<'_, Result<Person, LinkRefusal>> {
         Box::pin(async move {
-            let slack_id = match self.0.redeem_token(&token).await.map_err(|error| failed(&error))? {
-                Ok(slack_id) => slack_id,
-                Err(refusal) => return Ok(Err(refusal)),
-            };
-            match self.0.outside.directory.person_by_slack_id(&slack_id).await {
-                Ok(person) if person.active => Ok(Ok(person)),
-                Ok(_) => Ok(Err(LinkRefusal::Inactive)),
-                Err(error) => {
-                    tracing::error!(%error, "a person who signs in could not be looked up");
-                    Err(BackendError {
-                        code: "SLACK".to_owned(),
-                        message: "Slack did not answer. Type /sym login again in a moment.".to_owned(),
-                    })
-                }
+            match self.0.redeem_token(&token).await.map_err(|error| failed(&error))? {
+                Ok(person) => self.signing_in(&person).await,
+                Err(refusal) => Ok(Err(refusal)),
             }
         })
     }

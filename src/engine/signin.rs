@@ -5,10 +5,11 @@
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::Engine;
-use crate::domain::Timestamp;
 use crate::domain::person::Person;
+use crate::domain::{PersonRef, Timestamp, audit};
 use crate::store::contract::{Commit, StoreError};
 use crate::web::backend::LinkRefusal;
 
@@ -37,34 +38,52 @@ impl Engine {
         let token = hex(&bytes);
         let now = self.clock.now();
         let value = json!({
-            "slack_id": person.slack_id,
+            "person": person.to_ref(),
             "expires": now.plus_seconds(LINK_LIFETIME_SECONDS),
         });
         self.store.commit(Commit { values: vec![(key(&token), Some(value))], now: Some(now), ..Commit::default() }).await?;
         Ok(token)
     }
 
-    /// Redeems a token: the Slack id of its person.
-    pub(super) async fn redeem_token(&self, token: &str) -> Result<Result<String, LinkRefusal>, StoreError> {
-        let key = key(token);
-        let Some(value) = self.store.value(key.clone()).await? else { return Ok(Err(LinkRefusal::UsedOrUnknown)) };
-        let expires: Option<Timestamp> = serde_json::from_value(value["expires"].clone()).ok();
-        let slack_id = value["slack_id"].as_str().map(str::to_owned);
+    /// Whose token this is, without redeeming it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn peek_token(&self, token: &str) -> Result<Result<PersonRef, LinkRefusal>, StoreError> {
+        let Some(value) = self.store.value(key(token)).await? else { return Ok(Err(LinkRefusal::UsedOrUnknown)) };
+        let Ok(link) = serde_json::from_value::<Link>(value) else { return Ok(Err(LinkRefusal::UsedOrUnknown)) };
+        Ok(if self.clock.now() <= link.expires { Ok(link.person) } else { Err(LinkRefusal::Expired) })
+    }
+
+    /// Redeems a token: who made it. It is gone afterwards, also when it was too old.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn redeem_token(&self, token: &str) -> Result<Result<PersonRef, LinkRefusal>, StoreError> {
+        let found = self.peek_token(token).await?;
+        if found == Err(LinkRefusal::UsedOrUnknown) {
+            return Ok(found);
+        }
         let now = self.clock.now();
+        let key = key(token);
         let used = Commit {
             dedup: vec![format!("used/{key}")],
             values: vec![(key, None)],
+            audit: found.iter().map(|person| audit::sign_in(Uuid::new_v4(), person, now)).collect(),
             now: Some(now),
             ..Commit::default()
         };
         match self.store.commit(used).await {
-            Ok(()) => {}
-            Err(StoreError::Duplicate(_)) => return Ok(Err(LinkRefusal::UsedOrUnknown)),
-            Err(error) => return Err(error),
+            Ok(()) => Ok(found),
+            Err(StoreError::Duplicate(_)) => Ok(Err(LinkRefusal::UsedOrUnknown)),
+            Err(error) => Err(error),
         }
-        Ok(match (expires, slack_id) {
-            (Some(expires), Some(slack_id)) if now <= expires => Ok(slack_id),
-            _ => Err(LinkRefusal::Expired),
-        })
     }
+}
+
+/// What the store keeps under the hash of a token.
+#[derive(Debug, serde::Deserialize)]
+struct Link {
+    person: PersonRef,
+    expires: Timestamp,
 }
