@@ -124,7 +124,6 @@ pub fn bot_profile(world: &World) -> Value {
 }
 
 pub fn view(world: &World, v: &View) -> Value {
-    let text_or_null = |s: &str| if s.is_empty() { Value::Null } else { json!(s) };
     let mut out = json!({
         "id": v.id, "team_id": world.team.id, "type": v.kind, "blocks": v.blocks,
         "private_metadata": v.private_metadata, "callback_id": v.callback_id, "state": {"values": v.state},
@@ -137,7 +136,6 @@ pub fn view(world: &World, v: &View) -> Value {
         // Home tabs have a title in Slack's payloads although apps cannot set one.
         out["title"] = json!({"type": "plain_text", "text": "View Title", "emoji": true});
         out["previous_view_id"] = Value::Null;
-        out["external_id"] = text_or_null(&v.external_id).as_str().map_or(json!(""), |s| json!(s));
     }
     out
 }

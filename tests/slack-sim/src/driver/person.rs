@@ -143,7 +143,7 @@ impl Person {
             })
         });
         let (block, action, state) = found.ok_or_else(|| {
-            self.slack.failure(&format!("an option \"{option}\" in message {}", message.ts), &[message.channel.clone()])
+            self.slack.failure(&format!("an option \"{option}\" in message {}", message.ts), std::slice::from_ref(&message.channel))
         })?;
         let place = (message.channel.as_str(), message.ts.as_str());
         let pending = self
@@ -245,9 +245,8 @@ impl Place {
     /// Types a message, or a slash command (and waits for its ack).
     pub async fn types(&self, text: &str) -> Result<Typed, DriverError> {
         let at = self.person.slack.workspace().clock().instant();
-        match self.starts_typing(text)? {
-            Some(pending) => self.person.answered(&format!("type \"{text}\""), pending).await?,
-            None => {}
+        if let Some(pending) = self.starts_typing(text)? {
+            self.person.answered(&format!("type \"{text}\""), pending).await?;
         }
         Ok(Typed { person: self.person.clone(), at })
     }

@@ -149,7 +149,7 @@ impl Workspace {
         for view in closed.iter().filter(|v| v.notify_on_close) {
             let payload = self.closed_payload(user, view, clear);
             // Closing is not repeated and has no error to show: whether the ack comes is judged by the socket.
-            let _ = self.interact_silently("view_closed", payload);
+            drop(self.interact_silently("view_closed", payload));
         }
         Ok(())
     }

@@ -30,19 +30,19 @@ pub(crate) struct ApiError {
     /// `response_metadata.messages`.
     pub(crate) messages: Vec<String>,
     /// More keys of the answer.
-    pub(crate) extra: Value,
+    pub(crate) extra: Option<Box<Value>>,
     /// Recorded as the app's fault.
     pub(crate) violation: Option<ViolationKind>,
 }
 
 impl ApiError {
     pub(crate) fn new(code: &str) -> ApiError {
-        ApiError { code: code.to_owned(), messages: Vec::new(), extra: Value::Null, violation: None }
+        ApiError { code: code.to_owned(), messages: Vec::new(), extra: None, violation: None }
     }
 
     /// A refusal that no well-behaved app should meet.
     pub(crate) fn violation(code: &str, kind: ViolationKind, messages: Vec<String>) -> ApiError {
-        ApiError { code: code.to_owned(), messages, extra: Value::Null, violation: Some(kind) }
+        ApiError { code: code.to_owned(), messages, extra: None, violation: Some(kind) }
     }
 
     /// A required argument is missing or malformed.
@@ -52,7 +52,7 @@ impl ApiError {
 
     fn missing_scope(needed: &str, provided: &[String]) -> ApiError {
         ApiError {
-            extra: json!({"needed": needed, "provided": provided.join(",")}),
+            extra: Some(Box::new(json!({"needed": needed, "provided": provided.join(",")}))),
             ..ApiError::violation("missing_scope", ViolationKind::MissingScope, Vec::new())
         }
     }
@@ -62,7 +62,9 @@ impl ApiError {
         if !self.messages.is_empty() {
             out["response_metadata"] = json!({"messages": self.messages});
         }
-        crate::shapes::merge(&mut out, self.extra.clone());
+        if let Some(extra) = &self.extra {
+            crate::shapes::merge(&mut out, (**extra).clone());
+        }
         out
     }
 }
@@ -158,7 +160,7 @@ impl Workspace {
     fn call(&self, method: &str, args: &Args) -> ApiResult {
         let Some(spec) = methods::find(method) else {
             let mut error = ApiError::violation("unknown_method", ViolationKind::UnknownMethod, Vec::new());
-            error.extra = json!({"req_method": method});
+            error.extra = Some(Box::new(json!({"req_method": method})));
             return Err(error);
         };
         if let Some(problem) = &args.problem {

@@ -6,6 +6,9 @@ use super::{Message, StateValues, World};
 use crate::blocks;
 use crate::clock::Clock;
 
+/// Ephemerals vanish in Slack too, with the next reload; here the older half goes when a person has this many.
+const EPHEMERALS_KEPT: usize = 1_000;
+
 /// A message about to be posted.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Draft {
@@ -33,7 +36,11 @@ impl World {
 
     pub(crate) fn post_ephemeral(&mut self, channel: &str, to: &str, draft: Draft, clock: &Clock) -> Message {
         let message = new_message(channel, draft, Some(to.to_owned()), clock);
-        self.ephemerals.entry(to.to_owned()).or_default().push(message.clone());
+        let all = self.ephemerals.entry(to.to_owned()).or_default();
+        if all.len() == EPHEMERALS_KEPT {
+            all.drain(..EPHEMERALS_KEPT / 2);
+        }
+        all.push(message.clone());
         message
     }
 
