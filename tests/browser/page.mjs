@@ -199,6 +199,27 @@ test('a submit comes after the last keystroke, and errors stand at their fields 
   assert.equal(await reason.inputValue(), 'xy');
 });
 
+test('after a dialog the focus is back in the composer', async () => {
+  stub.view = view([field('Reason', { type: 'plain_text_input' })]);
+  stub.answers.submit = () => {
+    stub.view = null;
+  };
+  await open();
+  await dialog.getByLabel('Reason').fill('x');
+  await dialog.getByRole('button', { name: 'Submit' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await eventually('what has the focus', () => page.evaluate(() => document.activeElement.id), 'composer');
+});
+
+test('a form that takes the place of “Loading…” gets the focus', async () => {
+  stub.view = view([{ type: 'section', block_id: 's', text: plain('Loading…') }], { submit: null });
+  await open();
+  await dialog.getByText('Loading…').waitFor();
+  stub.view = view([field('Reason', { type: 'plain_text_input', placeholder: plain('why') })], { hash: '2' });
+  stub.changed();
+  await eventually('what has the focus', () => page.evaluate(() => document.activeElement.placeholder), 'why');
+});
+
 test('a view that the app updates keeps what was typed and takes over what the app set', async () => {
   stub.view = view([field('Kept', { type: 'plain_text_input' })]);
   await open();
