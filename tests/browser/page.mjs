@@ -302,6 +302,22 @@ test('unread channels are marked, and opening one reads it', async () => {
   await eventually('the mark goes', () => row.getAttribute('class'), 'row active');
 });
 
+test('a public channel can be looked at and joined, an archived one only looked at', async () => {
+  stub.channels.push(channel('C0NEW', 'news', { member: false, messages: [message('1.1', 'U0BOB', 'extra')] }), channel('C0OLD', 'past', { archived: true, messages: [message('1.1', 'U0BOB', 'ancient')] }));
+  stub.answers.join = ({ channel: id }) => {
+    stub.channels.find((other) => other.id === id).member = true;
+  };
+  await open();
+  await page.getByRole('button', { name: 'news', exact: true }).click();
+  await log().getByText('extra').waitFor();
+  await page.getByRole('button', { name: 'Join channel' }).click();
+  await page.getByRole('textbox', { name: 'Message #news' }).waitFor();
+  await page.getByRole('button', { name: 'past', exact: true }).click();
+  await log().getByText('ancient').waitFor();
+  await page.getByText('#past is archived').waitFor();
+  assert.equal(await page.getByRole('textbox', { name: /^Message / }).count(), 0);
+});
+
 test('private answers, edits and threads are told apart', async () => {
   stub.channels[0].messages = [
     message('1.1', 'U0BOB', 'first', { edited: true, replies: [message('1.2', 'U0ALICE', 'a reply'), message('1.3', BOT, 'another')] }),

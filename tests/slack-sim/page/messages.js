@@ -84,7 +84,10 @@ function messageRow(channel, message, follows = false) {
 
 function composer(channel) {
   if (channel.archived) return h('p', { class: 'composer-note', key: 'composer' }, `${channelLabel(channel)} is archived: nobody can write here.`);
-  if (!channel.member && !isDm(channel)) return h('p', { class: 'composer-note', key: 'composer' }, `You are looking at ${channelLabel(channel)} without being a member.`);
+  if (!channel.member && !isDm(channel)) {
+    const join = () => act({ action: 'join', channel: channel.id }).then(refresh);
+    return h('p', { class: 'composer-note', key: 'composer' }, `You are not a member of ${channelLabel(channel)}.`, ' ', h('button', { type: 'button', class: 'btn', onclick: join }, 'Join channel'));
+  }
   const drafts = (store.ui.drafts ||= {});
   const slot = `${store.me} ${channel.id}`;
   const draft = drafts[slot] ?? '';
