@@ -300,6 +300,10 @@ test('unread channels are marked, and opening one reads it', async () => {
   await eventually('the page says that it was read', () => stub.last('read')?.channel, 'C0OPS');
   await log().getByText('New', { exact: true }).waitFor();
   await eventually('the mark goes', () => row.getAttribute('class'), 'row active');
+  stub.channels[1].unread = 2;
+  await page.getByRole('button', { name: /^You are Alice/ }).click();
+  await page.getByRole('menuitemradio', { name: /^Bob Brown.*admin 2 unread/ }).waitFor();
+  await browser.shot(page, 'page-people');
 });
 
 test('a public channel can be looked at and joined, an archived one only looked at', async () => {
