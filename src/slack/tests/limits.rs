@@ -166,7 +166,7 @@ fn filled_in(view: &Value, text: &str) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn any_flow_gives_a_form_that_slack_takes(flow in any_flow(), name in words(30)) {
@@ -243,8 +243,8 @@ proptest! {
         for refusal in [Refusal::OwnRequest, Refusal::NotPermitted, Refusal::Guest, Refusal::Inactive] {
             prop_assert_eq!(message_problems(&message::plain_message(&answer::refusal(refusal, &run))), Vec::<String>::new());
         }
-        if let Some(late) = answer::late(&run, notification) {
-            prop_assert_eq!(message_problems(&message::plain_message(&late)), Vec::<String>::new());
+        for words in [answer::already_decided(&run), answer::expired(&run), answer::forwarded(&run, notification), answer::failed(&run)] {
+            prop_assert_eq!(message_problems(&message::plain_message(&words)), Vec::<String>::new());
         }
     }
 }
