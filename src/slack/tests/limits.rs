@@ -248,3 +248,35 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_checks_of_these_tests_refuse_what_slack_refuses() {
+    let flow = flow(vec![super::choice(
+        "urgency",
+        FieldType::String,
+        &["Normal"],
+    )]);
+    let good = super::forms::form_of(&flow);
+    for (pointer, bad) in [
+        ("/title/text", json!("x".repeat(25))),
+        ("/blocks/1/element/options", json!([])),
+        ("/blocks/1/label/text", json!("x".repeat(2001))),
+        ("/private_metadata", json!("x".repeat(3001))),
+        ("/submit", Value::Null),
+        ("/blocks/1/element/typo", json!(1)),
+    ] {
+        let mut view = good.clone();
+        match view.pointer_mut(pointer) {
+            Some(place) => *place = bad,
+            None => view["blocks"][1]["element"]["typo"] = bad,
+        }
+        if view["submit"].is_null() {
+            view.as_object_mut().unwrap().remove("submit");
+        }
+        assert_ne!(view_problems(&view), Vec::<String>::new(), "{pointer}");
+    }
+    let mut message = message::plain_message("fine");
+    message.blocks =
+        json!([{ "type": "section", "text": { "type": "mrkdwn", "text": "<!channel>" } }]);
+    assert_ne!(message_problems(&message), Vec::<String>::new());
+}
