@@ -1,6 +1,6 @@
 //! Whether Slack would take what the app sends. Structure comes from a schema made of Slack's own types (`schema.rs`),
 //! lengths, counts, uniqueness and what belongs together from rules (`rules.rs`). Answers messages in the form of
-//! `response_metadata.messages`; empty means valid. Pure. Called by the Web API and for views in acks.
+//! `response_metadata.messages`; empty means valid. Pure. Called by the Web API, for views in acks, and by apps that test what they would send.
 
 mod rules;
 mod schema;
@@ -31,14 +31,17 @@ pub(crate) enum Surface {
     Home,
 }
 
-pub(crate) fn message_blocks(blocks: &[Value]) -> Vec<String> {
+/// Problems of a message's blocks.
+#[must_use]
+pub fn message_blocks(blocks: &[Value]) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     check_blocks(&mut problems, Surface::Message, "/blocks", blocks);
     problems.0
 }
 
-/// `kind` is what the method takes: `modal` or `home`.
-pub(crate) fn view(view: &Value, kind: &str) -> Vec<String> {
+/// Problems of a view. `kind` is what the method takes: `modal` or `home`.
+#[must_use]
+pub fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     if view["type"] != kind {
         let found = view["type"].as_str().unwrap_or("nothing");
