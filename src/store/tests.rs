@@ -1,0 +1,7 @@
+//! Both implementations, the same promises: every test here runs against sled and against memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bench;
+pub(crate) mod fixtures;
+mod shared;
