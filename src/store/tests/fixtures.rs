@@ -6,10 +6,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::audit::AuditRecord;
-use crate::domain::effect::{AnswerTo, Effect, EffectId, StoredEffect};
+use crate::domain::effect::{Effect, EffectId, StoredEffect};
 use crate::domain::person::PersonRef;
 use crate::domain::run::{
-    ChannelType, HistoryEntry, PinnedFlow, Run, RunId, SourceChannel, Status,
+    ChannelType, HistoryEntry, MessageRef, PinnedFlow, Run, RunId, SourceChannel, Status,
 };
 use crate::domain::time::Timestamp;
 use crate::store::{Commit, Options, SledStore, StoreError, Timer, TimerChange};
@@ -77,13 +77,11 @@ pub(crate) fn effect(run: u64, number: u64, text: &str) -> StoredEffect {
             run: run_id(run),
             number,
         },
-        effect: Effect::Answer {
-            to: AnswerTo {
-                slack_id: "U1".into(),
-                channel: None,
-                response_url: None,
+        effect: Effect::UpdateMessage {
+            message: MessageRef {
+                channel: "C024BE91L".into(),
+                ts: text.into(),
             },
-            text: text.into(),
         },
     }
 }
