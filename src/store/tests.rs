@@ -3,5 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bench;
+mod crash;
 pub(crate) mod fixtures;
+mod model;
 mod shared;
+mod state;
+mod tamper;
