@@ -76,3 +76,56 @@ impl Reading<'_> {
         !matches!(before.get(key), Some(None))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+    use crate::store::keys;
+
+    #[test]
+    fn a_batch_that_is_applied_but_not_durable_is_not_seen() {
+        let db = ::sled::Config::new().temporary(true).open().unwrap();
+        let before = RwLock::new(Before::new());
+        let reading = Reading {
+            tree: &db,
+            before: &before,
+        };
+        let (old, new) = (keys::value("old"), keys::value("new"));
+        let write = |key: &[u8], seq, text: &[u8]| {
+            let bytes = record::encode(key, Shape::Whole, seq, text);
+            db.insert(key, bytes).unwrap()
+        };
+        write(&old, 1, b"one");
+
+        // As the writer does it: first what is replaced, then the batch.
+        before
+            .write()
+            .unwrap()
+            .extend([(old.clone(), db.get(&old).unwrap()), (new.clone(), None)]);
+        write(&old, 2, b"two");
+        write(&new, 2, b"two");
+        assert_eq!(reading.payload(&old).unwrap().unwrap(), b"one");
+        assert_eq!(reading.payload(&new).unwrap(), None);
+        assert!(reading.is_durable(&old) && !reading.is_durable(&new));
+
+        before.write().unwrap().clear();
+        assert_eq!(reading.payload(&old).unwrap().unwrap(), b"two");
+        assert_eq!(reading.payload(&new).unwrap().unwrap(), b"two");
+    }
+
+    #[test]
+    fn a_flipped_bit_on_the_way_is_an_error() {
+        let db = ::sled::Config::new().temporary(true).open().unwrap();
+        let before = RwLock::new(Before::new());
+        let reading = Reading {
+            tree: &db,
+            before: &before,
+        };
+        let key = keys::value("name");
+        let mut bytes = record::encode(&key, Shape::Whole, 1, b"alice");
+        *bytes.last_mut().unwrap() ^= 1;
+        db.insert(&key, bytes).unwrap();
+        assert!(matches!(reading.payload(&key), Err(StoreError::Damaged(_))));
+    }
+}
