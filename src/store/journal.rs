@@ -133,6 +133,21 @@ impl Journal {
         Ok(())
     }
 
+    /// The files with their sizes at this moment.
+    pub(super) fn files(&self) -> Result<Vec<(PathBuf, u64)>, StoreError> {
+        read::files(&self.dir)?
+            .into_iter()
+            .map(|(_, path)| {
+                let bytes = fs::metadata(&path)
+                    .map_err(|error| {
+                        failed(format_args!("cannot read {}", path.display()), &error)
+                    })?
+                    .len();
+                Ok((path, bytes))
+            })
+            .collect()
+    }
+
     pub(super) fn sync(&self) -> Result<(), StoreError> {
         self.file
             .sync_data()
@@ -142,6 +157,15 @@ impl Journal {
 
 fn file_name(dir: &Path, first: u64) -> PathBuf {
     dir.join(format!("audit-{first:012}.jsonl"))
+}
+
+/// Whether a file of that name belongs to a journal.
+pub(super) fn is_file_name(name: &str) -> bool {
+    name.strip_prefix("audit-")
+        .and_then(|rest| rest.strip_suffix(".jsonl"))
+        .is_some_and(|digits| {
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }
 
 /// Checks the end of the journal against the store, cuts off what is torn, and returns the number of the next line.

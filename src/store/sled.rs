@@ -4,11 +4,14 @@
 //! sled is an implementation detail of this module: nothing else may name it. `flush_async` is banned (it deadlocks with
 //! several in flight), iterators are not snapshots, and large values would go to files that sled never syncs.
 
+mod backup;
 mod head;
 mod reading;
 mod recover;
 mod staging;
 mod writer;
+
+pub use self::backup::{BackupSummary, restore};
 
 use std::any::Any;
 use std::cell::Cell;
@@ -74,8 +77,11 @@ struct Shared {
     tree: RwLock<Option<Tree>>,
     before: RwLock<Before>,
     view: RwLock<View>,
-    now: Mutex<Option<Timestamp>>,
+    /// Numbers of the last durable commit and audit line, and the moment of that commit.
+    position: Mutex<(u64, u64, Option<Timestamp>)>,
     failure: OnceLock<StoreError>,
+    /// While a backup is being made: what was under each key that has been written since it began.
+    kept: Mutex<Option<Before>>,
 }
 
 impl Shared {
@@ -104,8 +110,36 @@ impl Shared {
         *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
     }
 
-    fn set_now(&self, now: Option<Timestamp>) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    fn start_keeping(&self) -> Result<(), StoreError> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_some() {
+            return Err(StoreError::Failed(
+                "another backup is being made; wait for it to end".into(),
+            ));
+        }
+        *kept = Some(Before::new());
+        Ok(())
+    }
+
+    /// Keeps what a batch replaces, if a backup is being made. The first value counts.
+    fn keep(&self, before: &Before) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_mut() {
+            for (key, value) in before {
+                if !kept.contains_key(key) {
+                    kept.insert(key.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    fn set_position(&self, head: &Head) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) =
+            (head.commits, head.audit, head.now);
+    }
+
+    fn position(&self) -> (u64, u64, Option<Timestamp>) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn view(&self) -> std::sync::RwLockReadGuard<'_, View> {
@@ -161,10 +195,40 @@ impl SledStore {
         self.shared.failure()
     }
 
+    /// Numbers of the last durable commit and of the last audit line.
+    #[must_use]
+    pub fn position(&self) -> (u64, u64) {
+        let (commits, audit, _) = self.shared.position();
+        (commits, audit)
+    }
+
     /// How many runs are open.
     #[must_use]
     pub fn open_runs(&self) -> usize {
         self.shared.view().open_len()
+    }
+
+    /// Writes a consistent copy of everything to a new file, while commits go on. Durable on return.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written, when another backup is being made, or when a record is damaged.
+    pub async fn backup(&self, file: &Path) -> Result<BackupSummary, StoreError> {
+        let sender = self.sender.clone().ok_or_else(closed)?;
+        let shared = Arc::clone(&self.shared);
+        let file = file.to_owned();
+        // All of it on one thread that blocks: once begun, a backup ends, also when nobody waits for it any more.
+        tokio::task::spawn_blocking(move || {
+            let gone = |shared: &Shared| shared.failure().unwrap_or_else(closed);
+            let new_file = backup::create(&file)?;
+            let (answer, answered) = oneshot::channel();
+            sender
+                .blocking_send(Message::Snapshot(answer))
+                .map_err(|_| gone(&shared))?;
+            let snapshot = answered.blocking_recv().map_err(|_| gone(&shared))??;
+            backup::write(&shared, &snapshot, &new_file)
+        })
+        .await
+        .map_err(|error| StoreError::Failed(format!("the backup was given up: {error}")))?
     }
 
     async fn send<F>(&self, message: F) -> Result<(), StoreError>
@@ -249,7 +313,7 @@ impl Store for SledStore {
             let seen = reading
                 .payload(&keys::dedup(&key))?
                 .and_then(|payload| decode_time(&payload));
-            let now = *shared.now.lock().unwrap_or_else(PoisonError::into_inner);
+            let (_, _, now) = shared.position();
             Ok(matches!((seen, now), (Some(seen), Some(now)) if still_counts(seen, now)))
         }))
     }
@@ -375,18 +439,20 @@ fn read_runs(
     Ok(runs)
 }
 
-/// Opens everything, checks it, and makes it durable as it stands.
-fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
-    let dir = DataDir::take(dir)?;
-    let path = dir.store();
-    let db = ::sled::Config::new()
-        .path(&path)
+fn sled_config(path: &Path, options: &Options) -> ::sled::Config {
+    ::sled::Config::new()
+        .path(path)
         .mode(::sled::Mode::HighThroughput)
         .segment_size(SEGMENT_BYTES)
         .cache_capacity(options.cache_bytes)
         .flush_every_ms(Some(FLUSH_EVERY_MS))
-        .open()
-        .map_err(sled_error)?;
+}
+
+/// Opens everything, checks it, and makes it durable as it stands.
+fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
+    let dir = DataDir::take(dir)?;
+    let path = dir.store();
+    let db = sled_config(&path, options).open().map_err(sled_error)?;
     let tree = Tree::clone(&db);
     let file = path.join("db");
     let file = File::open(&file)
@@ -429,8 +495,13 @@ fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
         tree: RwLock::new(Some(tree.clone())),
         before,
         view: RwLock::new(recovered.view),
-        now: Mutex::new(recovered.head.now),
+        position: Mutex::new((
+            recovered.head.commits,
+            recovered.head.audit,
+            recovered.head.now,
+        )),
         failure: OnceLock::new(),
+        kept: Mutex::new(None),
     };
     Ok(Writer {
         shared: Arc::new(shared),

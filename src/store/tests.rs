@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod bench;
+mod backup;
 mod crash;
 pub(crate) mod fixtures;
 mod model;

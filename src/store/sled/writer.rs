@@ -52,7 +52,16 @@ pub(super) enum Message {
         text: String,
         answer: Answering,
     },
+    /// Answered between two groups with what a backup starts from.
+    Snapshot(oneshot::Sender<Result<Snapshot, StoreError>>),
     Close(Answering),
+}
+
+/// A moment between two groups: from here on the writer keeps what it replaces, until the backup is through.
+pub(super) struct Snapshot {
+    pub(super) head: Head,
+    /// Files of the journal with the number of bytes that belong to this moment.
+    pub(super) journal: Vec<(PathBuf, u64)>,
 }
 
 /// A commit that was staged, with what the view needs to know about it.
@@ -89,12 +98,19 @@ impl Writer {
             };
             let mut group = Vec::with_capacity(GROUP_MAX);
             let mut next = Some(first);
+            let mut snapshot = None;
             while let Some(message) = next {
-                if let Message::Close(answer) = message {
-                    closing = Some(answer);
-                    break;
+                match message {
+                    Message::Close(answer) => {
+                        closing = Some(answer);
+                        break;
+                    }
+                    Message::Snapshot(answer) => {
+                        snapshot = Some(answer);
+                        break;
+                    }
+                    message => group.push(message),
                 }
-                group.push(message);
                 next = if group.len() < GROUP_MAX {
                     messages.try_recv().ok()
                 } else {
@@ -102,6 +118,9 @@ impl Writer {
                 };
             }
             self.answer(group);
+            if let Some(answer) = snapshot {
+                let _ = answer.send(self.snapshot());
+            }
         }
         drop(messages);
         let result = match self.shared.failure() {
@@ -120,6 +139,19 @@ impl Writer {
         if let Some(answer) = closing {
             let _ = answer.send(result);
         }
+    }
+
+    /// Starts keeping what is replaced.
+    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        if let Some(failure) = self.shared.failure() {
+            return Err(failure);
+        }
+        let journal = self.journal.files()?;
+        self.shared.start_keeping()?;
+        Ok(Snapshot {
+            head: self.head.clone(),
+            journal,
+        })
     }
 
     fn finish(&mut self) -> Result<(), StoreError> {
@@ -226,6 +258,7 @@ impl Writer {
     fn apply(&mut self, batch: Staging<'_>, lines: &str) -> Result<(), StoreError> {
         let first_line = self.head.audit + 1;
         let (batch, before, head) = batch.finish()?;
+        self.shared.keep(&before);
         self.shared.set_before(before);
         self.tree.apply_batch(batch).map_err(sled_error)?;
         self.make_durable()?;
@@ -260,11 +293,12 @@ impl Writer {
                         answer
                     }
                     Message::Blob { answer, .. } | Message::Close(answer) => answer,
+                    Message::Snapshot(_) => continue,
                 };
                 answers.push((answer, result.map_or(Ok(()), Err)));
             }
         }
-        self.shared.set_now(self.head.now);
+        self.shared.set_position(&self.head);
         self.shared.set_before(HashMap::new());
         for (answer, result) in answers {
             // Whoever asked may have gone; the commit stands.
@@ -292,7 +326,7 @@ impl Writer {
                     before: None,
                 })
             }
-            Message::Close(_) => Err(closed()),
+            Message::Snapshot(_) | Message::Close(_) => Err(closed()),
         }
     }
 
@@ -499,7 +533,8 @@ impl Writer {
         if batch.is_empty() {
             return Ok(());
         }
-        let (batch, _, head) = batch.finish()?;
+        let (batch, before, head) = batch.finish()?;
+        self.shared.keep(&before);
         tree.apply_batch(batch).map_err(sled_error)?;
         self.head = head;
         Ok(())
@@ -510,13 +545,20 @@ impl Message {
     fn dedup_keys(&self) -> usize {
         match self {
             Self::Commit(prepared, _) => prepared.commit.dedup.len(),
-            Self::Blob { .. } | Self::Close(_) => 0,
+            Self::Blob { .. } | Self::Snapshot(_) | Self::Close(_) => 0,
         }
     }
 
     fn answer(self, result: Result<(), StoreError>) {
-        let (Self::Commit(_, answer) | Self::Blob { answer, .. } | Self::Close(answer)) = self;
-        let _ = answer.send(result);
+        // Whoever asked may have gone.
+        match self {
+            Self::Commit(_, answer) | Self::Blob { answer, .. } | Self::Close(answer) => {
+                let _ = answer.send(result);
+            }
+            Self::Snapshot(answer) => {
+                let _ = answer.send(result.and_then(|()| Err(closed())));
+            }
+        }
     }
 }
 
