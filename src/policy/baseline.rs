@@ -15,7 +15,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
-use rustpython_vm::builtins::{PyDict, PyDictRef, PyFunction, PyList, PyModule, PyType, PyTypeRef};
+use rustpython_vm::builtins::{
+    PyDict, PyDictRef, PyFunction, PyList, PyModule, PyType, PyTypeRef,
+};
 use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
 /// Modules of ours: their functions and containers are watched too.
@@ -208,7 +210,10 @@ fn modules(vm: &VirtualMachine) -> PyResult<PyDictRef> {
 
 fn volatile(module: &str, key: &PyObject, vm: &VirtualMachine) -> bool {
     VOLATILE.iter().any(|(in_module, name)| {
-        *in_module == module && key.str(vm).is_ok_and(|key| key.to_string_lossy() == *name)
+        *in_module == module
+            && key
+                .str(vm)
+                .is_ok_and(|key| key.to_string_lossy() == *name)
     })
 }
 

@@ -173,10 +173,7 @@ impl Pool {
             return Err(source_too_large(&file, source.len()));
         }
         let input = serde_json::to_value(&input).map_err(|error| {
-            failure(
-                FailureKind::Unavailable,
-                format!("the event cannot be written: {error}"),
-            )
+            failure(FailureKind::Unavailable, format!("the event cannot be written: {error}"))
         })?;
         let request = ToWorker::Call(CallRequest {
             file: file.clone(),
@@ -481,7 +478,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(mut process) = self.retire() {
-            self.inner.tasks.spawn(async move { process.kill().await });
+            self.inner
+                .tasks
+                .spawn(async move { process.kill().await });
         }
     }
 }

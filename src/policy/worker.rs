@@ -179,7 +179,9 @@ fn serve(mut weakened: Vec<String>) -> Result<(), String> {
 
 fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
     vm.import("_symbot.warm", 0)?;
-    let driver = vm.import("_symbot.driver", 0)?.get_attr("driver", vm)?;
+    let driver = vm
+        .import("_symbot.driver", 0)?
+        .get_attr("driver", vm)?;
     let driver = Driver {
         call: driver.get_attr("call", vm)?,
         inspect: driver.get_attr("inspect", vm)?,
@@ -227,10 +229,9 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
                 code: code.unwrap_or(1),
             }
         }
-        ToWorker::Answer { .. } | ToWorker::Raise(_) => FromWorker::Called(failed(broken(
-            String::new(),
-            "no call is waiting".to_owned(),
-        ))),
+        ToWorker::Answer { .. } | ToWorker::Raise(_) => {
+            FromWorker::Called(failed(broken(String::new(), "no call is waiting".to_owned())))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Whether Slack would take what the app sends. Structure comes from a schema made of Slack's own types (`schema.rs`),
 //! lengths, counts, uniqueness and what belongs together from rules (`rules.rs`). Answers messages in the form of
-//! `response_metadata.messages`; empty means valid. Pure. Called by the Web API, for views in acks, and by apps that test what they would send.
+//! `response_metadata.messages`; empty means valid. Pure. Called by the Web API and for views in acks.
 
 mod rules;
 mod schema;
@@ -14,8 +14,7 @@ pub(crate) struct Problems(Vec<String>);
 
 impl Problems {
     fn add(&mut self, pointer: &str, message: impl std::fmt::Display) {
-        self.0
-            .push(format!("[ERROR] {message} [json-pointer:{pointer}]"));
+        self.0.push(format!("[ERROR] {message} [json-pointer:{pointer}]"));
     }
 
     fn is_empty(&self) -> bool {
@@ -31,31 +30,21 @@ pub(crate) enum Surface {
     Home,
 }
 
-/// Problems of a message's blocks.
-#[must_use]
-pub fn message_blocks(blocks: &[Value]) -> Vec<String> {
+pub(crate) fn message_blocks(blocks: &[Value]) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     check_blocks(&mut problems, Surface::Message, "/blocks", blocks);
     problems.0
 }
 
-/// Problems of a view. `kind` is what the method takes: `modal` or `home`.
-#[must_use]
-pub fn view(view: &Value, kind: &str) -> Vec<String> {
+/// `kind` is what the method takes: `modal` or `home`.
+pub(crate) fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     if view["type"] != kind {
         let found = view["type"].as_str().unwrap_or("nothing");
-        problems.add(
-            "/view/type",
-            format!("unsupported type: {found} (this method takes {kind})"),
-        );
+        problems.add("/view/type", format!("unsupported type: {found} (this method takes {kind})"));
         return problems.0;
     }
-    let (definition, surface) = if kind == "home" {
-        ("HomeView", Surface::Home)
-    } else {
-        ("ModalView", Surface::Modal)
-    };
+    let (definition, surface) = if kind == "home" { ("HomeView", Surface::Home) } else { ("ModalView", Surface::Modal) };
     schema::check(&mut problems, definition, view, "/view");
     if !problems.is_empty() {
         return problems.0;
