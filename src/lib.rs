@@ -4,6 +4,7 @@ pub mod clock;
 pub mod domain;
 pub mod flows;
 pub mod policy;
+pub mod secret;
 pub mod slack;
 pub mod store;
 pub mod web;
