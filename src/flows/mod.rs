@@ -5,6 +5,8 @@
 //! `field`, `code` and `rules` make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`;
 //! `report` is the answer of `symbot check`. Nothing here talks to Slack, runs Python or keeps anything.
 
+#[cfg(test)]
+mod agreement;
 mod build;
 pub mod catalog;
 mod code;

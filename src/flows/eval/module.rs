@@ -516,6 +516,12 @@ impl World {
             };
         }
         match known {
+            Some(_) if resource.data && name == "type" => Ok(Value::Null),
+            Some(_) if resource.data && name == "name" => Err(Failure::new(
+                resource.place,
+                format!("{address}: `name` is missing"),
+            )
+            .hint("a data source finds its object by name")),
             Some(_) if resource.data => self.look_up(module, index, resource, key, name, place),
             Some(_) if name == "id" => Ok(Value::from(address)),
             Some(_) if attribute_type.is_some() => Ok(Value::Null),

@@ -1,0 +1,78 @@
+//! Tests only: our evaluator against Terraform. `tests/flows/expressions/answers.tsv` holds expressions with what
+//! `terraform console` (1.11) answered to `jsonencode(EXPRESSION)`. One test compares us with the answers; another asks
+//! the Terraform that is installed, so that the answers cannot rot.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::config::read_module;
+use super::eval::{STACK_BYTES, Scope, World};
+use super::files::Files;
+use super::value::to_json;
+
+/// How the list writes that an expression fails.
+const FAILS: &str = "<error>";
+
+/// Where we differ on purpose, and why.
+const DIFFERENT: &[(&str, &str)] = &[];
+
+fn dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/expressions")
+}
+
+fn answers() -> Vec<(String, String)> {
+    std::fs::read_to_string(dir().join("answers.tsv"))
+        .unwrap()
+        .lines()
+        .map(|line| {
+            let (expression, answer) = line.rsplit_once('\t').unwrap();
+            (expression.to_owned(), answer.to_owned())
+        })
+        .collect()
+}
+
+/// What we make of expressions, in the context of that directory.
+fn ours(expressions: Vec<String>) -> Vec<String> {
+    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+        let files = Files::default();
+        files.allow(&dir().canonicalize().unwrap());
+        let world = World::new(files);
+        let module = world.add_root(read_module(&world.sources, &dir(), ""), BTreeMap::new());
+        expressions
+            .iter()
+            .map(|expression| {
+                world.refill();
+                let code = match super::parse::parse_expression(expression) {
+                    Ok(code) => code,
+                    Err(problem) => return format!("{FAILS} {problem}"),
+                };
+                match world.eval(&code, &Scope::top(&module, 0)) {
+                    Ok(value) => match value.first_unknown() {
+                        Some(unknown) => unknown.to_string(),
+                        None => to_json(&value),
+                    },
+                    Err(failure) => format!("{FAILS} {}", failure.message()),
+                }
+            })
+            .collect()
+    });
+    worker.unwrap().join().unwrap()
+}
+
+#[test]
+fn expressions_mean_what_terraform_says_they_mean() {
+    let answers = answers();
+    let ours = ours(answers.iter().map(|(expression, _)| expression.clone()).collect());
+    let mut wrong = Vec::new();
+    for ((expression, answer), our) in answers.iter().zip(&ours) {
+        let agrees = our == answer || answer == FAILS && our.starts_with(FAILS);
+        if !agrees && !DIFFERENT.iter().any(|(known, _)| known == expression) {
+            wrong.push(format!("{expression}\n    terraform: {answer}\n    symbot:    {our}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), answers.len(), wrong.join("\n"));
+}
