@@ -190,11 +190,11 @@ impl Number {
         Self::normal(dividend / other.mantissa, exponent).in_range()
     }
 
-    /// The remainder with the sign of the dividend, as Terraform computes it.
+    /// The remainder with the sign of the dividend; of a division by zero all remains. Both as in Terraform.
     #[must_use]
     pub fn modulo(self, other: Self) -> Option<Self> {
         if other.is_zero() {
-            return None;
+            return Some(self);
         }
         match self.aligned(other) {
             Some((left, right, exponent)) => Some(Self::normal(left % right, exponent)),

@@ -43,7 +43,7 @@ fn error_text(error: &std::io::Error) -> String {
 pub fn parse_body(sources: &Sources, name: String, text: String) -> (FileId, Option<Body>) {
     let text: Arc<str> = text.strip_prefix('\u{feff}').unwrap_or(&text).into();
     let file = sources.add(name, Arc::clone(&text));
-    let readable = fill_empty_heredocs(&text);
+    let readable = prepare_heredocs(&text);
     match hcl_edit::parser::parse_body(&readable) {
         Ok(body) => {
             let mut check = LineBreaks {
@@ -86,9 +86,10 @@ fn report_syntax(sources: &Sources, place: Place, text: &str, message: &str) {
     sources.error(place, format!("syntax error: {message}"), hint);
 }
 
-/// Puts `""` in the place of each heredoc that is closed on the line after its start, of the same length, so that
-/// places stay as they are.
-fn fill_empty_heredocs(text: &str) -> String {
+/// Rewrites heredocs that the parser gets wrong, in the same number of bytes, so that places stay as they are: an empty
+/// one becomes `""`, and `<<-X` becomes ` <<X`, as the parser's own removal of indentation is not Terraform's. Whether
+/// one was indented is found out later by [`is_flush_heredoc`].
+fn prepare_heredocs(text: &str) -> String {
     let mut result = text.to_owned();
     let mut open: Option<String> = None;
     let mut offset = 0;
@@ -114,10 +115,24 @@ fn fill_empty_heredocs(text: &str) -> String {
                 offset += next.len();
                 lines.next();
             }
-            _ => open = Some(marker.to_owned()),
+            _ => {
+                if text.get(start + at + 2..).is_some_and(|rest| rest.starts_with('-')) {
+                    result.replace_range(start + at..start + at + 3, " <<");
+                }
+                open = Some(marker.to_owned());
+            }
         }
     }
     result
+}
+
+/// Whether the heredoc at a place of a prepared text was written as `<<-`.
+#[must_use]
+pub fn is_flush_heredoc(text: &str, start: usize) -> bool {
+    start
+        .checked_sub(1)
+        .and_then(|start| text.get(start..))
+        .is_some_and(|rest| rest.starts_with("<<-"))
 }
 
 /// Where a line starts a heredoc, and its marker.
@@ -189,10 +204,10 @@ mod tests {
     #[test]
     fn an_empty_heredoc_becomes_an_empty_string_of_the_same_length() {
         let text = "a = <<PY\nPY\nb = <<-X\n  x\nX\nc = <<E\ntext <<PY\nPY\nE\n";
-        let filled = fill_empty_heredocs(text);
+        let filled = prepare_heredocs(text);
         assert_eq!(filled.len(), text.len());
         assert!(filled.starts_with("a = \"\"     "), "{filled}");
-        assert!(filled.ends_with("b = <<-X\n  x\nX\nc = <<E\ntext <<PY\nPY\nE\n"), "{filled}");
+        assert!(filled.ends_with("b =  <<X\n  x\nX\nc = <<E\ntext <<PY\nPY\nE\n"), "{filled}");
     }
 
     #[test]

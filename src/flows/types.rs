@@ -217,10 +217,15 @@ pub fn unify(values: &[Value]) -> Option<Vec<Value>> {
     });
     match first {
         Value::Bool(_) | Value::Number(_) | Value::String(_) if same => Some(values.to_vec()),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) => values
+        // A number and a bool have only text in common, and only where there is text already.
+        Value::Bool(_) | Value::Number(_) | Value::String(_)
+            if values.iter().any(|value| value.as_str().is_some()) =>
+        {
+            values
             .iter()
-            .map(|value| convert(value, &Type::String).ok())
-            .collect(),
+                .map(|value| convert(value, &Type::String).ok())
+                .collect()
+        }
         Value::List(_) if same => unify_lists(values),
         Value::Map(_) if same => unify_maps(values),
         _ => None,

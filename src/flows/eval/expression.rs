@@ -12,6 +12,7 @@ use super::operators;
 use super::{Binding, Scope, World};
 use crate::flows::functions;
 use crate::flows::number::Number;
+use crate::flows::parse::is_flush_heredoc;
 use crate::flows::source::{Failure, Place, similar};
 use crate::flows::value::{ListKind, MapKind, Unknown, Value};
 
@@ -53,8 +54,14 @@ impl World {
                 Ok(Value::tuple(items))
             }
             Expression::Object(object) => self.object(object, scope),
-            Expression::StringTemplate(template) => self.template(template, scope, place),
-            Expression::HeredocTemplate(heredoc) => self.template(&heredoc.template, scope, place),
+            Expression::StringTemplate(template) => self.template(template, false, scope, place),
+            Expression::HeredocTemplate(heredoc) => {
+                let flush = self
+                    .sources
+                    .file(place.file)
+                    .is_some_and(|file| is_flush_heredoc(&file.text, place.start));
+                self.template(&heredoc.template, flush, scope, place)
+            }
             Expression::Parenthesis(inner) => self.eval(inner.inner(), scope),
             Expression::Variable(name) => match scope.lookup(name.as_str()) {
                 Some(value) => Ok(value.clone()),

@@ -43,7 +43,7 @@ fn arithmetic(operator: BinaryOperator, left: Number, right: Number) -> Result<V
         BinaryOperator::Plus => left.plus(right).ok_or_else(too_large)?,
         BinaryOperator::Minus => left.minus(right).ok_or_else(too_large)?,
         BinaryOperator::Mul => left.times(right).ok_or_else(too_large)?,
-        BinaryOperator::Div | BinaryOperator::Mod if right.is_zero() => {
+        BinaryOperator::Div if right.is_zero() => {
             return Err("division by zero".to_owned());
         }
         BinaryOperator::Div => left.divided_by(right).ok_or_else(too_large)?,
@@ -71,7 +71,26 @@ fn equal(left: &Value, right: &Value) -> Value {
     }
     match left.first_unknown().or_else(|| right.first_unknown()) {
         Some(unknown) => Value::Unknown(unknown.clone()),
-        None => Value::Bool(left == right),
+        None => Value::Bool(same(left, right)),
+    }
+}
+
+/// Whether two known values are the same, their types included: a tuple is never equal to a list.
+fn same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::List(left), Value::List(right)) => {
+            left.kind == right.kind
+                && left.items.len() == right.items.len()
+                && left.items.iter().zip(&right.items).all(|(left, right)| same(left, right))
+        }
+        (Value::Map(left), Value::Map(right)) => {
+            left.kind == right.kind
+                && left.entries.len() == right.entries.len()
+                && left.entries.iter().zip(&right.entries).all(
+                    |((left_key, left), (right_key, right))| left_key == right_key && same(left, right),
+                )
+        }
+        _ => left == right,
     }
 }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use hcl_edit::Span;
-use hcl_edit::template::{Directive, Element, Strip, Template};
+use hcl_edit::expr::Expression;
+use hcl_edit::template::{Directive, Element, ForTemplateExpr, Strip, Template};
 
 use super::operators;
 use super::{Binding, Scope, World};
@@ -19,6 +20,26 @@ struct Text {
     unknown: Option<Unknown>,
 }
 
+/// A template as a flat row of lines and markers, which is how Terraform strips white space from it.
+enum Token<'a> {
+    /// Text up to and with a line break.
+    Line(String),
+    Value(&'a Expression),
+    If(&'a Expression),
+    Else,
+    For(&'a ForTemplateExpr),
+    /// Of an `if` or a `for`.
+    End,
+}
+
+/// A template as it is carried out.
+enum Part<'a> {
+    Text(String),
+    Value(&'a Expression),
+    If(&'a Expression, Vec<Part<'a>>, Vec<Part<'a>>),
+    For(&'a ForTemplateExpr, Vec<Part<'a>>),
+}
+
 fn strips_start(strip: Strip) -> bool {
     matches!(strip, Strip::Start | Strip::Both)
 }
@@ -27,32 +48,117 @@ fn strips_end(strip: Strip) -> bool {
     matches!(strip, Strip::End | Strip::Both)
 }
 
-/// Whether an element takes the white space before it, and after it.
-fn stripping(element: &Element) -> (bool, bool) {
-    match element {
-        Element::Literal(_) => (false, false),
-        Element::Interpolation(interpolation) => (
-            strips_start(interpolation.strip),
-            strips_end(interpolation.strip),
-        ),
-        Element::Directive(directive) => match &**directive {
-            Directive::If(directive) => (
-                strips_start(directive.if_expr.strip),
-                strips_end(directive.endif_expr.strip),
-            ),
-            Directive::For(directive) => (
-                strips_start(directive.for_expr.strip),
-                strips_end(directive.endfor_expr.strip),
-            ),
-        },
+/// Makes tokens, stripping white space around markers with `~`: of the one line that touches them.
+#[derive(Default)]
+struct Tokens<'a> {
+    tokens: Vec<Token<'a>>,
+    strip_next: bool,
+}
+
+impl<'a> Tokens<'a> {
+    fn marker(&mut self, token: Token<'a>, strip: Strip) {
+        if strips_start(strip) {
+            if let Some(Token::Line(line)) = self.tokens.last_mut() {
+                line.truncate(line.trim_end().len());
+            }
+        }
+        self.tokens.push(token);
+        self.strip_next = strips_end(strip);
+    }
+
+    fn template(&mut self, template: &'a Template) {
+        for element in template.iter() {
+            match element {
+                Element::Literal(text) => {
+                    for line in text.split_inclusive('\n') {
+                        let line = if std::mem::take(&mut self.strip_next) {
+                            line.trim_start()
+                        } else {
+                            line
+                        };
+                        self.tokens.push(Token::Line(line.to_owned()));
+                    }
+                }
+                Element::Interpolation(interpolation) => {
+                    self.marker(Token::Value(&interpolation.expr), interpolation.strip);
+                }
+                Element::Directive(directive) => match &**directive {
+                    Directive::If(directive) => {
+                        let code = &directive.if_expr;
+                        self.marker(Token::If(&code.cond_expr), code.strip);
+                        self.template(&code.template);
+                        if let Some(other) = &directive.else_expr {
+                            self.marker(Token::Else, other.strip);
+                            self.template(&other.template);
+                        }
+                        self.marker(Token::End, directive.endif_expr.strip);
+                    }
+                    Directive::For(directive) => {
+                        self.marker(Token::For(&directive.for_expr), directive.for_expr.strip);
+                        self.template(&directive.for_expr.template);
+                        self.marker(Token::End, directive.endfor_expr.strip);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Takes the indentation that all lines share, as `<<-` does: lines of nothing but white space do not count.
+    fn flush(&mut self) {
+        let mut shared: Option<usize> = None;
+        let mut starts = Vec::new();
+        let mut at_start = true;
+        for (position, token) in self.tokens.iter().enumerate() {
+            let Token::Line(line) = token else {
+                at_start = false;
+                continue;
+            };
+            let blank = line.ends_with('\n') && line.trim().is_empty();
+            if at_start && !blank {
+                let spaces = line.chars().take_while(|letter| letter.is_whitespace()).count();
+                shared = Some(shared.map_or(spaces, |shared| shared.min(spaces)));
+                starts.push(position);
+            }
+            at_start = line.ends_with('\n');
+        }
+        for position in starts {
+            if let Some(Token::Line(line)) = self.tokens.get_mut(position) {
+                *line = line.chars().skip(shared.unwrap_or(0)).collect();
+            }
+        }
     }
 }
 
+/// Builds the tree of tokens up to an end or an `else`, which are told.
+fn tree<'a>(tokens: &mut std::vec::IntoIter<Token<'a>>) -> (Vec<Part<'a>>, bool) {
+    let mut parts: Vec<Part<'a>> = Vec::new();
+    while let Some(token) = tokens.next() {
+        match token {
+            Token::Line(line) => match parts.last_mut() {
+                Some(Part::Text(text)) => text.push_str(&line),
+                _ => parts.push(Part::Text(line)),
+            },
+            Token::Value(code) => parts.push(Part::Value(code)),
+            Token::If(condition) => {
+                let (then, has_else) = tree(tokens);
+                let otherwise = if has_else { tree(tokens).0 } else { Vec::new() };
+                parts.push(Part::If(condition, then, otherwise));
+            }
+            Token::For(code) => parts.push(Part::For(code, tree(tokens).0)),
+            Token::Else => return (parts, true),
+            Token::End => break,
+        }
+    }
+    (parts, false)
+}
+
 impl World {
-    /// Evaluates a template; one that is nothing but an interpolation is the value of that, whatever its type.
+    /// Evaluates a template; one that is nothing but an interpolation is the value of that, whatever its type. `flush`
+    /// takes away the indentation that all lines share.
     pub(super) fn template(
         &self,
         template: &Template,
+        flush: bool,
         scope: &Scope<'_>,
         place: Place,
     ) -> Result<Value, Failure> {
@@ -60,56 +166,83 @@ impl World {
         if let (Some(Element::Interpolation(only)), None) = (elements.next(), elements.next()) {
             return self.eval(&only.expr, scope);
         }
+        let mut tokens = Tokens::default();
+        tokens.template(template);
+        if flush {
+            tokens.flush();
+        }
+        let (parts, _) = tree(&mut tokens.tokens.into_iter());
         let mut out = Text {
             text: String::new(),
             unknown: None,
         };
-        self.write(template, (false, false), scope, place, &mut out)?;
+        self.write(&parts, scope, place, &mut out)?;
         Ok(match out.unknown {
             Some(unknown) => Value::Unknown(unknown),
             None => Value::from(out.text),
         })
     }
 
-    /// Writes a template; `strip` says whether its first and last literals lose white space to what is around it.
     fn write(
         &self,
-        template: &Template,
-        strip: (bool, bool),
+        parts: &[Part<'_>],
         scope: &Scope<'_>,
         place: Place,
         out: &mut Text,
     ) -> Result<(), Failure> {
-        let elements: Vec<&Element> = template.iter().collect();
-        for (position, element) in elements.iter().enumerate() {
-            match element {
-                Element::Literal(text) => {
-                    let before = match position.checked_sub(1) {
-                        Some(previous) => stripping(elements[previous]).1,
-                        None => strip.0,
-                    };
-                    let after = match elements.get(position + 1) {
-                        Some(next) => stripping(next).0,
-                        None => strip.1,
-                    };
-                    let mut text = text.as_str();
-                    if before {
-                        text = strip_first_line(text);
+        for part in parts {
+            match part {
+                Part::Text(text) => self.push(text, place, out)?,
+                Part::Value(code) => {
+                    let value = self.eval(code, scope)?;
+                    self.push_value(&value, Place::new(scope.file, code.span()), out)?;
+                }
+                Part::If(condition, then, otherwise) => {
+                    let place = Place::new(scope.file, condition.span());
+                    let verdict = self.eval(condition, scope)?;
+                    if let Value::Unknown(unknown) = verdict {
+                        out.unknown.get_or_insert(unknown);
+                        continue;
                     }
-                    if after {
-                        text = strip_last_line(text);
-                    }
-                    self.push(text, place, out)?;
+                    let holds = operators::boolean(&verdict)
+                        .map_err(|problem| Failure::new(place, format!("the condition: {problem}")))?;
+                    self.write(if holds { then } else { otherwise }, scope, place, out)?;
                 }
-                Element::Interpolation(interpolation) => {
-                    let value = self.eval(&interpolation.expr, scope)?;
-                    let place = Place::new(scope.file, interpolation.expr.span());
-                    self.push_value(&value, place, out)?;
-                }
-                Element::Directive(directive) => {
-                    self.directive(directive, scope, place, out)?;
-                }
+                Part::For(code, body) => self.write_for(code, body, scope, out)?,
             }
+        }
+        Ok(())
+    }
+
+    fn write_for(
+        &self,
+        code: &ForTemplateExpr,
+        body: &[Part<'_>],
+        scope: &Scope<'_>,
+        out: &mut Text,
+    ) -> Result<(), Failure> {
+        let place = Place::new(scope.file, code.collection_expr.span());
+        let collection = self.eval(&code.collection_expr, scope)?;
+        let pairs = match self.pairs(&collection, place)? {
+            Ok(pairs) => pairs,
+            Err(unknown) => {
+                out.unknown.get_or_insert(unknown);
+                return Ok(());
+            }
+        };
+        for (key, value) in pairs {
+            self.charge(1, place)?;
+            let key_binding = Binding {
+                name: code.key_var.as_ref().map_or("", |name| name.as_str()),
+                value: key,
+                outer: scope.bound,
+            };
+            let value_binding = Binding {
+                name: code.value_var.as_str(),
+                value,
+                outer: Some(&key_binding),
+            };
+            self.write(body, &scope.with_binding(&value_binding), place, out)?;
         }
         Ok(())
     }
@@ -140,74 +273,6 @@ impl World {
                     Value::Null => failure,
                     _ => failure.hint("use jsonencode(…) or join(\", \", …)"),
                 })
-            }
-        }
-    }
-
-    fn directive(
-        &self,
-        directive: &Directive,
-        scope: &Scope<'_>,
-        place: Place,
-        out: &mut Text,
-    ) -> Result<(), Failure> {
-        match directive {
-            Directive::If(directive) => {
-                let condition = self.eval(&directive.if_expr.cond_expr, scope)?;
-                if let Value::Unknown(unknown) = condition {
-                    out.unknown.get_or_insert(unknown);
-                    return Ok(());
-                }
-                let place = Place::new(scope.file, directive.if_expr.cond_expr.span());
-                let holds = operators::boolean(&condition)
-                    .map_err(|problem| Failure::new(place, format!("the condition: {problem}")))?;
-                let end = strips_start(directive.endif_expr.strip);
-                match (holds, &directive.else_expr) {
-                    (true, other) => {
-                        let after = other
-                            .as_ref()
-                            .map_or(end, |other| strips_start(other.strip));
-                        let strip = (strips_end(directive.if_expr.strip), after);
-                        self.write(&directive.if_expr.template, strip, scope, place, out)
-                    }
-                    (false, Some(other)) => {
-                        let strip = (strips_end(other.strip), end);
-                        self.write(&other.template, strip, scope, place, out)
-                    }
-                    (false, None) => Ok(()),
-                }
-            }
-            Directive::For(directive) => {
-                let code = &directive.for_expr;
-                let place_of_collection = Place::new(scope.file, code.collection_expr.span());
-                let collection = self.eval(&code.collection_expr, scope)?;
-                let pairs = match self.pairs(&collection, place_of_collection)? {
-                    Ok(pairs) => pairs,
-                    Err(unknown) => {
-                        out.unknown.get_or_insert(unknown);
-                        return Ok(());
-                    }
-                };
-                let strip = (
-                    strips_end(code.strip),
-                    strips_start(directive.endfor_expr.strip),
-                );
-                for (key, value) in pairs {
-                    self.charge(1, place)?;
-                    let key_binding = Binding {
-                        name: code.key_var.as_ref().map_or("", |name| name.as_str()),
-                        value: key,
-                        outer: scope.bound,
-                    };
-                    let value_binding = Binding {
-                        name: code.value_var.as_str(),
-                        value,
-                        outer: Some(&key_binding),
-                    };
-                    let inner = scope.with_binding(&value_binding);
-                    self.write(&code.template, strip, &inner, place, out)?;
-                }
-                Ok(())
             }
         }
     }
@@ -284,7 +349,7 @@ impl World {
                 };
                 self.template_with(template, variables, &binding, scope, place)
             }),
-            None => self.template(template, &scope.with_binding(outer), place),
+            None => self.template(template, false, &scope.with_binding(outer), place),
         }
     }
 }
@@ -306,23 +371,4 @@ fn map_unknown(value: &Value) -> Value {
     value
         .first_unknown()
         .map_or(Value::Null, |unknown| Value::Unknown(unknown.clone()))
-}
-
-/// Takes white space from the front, up to and with the first line break.
-fn strip_first_line(text: &str) -> &str {
-    let first_line = text.find('\n').map_or(text.len(), |at| at + 1);
-    let (line, rest) = text.split_at(first_line);
-    if line.trim().is_empty() { rest } else { text.trim_start() }
-}
-
-/// Takes white space from the end, as far as the last line goes.
-fn strip_last_line(text: &str) -> &str {
-    match text.strip_suffix('\n') {
-        Some(_) => text.trim_end(),
-        None => {
-            let last_line = text.rfind('\n').map_or(0, |at| at + 1);
-            let (rest, line) = text.split_at(last_line);
-            if line.trim().is_empty() { rest } else { text.trim_end() }
-        }
-    }
 }

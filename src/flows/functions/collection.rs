@@ -19,7 +19,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         convert(&Value::tuple(kept.cloned().collect()), &Type::list_of(Type::String))
     }),
     Function::variadic("concat", 1, concat).unknowns(Unknowns::Elements),
-    Function::new("contains", 2..=2, contains).nulls(),
+    Function::new("contains", 2..=2, contains),
     Function::new("distinct", 1..=1, distinct),
     Function::new("element", 2..=2, element).unknowns(Unknowns::Elements),
     Function::new("flatten", 1..=1, |_, arguments| {
@@ -37,7 +37,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("length", 1..=1, length).unknowns(Unknowns::Elements),
     Function::new("lookup", 2..=3, lookup).unknowns(Unknowns::Elements).nulls(),
     Function::new("matchkeys", 3..=3, matchkeys),
-    Function::variadic("merge", 1, merge).nulls().unknowns(Unknowns::Elements),
+    Function::variadic("merge", 0, merge).nulls().unknowns(Unknowns::Elements),
     Function::new("one", 1..=1, one).unknowns(Unknowns::Elements),
     Function::new("range", 1..=3, range),
     Function::new("reverse", 1..=1, |_, arguments| {
@@ -124,12 +124,7 @@ fn concat(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 fn contains(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let list = list(arguments, 0)?;
     let wanted = argument(arguments, 1);
-    let found = list.items.iter().any(|item| {
-        item == wanted
-            || unify(&[item.clone(), wanted.clone()])
-                .is_some_and(|pair| pair.first() == pair.last() && list.kind != ListKind::Tuple)
-    });
-    Ok(Value::Bool(found))
+    Ok(Value::Bool(list.items.contains(wanted)))
 }
 
 fn distinct(_: &Context<'_>, arguments: &[Value]) -> Outcome {
@@ -217,7 +212,7 @@ fn matchkeys(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 
 fn merge(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let mut entries = BTreeMap::new();
-    let mut kind = MapKind::Map;
+    let mut kind = if arguments.is_empty() { MapKind::Object } else { MapKind::Map };
     for (position, value) in arguments.iter().enumerate() {
         if value.is_null() {
             continue;

@@ -26,7 +26,7 @@ fn moment(arguments: &[Value], position: usize) -> Result<DateTime<FixedOffset>,
 }
 
 fn shown(moment: DateTime<FixedOffset>) -> String {
-    moment.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+    moment.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 /// Durations as in Go: `1h30m`, `-5m`, `1.5s`.

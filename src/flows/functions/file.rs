@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let path = text(arguments, 0)?;
         let trimmed = path.trim_end_matches('/');
         Ok(match (path.is_empty(), trimmed.rsplit('/').next()) {
-            (true, _) => "".into(),
+            (true, _) => ".".into(),
             (false, Some("") | None) => "/".into(),
             (false, Some(name)) => name.into(),
         })

@@ -195,9 +195,23 @@ fn numeric(kind: char, verb: &Verb, number: Number) -> Result<String, String> {
             if kind == 'E' { text.to_uppercase() } else { text }
         }
         'f' => format!("{:.*}", verb.precision.unwrap_or(6), number.to_f64()),
-        _ => number.to_string(),
+        _ => {
+            let text = shortest(number);
+            if kind == 'G' { text.to_uppercase() } else { text }
+        }
     };
     Ok(sign(text))
+}
+
+/// Plain digits, or an exponent for what is very small or very large.
+fn shortest(number: Number) -> String {
+    /// Where Go changes over.
+    const EXPONENTS: std::ops::Range<i32> = -4..21;
+    let scientific = format!("{:e}", number.to_f64());
+    match scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()) {
+        Some(power) if !EXPONENTS.contains(&power) => exponent(&scientific),
+        _ => number.to_string(),
+    }
 }
 
 /// Exponents as Go writes them: a sign and at least two digits.

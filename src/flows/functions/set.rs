@@ -16,7 +16,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("setsubtract", 2..=2, |_, arguments| {
         combine(arguments, |left, right| left.iter().filter(|item| !right.contains(item)).cloned().collect())
     }),
-    Function::variadic("setproduct", 1, product),
+    Function::variadic("setproduct", 2, product),
     Function::new("tobool", 1..=1, |_, arguments| convert(argument(arguments, 0), &Type::Bool)).nulls(),
     Function::new("tonumber", 1..=1, |_, arguments| convert(argument(arguments, 0), &Type::Number)).nulls(),
     Function::new("tostring", 1..=1, |_, arguments| convert(argument(arguments, 0), &Type::String)).nulls(),

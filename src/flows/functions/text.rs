@@ -15,7 +15,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("indent", 2..=2, indent),
     Function::variadic("join", 1, join),
     Function::new("lower", 1..=1, |_, arguments| {
-        Ok(text(arguments, 0)?.to_lowercase().into())
+        Ok(each_letter(&text(arguments, 0)?, char::to_lowercase).into())
     }),
     Function::new("regex", 2..=2, regex_one),
     Function::new("regexall", 2..=2, regex_all),
@@ -50,7 +50,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(text(arguments, 0)?.trim().into())
     }),
     Function::new("upper", 1..=1, |_, arguments| {
-        Ok(text(arguments, 0)?.to_uppercase().into())
+        Ok(each_letter(&text(arguments, 0)?, char::to_uppercase).into())
     }),
 ];
 
@@ -88,8 +88,6 @@ fn split(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let all = text(arguments, 1)?;
     let parts = if separator.is_empty() {
         all.chars().map(|letter| Value::from(letter.to_string())).collect()
-    } else if all.is_empty() {
-        Vec::new()
     } else {
         all.split(&*separator).map(Value::from).collect()
     };
@@ -108,6 +106,19 @@ fn substr(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     Ok(letters.get(range).unwrap_or_default().iter().collect::<String>().into())
 }
 
+/// Changes letters one by one: a letter that would become several stays, as in Go.
+fn each_letter<Changed: Iterator<Item = char>>(all: &str, change: fn(char) -> Changed) -> String {
+    all.chars()
+        .map(|letter| {
+            let mut changed = change(letter);
+            match (changed.next(), changed.next()) {
+                (Some(one), None) => one,
+                _ => letter,
+            }
+        })
+        .collect()
+}
+
 /// Upper case for the first letter of each word, as Go's `strings.Title` sees words.
 fn title(all: &str) -> String {
     let mut result = String::with_capacity(all.len());
@@ -118,7 +129,7 @@ fn title(all: &str) -> String {
         } else {
             result.extend(letter.to_uppercase());
         }
-        in_word = letter.is_alphanumeric() || letter == '_' || letter == '\'' && in_word;
+        in_word = letter.is_alphanumeric() || letter == '_';
     }
     result
 }
