@@ -70,6 +70,64 @@ fn ours(expressions: Vec<String>) -> Vec<String> {
     worker.unwrap().join().unwrap()
 }
 
+/// What the installed Terraform makes of expressions; `None` where there is none.
+fn terraforms(expressions: &[(String, String)]) -> Option<Vec<String>> {
+    let copy = tempfile::tempdir().unwrap();
+    copy_dir(&dir(), copy.path());
+    std::fs::rename(copy.path().join("context.tf"), copy.path().join("main.tf")).unwrap();
+    let mut answers = Vec::new();
+    for (expression, _) in expressions {
+        let mut console = Command::new("terraform")
+            .arg("console")
+            .current_dir(copy.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let mut input = console.stdin.take().unwrap();
+        writeln!(input, "jsonencode({expression})").unwrap();
+        drop(input);
+        let output = console.wait_with_output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let text = text.trim();
+        // The console writes the text as a string of the configuration language.
+        answers.push(match serde_json::from_str::<String>(text) {
+            Ok(json) if output.status.success() => json.replace("$${", "${").replace("%%{", "%{"),
+            _ if output.status.success() => text.to_owned(),
+            _ => FAILS.to_owned(),
+        });
+    }
+    Some(answers)
+}
+
+fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_dir(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A sample only: one process per expression takes about a quarter of a second.
+#[test]
+fn the_recorded_answers_are_those_of_the_installed_terraform() {
+    const STEP: usize = 16;
+    let sample: Vec<_> = answers().into_iter().step_by(STEP).collect();
+    let Some(terraforms) = terraforms(&sample) else {
+        println!("skipped: there is no terraform here");
+        return;
+    };
+    for ((expression, answer), terraform) in sample.iter().zip(&terraforms) {
+        assert_eq!(answer, terraform, "{expression}");
+    }
+}
+
 #[test]
 fn expressions_mean_what_terraform_says_they_mean() {
     let answers = answers();

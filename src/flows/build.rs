@@ -608,12 +608,16 @@ impl<'a> Builder<'a> {
             return None;
         };
         let mut all = Vec::new();
+        let mut complete = true;
         for item in &list.items {
             let item = Written {
                 value: item.clone(),
                 place: targets.place,
             };
-            let target = self.follow(strategy, "targets", &item, "sym_target")?;
+            let Some(target) = self.follow(strategy, "targets", &item, "sym_target") else {
+                complete = false;
+                continue;
+            };
             rules::check_bindings(self.world, self.object, target, fields);
             all.push(Target {
                 id: target_id(&target.address),
@@ -622,6 +626,9 @@ impl<'a> Builder<'a> {
                 label: target.text("label").filter(|label| !label.is_empty()).map(str::to_owned),
                 settings: target.text_map("settings"),
             });
+        }
+        if !complete {
+            return None;
         }
         Some(Strategy {
             strategy_type: strategy.text("type")?.to_owned(),

@@ -11,11 +11,15 @@ mod build;
 pub mod catalog;
 mod code;
 mod config;
+#[cfg(test)]
+mod corpus;
 pub mod diagnostic;
 mod eval;
 mod field;
 mod files;
 mod functions;
+#[cfg(test)]
+mod fuzz;
 mod given;
 mod json_syntax;
 mod load;

@@ -57,11 +57,13 @@ pub fn parse_body(sources: &Sources, name: String, text: String) -> (FileId, Opt
             (file, clean.then_some(body))
         }
         Err(error) => {
-            let place = Place {
-                file,
-                start: error.location().offset(),
-            };
-            report_syntax(sources, place, &text, error.message());
+            // The parser points at the block around a string that is never closed.
+            if let Some(start) = open_string(&text) {
+                report_line_break(sources, Place { file, start });
+            } else {
+                let start = error.location().offset();
+                report_syntax(sources, Place { file, start }, &text, error.message());
+            }
             (file, None)
         }
     }
@@ -73,6 +75,78 @@ pub fn parse_body(sources: &Sources, name: String, text: String) -> (FileId, Opt
 /// What is wrong with it.
 pub fn parse_expression(text: &str) -> Result<Expression, String> {
     hcl_edit::parser::parse_expr(text).map_err(|error| error.message().to_owned())
+}
+
+fn report_line_break(sources: &Sources, place: Place) {
+    sources.error(
+        place,
+        "syntax error: a quoted string must end on the line it starts on",
+        Some("close the string, write \\n for a line break, or use a heredoc"),
+    );
+}
+
+/// Where the first quoted string starts that is not closed on its line, comments and heredocs aside.
+fn open_string(text: &str) -> Option<usize> {
+    let mut offset = 0;
+    let mut heredoc: Option<&str> = None;
+    let mut in_comment = false;
+    for line in text.split_inclusive('\n') {
+        let start = offset;
+        offset += line.len();
+        if let Some(marker) = heredoc {
+            if line.trim() == marker {
+                heredoc = None;
+            }
+            continue;
+        }
+        heredoc = heredoc_start(line).map(|(_, marker)| marker);
+        // Quotes of strings in interpolations of strings nest, so what is open is a stack: true for a string, false for
+        // an interpolation.
+        let mut open: Vec<(bool, usize)> = Vec::new();
+        let mut letters = line.char_indices().peekable();
+        while let Some((at, letter)) = letters.next() {
+            let rest = &line[at..];
+            if in_comment {
+                if rest.starts_with("*/") {
+                    letters.next();
+                    in_comment = false;
+                }
+                continue;
+            }
+            let in_string = open.last().is_some_and(|(string, _)| *string);
+            match letter {
+                '\\' if in_string => {
+                    letters.next();
+                }
+                '"' if in_string => {
+                    open.pop();
+                }
+                '$' | '%' if in_string && rest[1..].starts_with('{') => {
+                    letters.next();
+                    open.push((false, start + at));
+                }
+                '"' => open.push((true, start + at)),
+                '}' if !in_string => {
+                    open.pop();
+                }
+                '{' if !in_string && !open.is_empty() => open.push((false, start + at)),
+                '#' if !in_string => break,
+                '/' if !in_string && rest.starts_with("//") => break,
+                '/' if !in_string && rest.starts_with("/*") => {
+                    letters.next();
+                    in_comment = true;
+                }
+                _ => {}
+            }
+        }
+        // An interpolation may go on in the next line; only a string that is open at the end is surely wrong.
+        match open.last() {
+            Some((true, at)) => return Some(*at),
+            Some((false, _)) => return None,
+            None => {}
+        }
+    }
+    None
 }
 
 fn report_syntax(sources: &Sources, place: Place, text: &str, message: &str) {
@@ -167,14 +241,8 @@ impl LineBreaks<'_> {
             .and_then(|text| text.find(['\n', '\r']));
         if broken.is_some() {
             self.clean = false;
-            self.sources.error(
-                Place {
-                    file: self.file,
-                    start,
-                },
-                "syntax error: a quoted string must end on the line it starts on",
-                Some("close the string, write \\n for a line break, or use a heredoc"),
-            );
+            let file = self.file;
+            report_line_break(self.sources, Place { file, start });
         }
     }
 }

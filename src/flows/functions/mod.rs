@@ -132,11 +132,13 @@ pub fn run(function: &Function, context: &Context<'_>, arguments: &[Value]) -> O
     let count = arguments.len();
     if count < function.min || function.max.is_some_and(|max| count > max) {
         let wanted = match function.max {
-            Some(max) if max == function.min => format!("{max}"),
-            Some(max) => format!("{} to {max}", function.min),
-            None => format!("at least {}", function.min),
+            Some(0) => "no arguments".to_owned(),
+            Some(1) if function.min == 1 => "one argument".to_owned(),
+            Some(max) if max == function.min => format!("{max} arguments"),
+            Some(max) => format!("{} to {max} arguments", function.min),
+            None => format!("at least {} arguments", function.min),
         };
-        return Err(format!("takes {wanted} arguments, not {count}"));
+        return Err(format!("takes {wanted}, not {count}"));
     }
     if !function.nulls {
         if let Some(position) = arguments.iter().position(Value::is_null) {
