@@ -199,6 +199,27 @@ test('a submit comes after the last keystroke, and errors stand at their fields 
   assert.equal(await reason.inputValue(), 'xy');
 });
 
+test('after a dialog the focus is back in the composer', async () => {
+  stub.view = view([field('Reason', { type: 'plain_text_input' })]);
+  stub.answers.submit = () => {
+    stub.view = null;
+  };
+  await open();
+  await dialog.getByLabel('Reason').fill('x');
+  await dialog.getByRole('button', { name: 'Submit' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await eventually('what has the focus', () => page.evaluate(() => document.activeElement.id), 'composer');
+});
+
+test('a form that takes the place of “Loading…” gets the focus', async () => {
+  stub.view = view([{ type: 'section', block_id: 's', text: plain('Loading…') }], { submit: null });
+  await open();
+  await dialog.getByText('Loading…').waitFor();
+  stub.view = view([field('Reason', { type: 'plain_text_input', placeholder: plain('why') })], { hash: '2' });
+  stub.changed();
+  await eventually('what has the focus', () => page.evaluate(() => document.activeElement.placeholder), 'why');
+});
+
 test('a view that the app updates keeps what was typed and takes over what the app set', async () => {
   stub.view = view([field('Kept', { type: 'plain_text_input' })]);
   await open();
@@ -279,6 +300,26 @@ test('unread channels are marked, and opening one reads it', async () => {
   await eventually('the page says that it was read', () => stub.last('read')?.channel, 'C0OPS');
   await log().getByText('New', { exact: true }).waitFor();
   await eventually('the mark goes', () => row.getAttribute('class'), 'row active');
+  stub.channels[1].unread = 2;
+  await page.getByRole('button', { name: /^You are Alice/ }).click();
+  await page.getByRole('menuitemradio', { name: /^Bob Brown.*admin 2 unread/ }).waitFor();
+  await browser.shot(page, 'page-people');
+});
+
+test('a public channel can be looked at and joined, an archived one only looked at', async () => {
+  stub.channels.push(channel('C0NEW', 'news', { member: false, messages: [message('1.1', 'U0BOB', 'extra')] }), channel('C0OLD', 'past', { archived: true, messages: [message('1.1', 'U0BOB', 'ancient')] }));
+  stub.answers.join = ({ channel: id }) => {
+    stub.channels.find((other) => other.id === id).member = true;
+  };
+  await open();
+  await page.getByRole('button', { name: 'news', exact: true }).click();
+  await log().getByText('extra').waitFor();
+  await page.getByRole('button', { name: 'Join channel' }).click();
+  await page.getByRole('textbox', { name: 'Message #news' }).waitFor();
+  await page.getByRole('button', { name: 'past', exact: true }).click();
+  await log().getByText('ancient').waitFor();
+  await page.getByText('#past is archived').waitFor();
+  assert.equal(await page.getByRole('textbox', { name: /^Message / }).count(), 0);
 });
 
 test('private answers, edits and threads are told apart', async () => {

@@ -61,19 +61,21 @@ function growComposer() {
   box.style.height = `${Math.min(box.scrollHeight, 200)}px`;
 }
 
+let hadDialog = false;
 let emptyDialog = false;
 
 /**
- * Gives the focus a place when this drawing took it away: the element that had it is gone, or a dialog that had nothing to
- * fill in ("Loading…") now has. Never otherwise: between the blur of one field and the focus of the next nothing has the
+ * Gives the focus a place when this drawing took it away: the element that had it is gone, a dialog was closed, or one that had
+ * nothing to fill in ("Loading…") now has. Never otherwise: between the blur of one field and the focus of the next nothing has the
  * focus, and drawings happen there too.
  */
 function placeFocus(before) {
   const dialog = root.querySelector('[role=alertdialog]') ?? root.querySelector('[role=dialog]');
   const lost = before && before !== document.body && !before.isConnected;
   if (dialog && (lost || (emptyDialog && document.activeElement === dialog))) focusFirst(dialog);
-  else if (lost) document.getElementById('composer')?.focus({ preventScroll: true });
-  emptyDialog = Boolean(dialog) && !dialog.querySelector('input, textarea, select');
+  else if (!dialog && (lost || (hadDialog && document.activeElement === document.body))) document.getElementById('composer')?.focus({ preventScroll: true });
+  hadDialog = Boolean(dialog);
+  emptyDialog = hadDialog && !dialog.querySelector('input, textarea, select');
 }
 
 function title(channel) {

@@ -24,7 +24,7 @@ function flatten(list, out) {
   return out;
 }
 
-/** Makes the children of `el` match `children`. */
+/** Makes the children of `el` match `children`. A description that was used before and comes again is taken as unchanged. */
 export function patch(el, children) {
   patchChildren(el, flatten([children], []), el.namespaceURI === SVG);
 }
@@ -113,6 +113,6 @@ function patchChildren(el, vnodes, svg) {
     else el.insertBefore(node, next);
     if (typeof vnode === 'string') {
       if (node.data !== vnode) node.data = vnode;
-    } else update(node, vnode, svg || vnode.tag === 'svg');
+    } else if (node.vnode !== vnode) update(node, vnode, svg || vnode.tag === 'svg');
   });
 }

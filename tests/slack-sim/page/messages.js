@@ -3,7 +3,7 @@
 // Describes nodes from `store`; what a person does here goes to the server through `act`.
 
 import { h } from './dom.js';
-import { store, changed, act, refresh } from './store.js';
+import { store, changed, act, refresh, elementsOf } from './store.js';
 import { mrkdwn, nearDay, clock } from './text.js';
 import { blocks } from './blocks.js';
 import { channelLabel } from './elements.js';
@@ -61,7 +61,19 @@ function messageList(channel) {
   return out;
 }
 
+// Descriptions of messages without anything to press or fill in: they change only with a new state, not with a keystroke.
+const described = new WeakMap();
+
 function messageRow(channel, message, follows = false) {
+  if (message.replies?.length || message.blocks?.some((block) => elementsOf(block).length)) return describe(channel, message, follows);
+  const known = described.get(message);
+  if (known?.follows === follows && known.names === store.names) return known.row;
+  const row = describe(channel, message, follows);
+  described.set(message, { follows, names: store.names, row });
+  return row;
+}
+
+function describe(channel, message, follows) {
   const where = { kind: 'message', channel: channel.id, ts: message.ts, blocks: message.blocks };
   const name = message.user_name || store.names.users[message.user] || message.user;
   const time = message.time || clock(new Date(Number(message.ts) * 1000));
@@ -84,7 +96,10 @@ function messageRow(channel, message, follows = false) {
 
 function composer(channel) {
   if (channel.archived) return h('p', { class: 'composer-note', key: 'composer' }, `${channelLabel(channel)} is archived: nobody can write here.`);
-  if (!channel.member && !isDm(channel)) return h('p', { class: 'composer-note', key: 'composer' }, `You are looking at ${channelLabel(channel)} without being a member.`);
+  if (!channel.member && !isDm(channel)) {
+    const join = () => act({ action: 'join', channel: channel.id }).then(refresh);
+    return h('p', { class: 'composer-note', key: 'composer' }, `You are not a member of ${channelLabel(channel)}.`, ' ', h('button', { type: 'button', class: 'btn', onclick: join }, 'Join channel'));
+  }
   const drafts = (store.ui.drafts ||= {});
   const slot = `${store.me} ${channel.id}`;
   const draft = drafts[slot] ?? '';

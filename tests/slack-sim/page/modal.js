@@ -27,11 +27,11 @@ export function modal() {
         h('div', { class: 'modal-body blocks', key: 'body' }, blocks(where, view.blocks, send)),
         h('footer', { class: 'modal-foot', key: 'foot' },
           h('button', { type: 'button', class: 'btn', onclick: () => close(view, false) }, textOf(view.close) || (submitText ? 'Cancel' : 'Close')),
-          submitText && h('button', { type: 'submit', class: 'btn btn-primary', disabled: working, key: 'submit' }, working && h('span', { class: 'spinner', 'aria-hidden': 'true' }), submitText)))));
+          submitText && h('button', { type: 'submit', class: 'btn btn-primary', 'aria-disabled': working ? 'true' : undefined, key: 'submit' }, working && h('span', { class: 'spinner', 'aria-hidden': 'true' }), submitText)))));
 }
 
 async function submit(view) {
-  if (store.ui.submitting) return;
+  if (store.ui.submitting || view.loading) return;
   store.ui.submitting = view.id;
   errorsShownAgain();
   changed();
