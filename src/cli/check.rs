@@ -77,7 +77,15 @@ fn table(loaded: &Loaded, inspected: &Inspected) -> String {
     if loaded.flows.is_empty() {
         return String::new();
     }
-    let header = ["FLOW", "NAME", "ENVIRONMENT", "FIELDS", "CODE", "HANDLERS", "ACCESS"];
+    let header = [
+        "FLOW",
+        "NAME",
+        "ENVIRONMENT",
+        "FIELDS",
+        "CODE",
+        "HANDLERS",
+        "ACCESS",
+    ];
     let mut rows: Vec<[String; 7]> = vec![header.map(str::to_owned)];
     for (position, details) in loaded.flows.iter().enumerate() {
         let flow = &details.flow;
@@ -86,17 +94,30 @@ fn table(loaded: &Loaded, inspected: &Inspected) -> String {
             .iter()
             .map(|field| format!("{}:{}", field.name, field.field_type.as_str()))
             .collect();
-        let handlers = inspected.handlers.get(position).cloned().unwrap_or_default();
+        let handlers = inspected
+            .handlers
+            .get(position)
+            .cloned()
+            .unwrap_or_default();
         let access = match &flow.strategy {
-            Some(strategy) => format!("{} ({}, by hand)", strategy.strategy_type, plural(strategy.targets.len(), "target")),
+            Some(strategy) => format!(
+                "{} ({}, by hand)",
+                strategy.strategy_type,
+                plural(strategy.targets.len(), "target")
+            ),
             None => "approval only".to_owned(),
         };
         rows.push([
             flow.address.clone(),
             flow.name.clone(),
-            flow.environment.as_ref().map_or_else(|| "-".to_owned(), |environment| environment.name.clone()),
+            flow.environment
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |environment| environment.name.clone()),
             or_dash(fields.join(" ")),
-            flow.implementation.file.clone().unwrap_or_else(|| "in place".to_owned()),
+            flow.implementation
+                .file
+                .clone()
+                .unwrap_or_else(|| "in place".to_owned()),
             or_dash(handlers.join(" ")),
             access,
         ]);
@@ -121,7 +142,11 @@ fn table(loaded: &Loaded, inspected: &Inspected) -> String {
 }
 
 fn or_dash(text: String) -> String {
-    if text.is_empty() { "-".to_owned() } else { text }
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +156,9 @@ mod tests {
     use crate::policy::types::PythonProblem;
 
     fn checked(case: &str, json: bool, inspection: &Inspection) -> (ExitCode, String) {
-        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows").join(case);
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/flows")
+            .join(case);
         let args = CheckArgs {
             options: LoadOptions {
                 dirs: vec![dir],
@@ -152,7 +179,10 @@ mod tests {
         };
         let (code, text) = checked("ok/guide_minimal", false, &inspection);
         assert_eq!(code, ExitCode::SUCCESS, "{text}");
-        assert!(text.contains("sym_flow.this") && text.contains("get_permissions on_approve"), "{text}");
+        assert!(
+            text.contains("sym_flow.this") && text.contains("get_permissions on_approve"),
+            "{text}"
+        );
         assert!(text.ends_with("1 flow, no errors, no warnings\n"), "{text}");
     }
 
@@ -170,19 +200,31 @@ mod tests {
         };
         let (code, text) = checked("ok/guide_minimal", false, &inspection);
         assert_eq!(code, ExitCode::FAILURE);
-        assert!(text.contains("impl.py:1:6: error: invalid syntax\n   |\n 1 | from "), "{text}");
-        assert!(!text.contains("get_permissions, so nobody"), "one cause, one line: {text}");
+        assert!(
+            text.contains("impl.py:1:6: error: invalid syntax\n   |\n 1 | from "),
+            "{text}"
+        );
+        assert!(
+            !text.contains("get_permissions, so nobody"),
+            "one cause, one line: {text}"
+        );
     }
 
     #[test]
     fn code_without_get_permissions_is_an_error_and_with_get_approvers_is_not() {
         let (code, text) = checked("ok/guide_minimal", true, &Inspection::default());
         assert_eq!(code, ExitCode::FAILURE);
-        assert!(text.contains("there is no reducer get_permissions"), "{text}");
+        assert!(
+            text.contains("there is no reducer get_permissions"),
+            "{text}"
+        );
         let former = Inspection {
             handlers: vec!["get_approvers".to_owned()],
             problems: Vec::new(),
         };
-        assert_eq!(checked("ok/guide_minimal", true, &former).0, ExitCode::SUCCESS);
+        assert_eq!(
+            checked("ok/guide_minimal", true, &former).0,
+            ExitCode::SUCCESS
+        );
     }
 }

@@ -20,10 +20,22 @@ const FAILS: &str = "<error>";
 /// Where we differ on purpose, and why.
 const DIFFERENT: &[(&str, &str)] = &[
     ("1 / 3", "we keep 38 digits"),
-    ("{ a = 1, a = 2 }", "the parser refuses what is surely a mistake"),
-    ("format(\"%s\", null)", "Terraform does not say: the answer is unknown"),
-    ("format(\"%v\", null)", "Terraform does not say: the answer is unknown"),
-    ("try(1 / 0, \"none\")", "Terraform's division stops even `try`; nobody can rely on that"),
+    (
+        "{ a = 1, a = 2 }",
+        "the parser refuses what is surely a mistake",
+    ),
+    (
+        "format(\"%s\", null)",
+        "Terraform does not say: the answer is unknown",
+    ),
+    (
+        "format(\"%v\", null)",
+        "Terraform does not say: the answer is unknown",
+    ),
+    (
+        "try(1 / 0, \"none\")",
+        "Terraform's division stops even `try`; nobody can rely on that",
+    ),
     ("sensitive(\"a\") == \"a\"", "the console hides it"),
 ];
 
@@ -44,29 +56,31 @@ fn answers() -> Vec<(String, String)> {
 
 /// What we make of expressions, in the context of that directory.
 fn ours(expressions: Vec<String>) -> Vec<String> {
-    let worker = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
-        let files = Files::default();
-        files.allow(&dir().canonicalize().unwrap());
-        let world = World::new(files);
-        let module = world.add_root(read_module(&world.sources, &dir(), ""), BTreeMap::new());
-        expressions
-            .iter()
-            .map(|expression| {
-                world.refill();
-                let code = match super::parse::parse_expression(expression) {
-                    Ok(code) => code,
-                    Err(problem) => return format!("{FAILS} {problem}"),
-                };
-                match world.eval(&code, &Scope::top(&module, 0)) {
-                    Ok(value) => match value.first_unknown() {
-                        Some(unknown) => unknown.to_string(),
-                        None => to_json(&value),
-                    },
-                    Err(failure) => format!("{FAILS} {}", failure.message()),
-                }
-            })
-            .collect()
-    });
+    let worker = std::thread::Builder::new()
+        .stack_size(STACK_BYTES)
+        .spawn(move || {
+            let files = Files::default();
+            files.allow(&dir().canonicalize().unwrap());
+            let world = World::new(files);
+            let module = world.add_root(read_module(&world.sources, &dir(), ""), BTreeMap::new());
+            expressions
+                .iter()
+                .map(|expression| {
+                    world.refill();
+                    let code = match super::parse::parse_expression(expression) {
+                        Ok(code) => code,
+                        Err(problem) => return format!("{FAILS} {problem}"),
+                    };
+                    match world.eval(&code, &Scope::top(&module, 0)) {
+                        Ok(value) => match value.first_unknown() {
+                            Some(unknown) => unknown.to_string(),
+                            None => to_json(&value),
+                        },
+                        Err(failure) => format!("{FAILS} {}", failure.message()),
+                    }
+                })
+                .collect()
+        });
     worker.unwrap().join().unwrap()
 }
 
@@ -131,13 +145,26 @@ fn the_recorded_answers_are_those_of_the_installed_terraform() {
 #[test]
 fn expressions_mean_what_terraform_says_they_mean() {
     let answers = answers();
-    let ours = ours(answers.iter().map(|(expression, _)| expression.clone()).collect());
+    let ours = ours(
+        answers
+            .iter()
+            .map(|(expression, _)| expression.clone())
+            .collect(),
+    );
     let mut wrong = Vec::new();
     for ((expression, answer), our) in answers.iter().zip(&ours) {
         let agrees = our == answer || answer == FAILS && our.starts_with(FAILS);
         if !agrees && !DIFFERENT.iter().any(|(known, _)| known == expression) {
-            wrong.push(format!("{expression}\n    terraform: {answer}\n    symbot:    {our}"));
+            wrong.push(format!(
+                "{expression}\n    terraform: {answer}\n    symbot:    {our}"
+            ));
         }
     }
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), answers.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        answers.len(),
+        wrong.join("\n")
+    );
 }

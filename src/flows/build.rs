@@ -53,7 +53,9 @@ pub fn build(world: &World, objects: &Objects) -> (Catalog, Vec<FlowDetails>) {
     flows.sort_by(|left, right| left.flow.address.cmp(&right.flow.address));
     let mut sym_resources = BTreeMap::new();
     for object in &objects.all {
-        *sym_resources.entry(object.schema.kind.to_owned()).or_insert(0) += 1;
+        *sym_resources
+            .entry(object.schema.kind.to_owned())
+            .or_insert(0) += 1;
     }
     let environments: std::collections::BTreeSet<String> = objects
         .of_kind("sym_environment")
@@ -68,7 +70,10 @@ pub fn build(world: &World, objects: &Objects) -> (Catalog, Vec<FlowDetails>) {
     }
     let catalog = Catalog {
         version: hex(&hash.finalize()),
-        flows: flows.iter().map(|details| Arc::clone(&details.flow)).collect(),
+        flows: flows
+            .iter()
+            .map(|details| Arc::clone(&details.flow))
+            .collect(),
         sym_resources,
         several_environments: environments.len() > 1,
     };
@@ -77,10 +82,13 @@ pub fn build(world: &World, objects: &Objects) -> (Catalog, Vec<FlowDetails>) {
 
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes.iter().take(VERSION_BYTES).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .take(VERSION_BYTES)
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Attributes of `params`, and where it stands.
@@ -118,7 +126,15 @@ impl<'a> Builder<'a> {
             .get("strategy_id")
             .is_some_and(|written| written.value.as_str() != Some(""));
         let places: Vec<Place> = params.fields.iter().map(|draft| draft.place).collect();
-        rules::check_flow(self.world, object, &settings, &prompt_fields, &places, has_strategy, strategy.as_ref());
+        rules::check_flow(
+            self.world,
+            object,
+            &settings,
+            &prompt_fields,
+            &places,
+            has_strategy,
+            strategy.as_ref(),
+        );
         if let (Some(strategy), Some(written)) = (&strategy, params.written.get("strategy_id")) {
             rules::warn_of_manual_access(self.world, object, strategy, written.place);
         }
@@ -206,15 +222,26 @@ impl<'a> Builder<'a> {
     }
 
     /// Follows an id that must lead to an object of a kind.
-    fn follow(&self, from: &Object, attribute: &str, written: &Written, kind: &str) -> Option<&'a Object> {
+    fn follow(
+        &self,
+        from: &Object,
+        attribute: &str,
+        written: &Written,
+        kind: &str,
+    ) -> Option<&'a Object> {
         match self.objects.follow(&written.value, from) {
-            Referred::Object(object) if object.schema.kind == kind => {
-                self.objects.all.iter().find(|other| std::ptr::eq(*other, object))
-            }
+            Referred::Object(object) if object.schema.kind == kind => self
+                .objects
+                .all
+                .iter()
+                .find(|other| std::ptr::eq(*other, object)),
             Referred::Object(object) => {
                 self.world.sources.error(
                     written.place,
-                    format!("{}: `{attribute}` takes the id of a {kind}, not of {}", from.address, object.address),
+                    format!(
+                        "{}: `{attribute}` takes the id of a {kind}, not of {}",
+                        from.address, object.address
+                    ),
                     None,
                 );
                 None
@@ -233,7 +260,10 @@ impl<'a> Builder<'a> {
             Referred::Nothing(id) => {
                 self.world.sources.error(
                     written.place,
-                    format!("{}: `{attribute}`: {id:?} is not the id of a {kind} in this configuration", from.address),
+                    format!(
+                        "{}: `{attribute}`: {id:?} is not the id of a {kind} in this configuration",
+                        from.address
+                    ),
                     Some(&format!("write {kind}.NAME.id")),
                 );
                 None
@@ -245,7 +275,10 @@ impl<'a> Builder<'a> {
     /// `None` after an error; `Some(None)` for a flow without an environment.
     fn environment(&self) -> Option<Option<Environment>> {
         let object = self.object;
-        if let Some(written) = object.get("environment_id").filter(|written| written.value.as_str() != Some("")) {
+        if let Some(written) = object
+            .get("environment_id")
+            .filter(|written| written.value.as_str() != Some(""))
+        {
             let environment = self.follow(object, "environment_id", written, "sym_environment")?;
             return Some(Some(self.read_environment(environment)?));
         }
@@ -267,16 +300,26 @@ impl<'a> Builder<'a> {
             [only] => {
                 self.world.sources.warn(
                     object.place,
-                    format!("{}: `environment_id` is missing; the only environment, {}, is used", object.address, only.address),
+                    format!(
+                        "{}: `environment_id` is missing; the only environment, {}, is used",
+                        object.address, only.address
+                    ),
                     Some(&format!("write environment_id = {}.id", only.address)),
                 );
                 Some(Some(self.read_environment(only)?))
             }
             several => {
-                let names: Vec<&str> = several.iter().map(|object| object.address.as_str()).collect();
+                let names: Vec<&str> = several
+                    .iter()
+                    .map(|object| object.address.as_str())
+                    .collect();
                 self.world.sources.error(
                     object.place,
-                    format!("{}: `environment_id` is missing, and there are several environments: {}", object.address, names.join(", ")),
+                    format!(
+                        "{}: `environment_id` is missing, and there are several environments: {}",
+                        object.address,
+                        names.join(", ")
+                    ),
                     Some("say which one the flow belongs to"),
                 );
                 None
@@ -288,8 +331,12 @@ impl<'a> Builder<'a> {
         let name = environment.text("name")?.to_owned();
         let error_logger = match environment.get("error_logger_id") {
             Some(written) if written.value.as_str() != Some("") => {
-                let logger = self.follow(environment, "error_logger_id", written, "sym_error_logger")?;
-                match logger.get("destination").map(|written| (&written.value, written.place)) {
+                let logger =
+                    self.follow(environment, "error_logger_id", written, "sym_error_logger")?;
+                match logger
+                    .get("destination")
+                    .map(|written| (&written.value, written.place))
+                {
                     Some((Value::String(destination), _)) => Some(destination.to_string()),
                     Some((Value::Unknown(unknown), place)) => {
                         self.world.sources.error(
@@ -309,7 +356,10 @@ impl<'a> Builder<'a> {
         };
         Some(Environment {
             name,
-            label: environment.text("label").filter(|label| !label.is_empty()).map(str::to_owned),
+            label: environment
+                .text("label")
+                .filter(|label| !label.is_empty())
+                .map(str::to_owned),
             integrations: environment.text_map("integrations"),
             error_logger,
         })
@@ -332,21 +382,28 @@ impl<'a> Builder<'a> {
         let Some((file, _)) = blocks.first() else {
             return result;
         };
-        let read = self.world.with_scope(&object.module, object.index, &object.key, *file, object.place, |scope| {
-            let nested = self.world.nested_blocks(blocks.clone(), scope)?;
-            if let Some(second) = nested.get(1) {
-                self.world.sources.error(
-                    second.place,
-                    format!("{}: there can be only one `params` block", object.address),
-                    Some("move its content into the first one"),
-                );
-            }
-            if let Some(first) = nested.first() {
-                result.place = first.place;
-                first.in_scope(scope, |scope| self.params_block(first, scope, &mut result));
-            }
-            Ok(())
-        });
+        let read = self.world.with_scope(
+            &object.module,
+            object.index,
+            &object.key,
+            *file,
+            object.place,
+            |scope| {
+                let nested = self.world.nested_blocks(blocks.clone(), scope)?;
+                if let Some(second) = nested.get(1) {
+                    self.world.sources.error(
+                        second.place,
+                        format!("{}: there can be only one `params` block", object.address),
+                        Some("move its content into the first one"),
+                    );
+                }
+                if let Some(first) = nested.first() {
+                    result.place = first.place;
+                    first.in_scope(scope, |scope| self.params_block(first, scope, &mut result));
+                }
+                Ok(())
+            },
+        );
         if let Err(failure) = read {
             self.world.sources.report(&failure);
         }
@@ -366,8 +423,9 @@ impl<'a> Builder<'a> {
             Ok(fields) => {
                 for (position, nested) in fields.iter().enumerate() {
                     let what = format!("{}: prompt_field {position}", self.object.address);
-                    let written =
-                        nested.in_scope(scope, |scope| self.block(nested, scope, PROMPT_FIELD, &[], &what));
+                    let written = nested.in_scope(scope, |scope| {
+                        self.block(nested, scope, PROMPT_FIELD, &[], &what)
+                    });
                     result.fields.push(Draft {
                         written,
                         place: nested.place,
@@ -402,7 +460,10 @@ impl<'a> Builder<'a> {
                     let place = Place::new(block.file, attribute.value.span());
                     let value = self.world.eval(&attribute.value, scope).and_then(|value| {
                         convert(&value, &known.value_type.constraint()).map_err(|problem| {
-                            super::source::Failure::new(place, format!("{what}: `{name}`: {problem}"))
+                            super::source::Failure::new(
+                                place,
+                                format!("{what}: `{name}`: {problem}"),
+                            )
                         })
                     });
                     match value {
@@ -420,9 +481,16 @@ impl<'a> Builder<'a> {
                     Some(&format!("write `{name} = …`, with an equals sign")),
                 ),
                 (_, None) => {
-                    let names = table.iter().map(|attribute| attribute.name).chain(blocks.iter().copied());
+                    let names = table
+                        .iter()
+                        .map(|attribute| attribute.name)
+                        .chain(blocks.iter().copied());
                     let hint = similar(name, names).map(|other| format!("did you mean `{other}`?"));
-                    self.world.sources.error(place, format!("{what}: there is no `{name}` here"), hint.as_deref());
+                    self.world.sources.error(
+                        place,
+                        format!("{what}: there is no `{name}` here"),
+                        hint.as_deref(),
+                    );
                 }
             }
         }
@@ -433,7 +501,9 @@ impl<'a> Builder<'a> {
     fn old_params(&self, params: &Written, result: &mut WrittenParams) {
         let address = &self.object.address;
         let error = |message: String, hint: Option<&str>| {
-            self.world.sources.error(params.place, format!("{address}: params: {message}"), hint);
+            self.world
+                .sources
+                .error(params.place, format!("{address}: params: {message}"), hint);
         };
         let map = match &params.value {
             Value::Map(map) => map,
@@ -442,7 +512,10 @@ impl<'a> Builder<'a> {
                 return;
             }
             other => {
-                error(format!("a map or a block is required, not {}", other.kind_name()), None);
+                error(
+                    format!("a map or a block is required, not {}", other.kind_name()),
+                    None,
+                );
                 return;
             }
         };
@@ -459,7 +532,10 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let Some(known) = PARAMS.iter().find(|attribute| attribute.name == name) else {
-                let names = PARAMS.iter().map(|attribute| attribute.name).chain(["prompt_fields_json", "allowed_sources_json"]);
+                let names = PARAMS
+                    .iter()
+                    .map(|attribute| attribute.name)
+                    .chain(["prompt_fields_json", "allowed_sources_json"]);
                 let hint = similar(name, names).map(|other| format!("did you mean `{other}`?"));
                 error(format!("there is no `{key}` here"), hint.as_deref());
                 continue;
@@ -467,7 +543,13 @@ impl<'a> Builder<'a> {
             match convert(&value, &known.value_type.constraint()) {
                 Ok(Value::Null) => {}
                 Ok(value) => {
-                    result.written.insert(known.name, Written { value, place: params.place });
+                    result.written.insert(
+                        known.name,
+                        Written {
+                            value,
+                            place: params.place,
+                        },
+                    );
                 }
                 Err(problem) => error(format!("`{key}`: {problem}"), None),
             }
@@ -481,7 +563,10 @@ impl<'a> Builder<'a> {
                 Err(error) => {
                     self.world.sources.error(
                         place,
-                        format!("{}: params: `{key}` is not JSON: {error}", self.object.address),
+                        format!(
+                            "{}: params: `{key}` is not JSON: {error}",
+                            self.object.address
+                        ),
                         Some("use jsonencode(…)"),
                     );
                     None
@@ -510,13 +595,17 @@ impl<'a> Builder<'a> {
             let Value::Map(map) = item else {
                 self.world.sources.error(
                     place,
-                    format!("{address}: prompt_field {position}: an object is required, not {}", item.kind_name()),
+                    format!(
+                        "{address}: prompt_field {position}: an object is required, not {}",
+                        item.kind_name()
+                    ),
                     None,
                 );
                 continue;
             };
             for (name, value) in &map.entries {
-                let Some(known) = PROMPT_FIELD.iter().find(|attribute| attribute.name == name) else {
+                let Some(known) = PROMPT_FIELD.iter().find(|attribute| attribute.name == name)
+                else {
                     let names = PROMPT_FIELD.iter().map(|attribute| attribute.name);
                     let hint = similar(name, names).map(|other| format!("did you mean `{other}`?"));
                     self.world.sources.error(
@@ -577,19 +666,27 @@ impl<'a> Builder<'a> {
             ),
             _ => None,
         });
-        if let (Some(sources), Some(written)) = (&allowed_sources, params.written.get("allowed_sources")) {
+        if let (Some(sources), Some(written)) =
+            (&allowed_sources, params.written.get("allowed_sources"))
+        {
             rules::check_sources(self.world, self.object, sources, written.place);
         }
         Params {
             allow_revoke: flag("allow_revoke", defaults.allow_revoke),
             schedule_deescalation: flag("schedule_deescalation", defaults.schedule_deescalation),
-            include_decision_message: flag("include_decision_message", defaults.include_decision_message),
+            include_decision_message: flag(
+                "include_decision_message",
+                defaults.include_decision_message,
+            ),
             allowed_sources,
             additional_header_text: known("additional_header_text")
                 .and_then(|written| written.value.as_str())
                 .filter(|text| !text.is_empty())
                 .map(str::to_owned),
-            allow_guest_interaction: flag("allow_guest_interaction", defaults.allow_guest_interaction),
+            allow_guest_interaction: flag(
+                "allow_guest_interaction",
+                defaults.allow_guest_interaction,
+            ),
         }
     }
 
@@ -601,7 +698,10 @@ impl<'a> Builder<'a> {
             if let Value::Unknown(unknown) = &targets.value {
                 self.world.sources.error(
                     targets.place,
-                    format!("{}: `targets` depends on {}, which only an apply would know", strategy.address, unknown.reference),
+                    format!(
+                        "{}: `targets` depends on {}, which only an apply would know",
+                        strategy.address, unknown.reference
+                    ),
                     Some("use the ids of sym_target resources"),
                 );
             }
@@ -623,7 +723,10 @@ impl<'a> Builder<'a> {
                 id: target_id(&target.address),
                 target_type: target.text("type")?.to_owned(),
                 name: target.text("name")?.to_owned(),
-                label: target.text("label").filter(|label| !label.is_empty()).map(str::to_owned),
+                label: target
+                    .text("label")
+                    .filter(|label| !label.is_empty())
+                    .map(str::to_owned),
                 settings: target.text_map("settings"),
             });
         }
@@ -633,7 +736,10 @@ impl<'a> Builder<'a> {
         Some(Strategy {
             strategy_type: strategy.text("type")?.to_owned(),
             name: strategy.text("name")?.to_owned(),
-            label: strategy.text("label").filter(|label| !label.is_empty()).map(str::to_owned),
+            label: strategy
+                .text("label")
+                .filter(|label| !label.is_empty())
+                .map(str::to_owned),
             targets: all,
         })
     }

@@ -32,9 +32,11 @@ pub fn read(
         None => Arc::clone(text),
     };
     if source.trim().is_empty() {
-        world
-            .sources
-            .error(place, format!("{what} is empty"), Some("it must hold Python code"));
+        world.sources.error(
+            place,
+            format!("{what} is empty"),
+            Some("it must hold Python code"),
+        );
         return None;
     }
     Some(Implementation {

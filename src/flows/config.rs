@@ -157,16 +157,6 @@ pub struct ModuleConfig {
     pub sym_provider_3: bool,
 }
 
-impl ModuleConfig {
-    /// Whether it declares anything of ours, or calls modules that might.
-    #[must_use]
-    pub fn declares_sym(&self) -> bool {
-        self.resources
-            .iter()
-            .any(|resource| resource.is_sym() && !resource.data)
-    }
-}
-
 /// `a/b` under `dir`, with `.` and `..` taken out as far as text allows.
 #[must_use]
 pub fn join_shown(dir: &str, path: &str) -> String {
@@ -279,7 +269,10 @@ impl Reader<'_> {
             match structure {
                 Structure::Attribute(attribute) => self.sources.error(
                     Place::new(self.file, attribute.span()),
-                    format!("unexpected argument `{}` outside of a block", attribute.key.as_str()),
+                    format!(
+                        "unexpected argument `{}` outside of a block",
+                        attribute.key.as_str()
+                    ),
                     Some("put it into a block such as `locals { … }`"),
                 ),
                 Structure::Block(block) => self.block(block),
@@ -308,12 +301,10 @@ impl Reader<'_> {
             ("locals" | "terraform", _) => self.labels(place, &kind, "nothing"),
             (kind, _) if IGNORED_BLOCKS.contains(&kind) => {}
             (kind, _) => {
-                let hint = similar(kind, KNOWN_BLOCKS).map(|name| format!("did you mean `{name}`?"));
-                self.sources.error(
-                    place,
-                    format!("unknown block `{kind}`"),
-                    hint.as_deref(),
-                );
+                let hint =
+                    similar(kind, KNOWN_BLOCKS).map(|name| format!("did you mean `{name}`?"));
+                self.sources
+                    .error(place, format!("unknown block `{kind}`"), hint.as_deref());
             }
         }
     }
@@ -329,7 +320,10 @@ impl Reader<'_> {
     fn twice(&self, place: Place, what: &str, first: Place) {
         self.sources.error(
             place,
-            format!("{what} is declared twice, first at {}", self.sources.describe(first)),
+            format!(
+                "{what} is declared twice, first at {}",
+                self.sources.describe(first)
+            ),
             Some("rename or remove one of them"),
         );
     }
@@ -442,7 +436,10 @@ impl Reader<'_> {
                 }
                 Structure::Block(block) => self.sources.error(
                     Place::new(self.file, block.span()),
-                    format!("a `locals` block takes values, not a block `{}`", block.ident.as_str()),
+                    format!(
+                        "a `locals` block takes values, not a block `{}`",
+                        block.ident.as_str()
+                    ),
                     Some("write `name = value`"),
                 ),
             }

@@ -10,7 +10,9 @@ use super::{LoadOptions, Loaded, load};
 use crate::policy::types::Inspection;
 
 fn cases(kind: &str) -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows").join(kind);
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/flows")
+        .join(kind);
     let mut cases: Vec<PathBuf> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -79,7 +81,11 @@ fn bad_configurations_give_the_expected_problems() {
         let lines: Vec<String> = loaded
             .diagnostics
             .iter()
-            .map(|diagnostic| diagnostic.to_string().replace(case.to_str().unwrap(), "DIR"))
+            .map(|diagnostic| {
+                diagnostic
+                    .to_string()
+                    .replace(case.to_str().unwrap(), "DIR")
+            })
             .collect();
         let expected = std::fs::read_to_string(case.join("expected.txt")).unwrap();
         assert_eq!(lines.join("\n"), expected.trim_end(), "{}", case.display());
@@ -93,22 +99,39 @@ fn loading_twice_gives_the_same_versions_and_another_text_another_version() {
     let first = loaded(&case);
     assert_eq!(first.catalog.version, loaded(&case).catalog.version);
     let mut options = options(&case);
-    options.vars = vec![("flow_variables".to_owned(), "{ request_channel = \"#other\" }".to_owned())];
+    options.vars = vec![(
+        "flow_variables".to_owned(),
+        "{ request_channel = \"#other\" }".to_owned(),
+    )];
     let other = load(&options);
     assert_ne!(first.catalog.version, other.catalog.version);
-    assert_ne!(first.catalog.flows[0].version, other.catalog.flows[0].version);
-    assert_eq!(first.catalog.flows[0].strategy, other.catalog.flows[0].strategy);
+    assert_ne!(
+        first.catalog.flows[0].version,
+        other.catalog.flows[0].version
+    );
+    assert_eq!(
+        first.catalog.flows[0].strategy,
+        other.catalog.flows[0].strategy
+    );
 }
 
 #[test]
 fn an_access_flow_gets_a_target_selector_and_a_duration_where_it_declares_none() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/guide_variables");
     let flow = loaded(&case).catalog.flows[0].clone();
-    let names: Vec<String> = flow.form_fields().into_iter().map(|field| field.name).collect();
+    let names: Vec<String> = flow
+        .form_fields()
+        .into_iter()
+        .map(|field| field.name)
+        .collect();
     assert_eq!(names, ["target_id", "reason", "urgency", "duration"]);
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/access_flow_fields");
     let flow = loaded(&own).catalog.flows[0].clone();
-    let names: Vec<String> = flow.form_fields().into_iter().map(|field| field.name).collect();
+    let names: Vec<String> = flow
+        .form_fields()
+        .into_iter()
+        .map(|field| field.name)
+        .collect();
     assert_eq!(names, ["target_id", "duration", "repo_name"]);
     let plain = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/guide_minimal");
     assert!(loaded(&plain).catalog.flows[0].form_fields().is_empty());

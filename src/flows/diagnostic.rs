@@ -79,7 +79,10 @@ impl Diagnostic {
                 .take(self.column.saturating_sub(1))
                 .map(|letter| if letter == '\t' { '\t' } else { ' ' })
                 .collect();
-            let _ = write!(text, " {margin} |\n {number} | {excerpt}\n {margin} | {indent}^\n");
+            let _ = write!(
+                text,
+                " {margin} |\n {number} | {excerpt}\n {margin} | {indent}^\n"
+            );
         }
         if let Some(hint) = &self.hint {
             let _ = writeln!(text, "   hint: {hint}");

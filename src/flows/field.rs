@@ -23,7 +23,9 @@ pub struct Draft {
 
 impl Draft {
     fn place_of(&self, name: &str) -> Place {
-        self.written.get(name).map_or(self.place, |written| written.place)
+        self.written
+            .get(name)
+            .map_or(self.place, |written| written.place)
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -74,26 +76,40 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
     }
     let name = draft.text("name")?.to_owned();
     if name.is_empty() {
-        world.sources.error(draft.place_of("name"), format!("{title}: the name is empty"), None);
+        world.sources.error(
+            draft.place_of("name"),
+            format!("{title}: the name is empty"),
+            None,
+        );
     }
     let field_type = field_type(world, draft, &title)?;
-    let allowed_values = draft.written.get("allowed_values").and_then(|written| match &written.value {
-        Value::List(list) if !list.items.is_empty() => Some(
-            list.items
-                .iter()
-                .filter_map(Value::to_text)
-                .map(|text| text.to_string())
-                .collect::<Vec<_>>(),
-        ),
-        // The provider does not tell an empty list from none.
-        _ => None,
-    });
+    let allowed_values =
+        draft
+            .written
+            .get("allowed_values")
+            .and_then(|written| match &written.value {
+                Value::List(list) if !list.items.is_empty() => Some(
+                    list.items
+                        .iter()
+                        .filter_map(Value::to_text)
+                        .map(|text| text.to_string())
+                        .collect::<Vec<_>>(),
+                ),
+                // The provider does not tell an empty list from none.
+                _ => None,
+            });
     let field = PromptField {
         on_change: on_change(world, flow, draft, &name, &title),
-        label: draft.text("label").filter(|label| !label.is_empty()).map(str::to_owned),
+        label: draft
+            .text("label")
+            .filter(|label| !label.is_empty())
+            .map(str::to_owned),
         required: draft.flag("required", true),
         visible: draft.flag("visible", true),
-        default: draft.text("default").filter(|text| !text.is_empty()).map(str::to_owned),
+        default: draft
+            .text("default")
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned),
         prefetch: draft.flag("prefetch", false),
         allowed_values,
         field_type,
@@ -108,7 +124,9 @@ fn field_type(world: &World, draft: &Draft, title: &str) -> Option<FieldType> {
     if draft.first_generation && written == "list" {
         return Some(FieldType::String);
     }
-    let found = FieldType::ALL.into_iter().find(|known| known.as_str() == written);
+    let found = FieldType::ALL
+        .into_iter()
+        .find(|known| known.as_str() == written);
     if found.is_none() {
         let names: Vec<&str> = FieldType::ALL.into_iter().map(FieldType::as_str).collect();
         let hint = match written {
@@ -166,53 +184,100 @@ fn on_change(
 /// The rules of single types.
 fn check(world: &World, draft: &Draft, field: &PromptField, title: &str) {
     let error = |attribute: &str, message: String, hint: Option<&str>| {
-        world.sources.error(draft.place_of(attribute), format!("{title}: {message}"), hint);
+        world.sources.error(
+            draft.place_of(attribute),
+            format!("{title}: {message}"),
+            hint,
+        );
     };
     let type_name = field.field_type.as_str();
-    let people = matches!(field.field_type, FieldType::SlackUser | FieldType::SlackUserList);
+    let people = matches!(
+        field.field_type,
+        FieldType::SlackUser | FieldType::SlackUserList
+    );
     let lists = matches!(field.field_type, FieldType::StrList | FieldType::IntList);
     if people {
         if field.allowed_values.is_some() {
-            error("allowed_values", format!("allowed_values cannot be given for the type {type_name}"), Some("Slack offers the people itself"));
+            error(
+                "allowed_values",
+                format!("allowed_values cannot be given for the type {type_name}"),
+                Some("Slack offers the people itself"),
+            );
         }
         if field.prefetch {
-            error("prefetch", format!("prefetch cannot be used with the type {type_name}"), Some("Slack offers the people itself"));
+            error(
+                "prefetch",
+                format!("prefetch cannot be used with the type {type_name}"),
+                Some("Slack offers the people itself"),
+            );
         }
     }
     if (people || lists) && field.default.is_some() {
-        error("default", format!("a default cannot be given for the type {type_name}"), None);
+        error(
+            "default",
+            format!("a default cannot be given for the type {type_name}"),
+            None,
+        );
     }
     if let Some(default) = field.default.as_deref().filter(|_| !people && !lists) {
         if let Some(problem) = misfit(field.field_type, default) {
-            error("default", format!("the default {default:?} {problem}"), None);
-        } else if let Some(allowed) = &field.allowed_values {
-            if !allowed.iter().any(|value| value == default) {
-                error("default", format!("the default {default:?} is not one of the allowed_values"), None);
-            }
+            error(
+                "default",
+                format!("the default {default:?} {problem}"),
+                None,
+            );
+        } else if field
+            .allowed_values
+            .as_ref()
+            .is_some_and(|allowed| !allowed.iter().any(|value| value == default))
+        {
+            error(
+                "default",
+                format!("the default {default:?} is not one of the allowed_values"),
+                None,
+            );
         }
     }
     for value in field.allowed_values.iter().flatten() {
         // Elements of `int_list` are not looked at: the provider does not either.
         if let Some(problem) = misfit(field.field_type, value) {
-            error("allowed_values", format!("the allowed value {value:?} {problem}"), None);
+            error(
+                "allowed_values",
+                format!("the allowed value {value:?} {problem}"),
+                None,
+            );
         }
     }
     if let Some(allowed) = &field.allowed_values {
         let mut sorted: Vec<&String> = allowed.iter().collect();
         sorted.sort();
         if let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-            error("allowed_values", format!("the allowed value {:?} is there twice", twice[0]), None);
+            error(
+                "allowed_values",
+                format!("the allowed value {:?} is there twice", twice[0]),
+                None,
+            );
         }
     }
-    if field.field_type == FieldType::Duration && field.allowed_values.is_none() && field.name != "duration" {
-        error("type", "a field of the type duration needs allowed_values".to_owned(), Some("such as [\"30m\", \"1h\"]"));
+    if field.field_type == FieldType::Duration
+        && field.allowed_values.is_none()
+        && field.name != "duration"
+    {
+        error(
+            "type",
+            "a field of the type duration needs allowed_values".to_owned(),
+            Some("such as [\"30m\", \"1h\"]"),
+        );
     }
 }
 
 /// Why a written value does not fit a type.
 fn misfit(field_type: FieldType, value: &str) -> Option<&'static str> {
     match field_type {
-        FieldType::Int => value.parse::<i64>().is_err().then_some("is not a whole number"),
+        FieldType::Int => value
+            .parse::<i64>()
+            .is_err()
+            .then_some("is not a whole number"),
         FieldType::Bool => (!matches!(value, "true" | "false")).then_some("is not true or false"),
         FieldType::Duration => duration_seconds(value)
             .is_none()

@@ -46,7 +46,12 @@ impl Files {
             };
             format!("cannot read {}: {reason}", shown_path(module, path))
         })?;
-        if self.allowed.borrow().iter().any(|dir| real.starts_with(dir)) {
+        if self
+            .allowed
+            .borrow()
+            .iter()
+            .any(|dir| real.starts_with(dir))
+        {
             Ok(real)
         } else {
             Err(format!(
@@ -103,7 +108,11 @@ impl Files {
         let files = || texts.values().filter_map(|result| result.as_ref().ok());
         files()
             .find(|file| Arc::ptr_eq(&file.text, text))
-            .or_else(|| files().filter(|file| file.text == *text).min_by_key(|file| &file.shown))
+            .or_else(|| {
+                files()
+                    .filter(|file| file.text == *text)
+                    .min_by_key(|file| &file.shown)
+            })
             .map(|file| file.shown.clone())
     }
 }

@@ -11,10 +11,50 @@ use super::{LoadOptions, load};
 
 /// Pieces that are likely to get far.
 const PIECES: [&str; 44] = [
-    "${", "%{", "}", "{", "[", "]", "(", ")", "\"", "<<E\n", "\nE\n", "<<-E\n", "\n", " = ", "==", "? 1 : ", "...", "[*]",
-    ".*", "for x in ", " : x", " => x", "if ", "else", "endif", "endfor", "local.a", "var.b", "module.m", "each.key",
-    "sym_flow.this", "null", "true", "1e400", "-", "!", "range(9e9)", "format(\"%999999999d\", 1)", "try(", "can(",
-    "jsondecode(\"", "\\", "é", "\u{feff}",
+    "${",
+    "%{",
+    "}",
+    "{",
+    "[",
+    "]",
+    "(",
+    ")",
+    "\"",
+    "<<E\n",
+    "\nE\n",
+    "<<-E\n",
+    "\n",
+    " = ",
+    "==",
+    "? 1 : ",
+    "...",
+    "[*]",
+    ".*",
+    "for x in ",
+    " : x",
+    " => x",
+    "if ",
+    "else",
+    "endif",
+    "endfor",
+    "local.a",
+    "var.b",
+    "module.m",
+    "each.key",
+    "sym_flow.this",
+    "null",
+    "true",
+    "1e400",
+    "-",
+    "!",
+    "range(9e9)",
+    "format(\"%999999999d\", 1)",
+    "try(",
+    "can(",
+    "jsondecode(\"",
+    "\\",
+    "é",
+    "\u{feff}",
 ];
 
 fn seeds() -> Vec<String> {
@@ -30,7 +70,11 @@ fn seeds() -> Vec<String> {
 
 /// Where characters start.
 fn cut(text: &str, at: prop::sample::Index) -> usize {
-    let starts: Vec<usize> = text.char_indices().map(|(start, _)| start).chain([text.len()]).collect();
+    let starts: Vec<usize> = text
+        .char_indices()
+        .map(|(start, _)| start)
+        .chain([text.len()])
+        .collect();
     starts[at.index(starts.len())]
 }
 
@@ -48,7 +92,7 @@ fn loads(text: &str) {
         .find(|diagnostic| diagnostic.message.contains("please report this"));
     assert!(inside.is_none(), "panic on:\n{text}");
     for diagnostic in &loaded.diagnostics {
-        diagnostic.render(&loaded.sources);
+        let _ = diagnostic.render(&loaded.sources);
     }
 }
 
@@ -86,14 +130,27 @@ proptest! {
 
 #[test]
 fn long_chains_and_deep_nests_are_refused_not_died_of() {
-    let chain: String = (1..5_000).map(|i| format!("  a{i} = local.a{}\n", i - 1)).collect();
+    let chain: String = (1..5_000)
+        .map(|i| format!("  a{i} = local.a{}\n", i - 1))
+        .collect();
     loads(&format!("locals {{\n  a0 = 1\n{chain}}}\n"));
-    let nest: String = (1..300).map(|i| format!("  n{i} = [local.n{}]\n", i - 1)).collect();
+    let nest: String = (1..300)
+        .map(|i| format!("  n{i} = [local.n{}]\n", i - 1))
+        .collect();
     loads(&format!("locals {{\n  n0 = 1\n{nest}}}\n"));
-    loads(&format!("locals {{\n  a = {}1{}\n}}\n", "[".repeat(5_000), "]".repeat(5_000)));
+    loads(&format!(
+        "locals {{\n  a = {}1{}\n}}\n",
+        "[".repeat(5_000),
+        "]".repeat(5_000)
+    ));
     loads(&format!("locals {{\n  a = {}\n}}\n", "-".repeat(5_000)));
-    loads(&format!("locals {{\n  a = \"{}\n}}\n", "${\"".repeat(3_000)));
-    let doubling: String = (1..60).map(|i| format!("  s{i} = \"${{local.s{0}}}${{local.s{0}}}\"\n", i - 1)).collect();
+    loads(&format!(
+        "locals {{\n  a = \"{}\n}}\n",
+        "${\"".repeat(3_000)
+    ));
+    let doubling: String = (1..60)
+        .map(|i| format!("  s{i} = \"${{local.s{0}}}${{local.s{0}}}\"\n", i - 1))
+        .collect();
     loads(&format!("locals {{\n  s0 = \"lol\"\n{doubling}}}\n"));
     loads("locals {\n  a = setproduct(range(1000), range(1000), range(1000))\n}\n");
     loads("locals {\n  a = replace(join(\"\", range(1000)), \"\", join(\"\", range(1000)))\n}\n");

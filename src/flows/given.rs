@@ -20,7 +20,12 @@ type Values = BTreeMap<String, Given>;
 
 /// Collects the values for one root. `strict` is false where several roots share the command line, so that each may
 /// ignore what is meant for another.
-pub fn collect(world: &World, options: &LoadOptions, config: &ModuleConfig, strict: bool) -> Values {
+pub fn collect(
+    world: &World,
+    options: &LoadOptions,
+    config: &ModuleConfig,
+    strict: bool,
+) -> Values {
     let mut values = Values::new();
     for (name, text) in &options.env_vars {
         // Of the environment only declared names count: it may hold anything.
@@ -30,11 +35,22 @@ pub fn collect(world: &World, options: &LoadOptions, config: &ModuleConfig, stri
         }
     }
     for path in automatic_files(&config.dir) {
-        let shown = join_shown(&config.shown, &path.file_name().unwrap_or_default().to_string_lossy());
+        let shown = join_shown(
+            &config.shown,
+            &path.file_name().unwrap_or_default().to_string_lossy(),
+        );
         read_file(world, config, &path, shown, false, strict, &mut values);
     }
     for path in &options.var_files {
-        read_file(world, config, path, path.to_string_lossy().into_owned(), true, strict, &mut values);
+        read_file(
+            world,
+            config,
+            path,
+            path.to_string_lossy().into_owned(),
+            true,
+            strict,
+            &mut values,
+        );
     }
     for (name, text) in &options.vars {
         let source = format!("--var {name}");
@@ -49,8 +65,10 @@ pub fn collect(world: &World, options: &LoadOptions, config: &ModuleConfig, stri
 }
 
 fn undeclared(world: &World, config: &ModuleConfig, name: &str, place: Place, error: bool) {
-    let hint = similar(name, config.variables.keys().map(String::as_str))
-        .map_or_else(|| format!("declare it: variable {name:?} {{ … }}"), |other| format!("did you mean {other:?}?"));
+    let hint = similar(name, config.variables.keys().map(String::as_str)).map_or_else(
+        || format!("declare it: variable {name:?} {{ … }}"),
+        |other| format!("did you mean {other:?}?"),
+    );
     let message = format!("a value is given for var.{name}, which is not declared");
     if error {
         world.sources.error(place, message, Some(&hint));
@@ -97,7 +115,11 @@ fn read_file(
         Err(problem) => {
             let file = world.sources.add(shown.clone(), "".into());
             let hint = explicit.then_some("check the path given with --var-file");
-            world.sources.error(Place { file, start: 0 }, format!("cannot read {shown}: {problem}"), hint);
+            world.sources.error(
+                Place { file, start: 0 },
+                format!("cannot read {shown}: {problem}"),
+                hint,
+            );
             return;
         }
     };
@@ -116,7 +138,10 @@ fn read_file(
             Structure::Block(block) => {
                 world.sources.error(
                     place,
-                    format!("a file of values takes `name = value`, not a block `{}`", block.ident.as_str()),
+                    format!(
+                        "a file of values takes `name = value`, not a block `{}`",
+                        block.ident.as_str()
+                    ),
                     None,
                 );
                 continue;
@@ -157,13 +182,22 @@ fn read_json(
                 }
             }
         }
-        Ok(_) => world.sources.error(place, "a file of values must hold a JSON object", None),
-        Err(error) => world.sources.error(place, format!("syntax error: {error}"), None),
+        Ok(_) => world
+            .sources
+            .error(place, "a file of values must hold a JSON object", None),
+        Err(error) => world
+            .sources
+            .error(place, format!("syntax error: {error}"), None),
     }
 }
 
 /// Values of files and of the command line stand for themselves: nothing can be referred to.
-fn evaluate(world: &World, config: &ModuleConfig, code: &Expression, place: Place) -> Result<Value, Failure> {
+fn evaluate(
+    world: &World,
+    config: &ModuleConfig,
+    code: &Expression,
+    place: Place,
+) -> Result<Value, Failure> {
     let empty = ModuleConfig {
         dir: config.dir.clone(),
         shown: config.shown.clone(),
@@ -178,9 +212,15 @@ fn given_text(world: &World, config: &ModuleConfig, name: &str, text: &str, sour
     let file = world.sources.add(source.to_owned(), text.into());
     let place = Place { file, start: 0 };
     let simple = config.variables.get(name).is_none_or(|variable| {
-        match variable.body.attribute("type").map(|(_, attribute)| &attribute.value) {
+        match variable
+            .body
+            .attribute("type")
+            .map(|(_, attribute)| &attribute.value)
+        {
             None => true,
-            Some(Expression::Variable(kind)) => matches!(kind.as_str(), "string" | "number" | "bool"),
+            Some(Expression::Variable(kind)) => {
+                matches!(kind.as_str(), "string" | "number" | "bool")
+            }
             Some(Expression::String(kind)) => matches!(kind.as_str(), "string" | "number" | "bool"),
             Some(_) => false,
         }
@@ -190,7 +230,10 @@ fn given_text(world: &World, config: &ModuleConfig, name: &str, text: &str, sour
     } else {
         parse_expression(text)
             .map_err(|problem| {
-                Failure::new(place, format!("the value for var.{name} is not an expression: {problem}"))
+                Failure::new(
+                    place,
+                    format!("the value for var.{name} is not an expression: {problem}"),
+                )
             })
             .and_then(|code| evaluate(world, config, &code, place))
     };

@@ -23,13 +23,18 @@ const NESTED_BLOCKS: [&str; 8] = [
 
 /// Registers and reads a JSON text; problems are reported.
 pub fn parse_body(sources: &Sources, name: String, text: String) -> (FileId, Option<Body>) {
-    let parsed: Result<Json, _> = serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text));
+    let parsed: Result<Json, _> =
+        serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text));
     let starts: Vec<usize> = std::iter::once(0)
         .chain(text.match_indices('\n').map(|(at, _)| at + 1))
         .collect();
     let file = sources.add(name, text.into());
     let fail = |start: usize, problem: String| {
-        sources.error(Place { file, start }, format!("syntax error: {problem}"), None);
+        sources.error(
+            Place { file, start },
+            format!("syntax error: {problem}"),
+            None,
+        );
         (file, None)
     };
     match parsed {
@@ -39,7 +44,10 @@ pub fn parse_body(sources: &Sources, name: String, text: String) -> (FileId, Opt
         },
         Ok(_) => fail(0, "the file must hold a JSON object".to_owned()),
         Err(error) => {
-            let line = starts.get(error.line().saturating_sub(1)).copied().unwrap_or(0);
+            let line = starts
+                .get(error.line().saturating_sub(1))
+                .copied()
+                .unwrap_or(0);
             fail(line + error.column().saturating_sub(1), error.to_string())
         }
     }
@@ -82,12 +90,13 @@ fn blocks(
             body.push(block);
             Ok(())
         }
-        (Json::Object(entries), _) => entries.iter().filter(|(label, _)| *label != "//").try_for_each(
-            |(label, inner)| {
+        (Json::Object(entries), _) => entries
+            .iter()
+            .filter(|(label, _)| *label != "//")
+            .try_for_each(|(label, inner)| {
                 let labels: Vec<&str> = labels.iter().copied().chain([label.as_str()]).collect();
                 blocks(body, kind, &labels, missing - 1, inner)
-            },
-        ),
+            }),
         _ => Err(format!("`{kind}` must hold a JSON object")),
     }
 }
@@ -148,7 +157,8 @@ fn template(text: &str) -> Result<Expression, String> {
     if !text.contains("${") && !text.contains("%{") {
         return Ok(Expression::from(text));
     }
-    let template = hcl_edit::parser::parse_template(text).map_err(|error| error.message().to_owned())?;
+    let template =
+        hcl_edit::parser::parse_template(text).map_err(|error| error.message().to_owned())?;
     let elements: Vec<Element> = template.iter().cloned().collect();
     Ok(Expression::StringTemplate(elements.into()))
 }

@@ -73,7 +73,8 @@ pub fn load(options: &LoadOptions) -> Loaded {
         match worker.map(std::thread::ScopedJoinHandle::join) {
             Ok(Ok(loaded)) => loaded,
             Ok(Err(_)) => Loaded::failed(
-                "reading the configuration failed inside of the program; please report this".to_owned(),
+                "reading the configuration failed inside of the program; please report this"
+                    .to_owned(),
             ),
             Err(error) => Loaded::failed(format!("cannot start a thread to read flows: {error}")),
         }
@@ -109,8 +110,12 @@ fn load_here(options: &LoadOptions) -> Loaded {
     let (catalog, flows) = build(&world, &objects);
     let mut diagnostics = world.sources.take_diagnostics();
     diagnostics.sort_by(|left, right| {
-        (&left.file, left.line, left.column, left.severity)
-            .cmp(&(&right.file, right.line, right.column, right.severity))
+        (&left.file, left.line, left.column, left.severity).cmp(&(
+            &right.file,
+            right.line,
+            right.column,
+            right.severity,
+        ))
     });
     let mut sources: BTreeMap<String, Arc<str>> = world
         .sources
@@ -119,7 +124,11 @@ fn load_here(options: &LoadOptions) -> Loaded {
         .map(|file| (file.name.clone(), Arc::clone(&file.text)))
         .collect();
     for details in &flows {
-        let on_change = details.flow.prompt_fields.iter().filter_map(|field| field.on_change.as_ref());
+        let on_change = details
+            .flow
+            .prompt_fields
+            .iter()
+            .filter_map(|field| field.on_change.as_ref());
         for implementation in on_change.chain([&details.flow.implementation]) {
             if let Some(file) = &implementation.file {
                 sources.insert(file.clone(), Arc::clone(&implementation.source));
@@ -140,8 +149,13 @@ fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleCo
         return;
     }
     for (name, text) in &options.vars {
-        if !configs.iter().any(|config| config.variables.contains_key(name)) {
-            let file = world.sources.add(format!("--var {name}"), text.as_str().into());
+        if !configs
+            .iter()
+            .any(|config| config.variables.contains_key(name))
+        {
+            let file = world
+                .sources
+                .add(format!("--var {name}"), text.as_str().into());
             world.sources.error(
                 super::source::Place { file, start: 0 },
                 format!("a value is given for var.{name}, which no root module declares"),
@@ -161,7 +175,12 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
     };
     let real = match dir.canonicalize() {
         Ok(real) if real.is_dir() => real,
-        Ok(_) => return fail(format!("{given} is not a directory"), "give the directory that holds the *.tf files"),
+        Ok(_) => {
+            return fail(
+                format!("{given} is not a directory"),
+                "give the directory that holds the *.tf files",
+            );
+        }
         Err(error) => {
             let reason = match error.kind() {
                 std::io::ErrorKind::NotFound => "no such directory".to_owned(),
@@ -171,7 +190,11 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
         }
     };
     world.files.allow(&real);
-    let prefix = if several { given.trim_end_matches('/') } else { "" };
+    let prefix = if several {
+        given.trim_end_matches('/')
+    } else {
+        ""
+    };
     if is_module_dir(&real) {
         roots.push(Root {
             dir: real,
@@ -180,7 +203,12 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
         return;
     }
     let mut children: Vec<PathBuf> = std::fs::read_dir(&real)
-        .map(|entries| entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .collect()
+        })
         .unwrap_or_default();
     children.retain(|path| {
         let hidden = path
@@ -196,7 +224,11 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
         );
     }
     for dir in children {
-        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = dir
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         roots.push(Root {
             shown: super::config::join_shown(prefix, &name),
             dir,

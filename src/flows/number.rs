@@ -297,7 +297,10 @@ mod tests {
             ("1e3", "1000"),
             ("1.50", "1.5"),
             ("-0.05", "-0.05"),
-            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
             ("007", "7"),
             ("-0", "0"),
         ] {
@@ -307,7 +310,18 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", "-", ".", "1.", "1e", "0x1", "1 ", "1e999999999999", "nan", "١"] {
+        for text in [
+            "",
+            "-",
+            ".",
+            "1.",
+            "1e",
+            "0x1",
+            "1 ",
+            "1e999999999999",
+            "nan",
+            "١",
+        ] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }
@@ -317,7 +331,13 @@ mod tests {
         assert_eq!(number("1").divided_by(number("8")), Some(number("0.125")));
         assert_eq!(number("10").divided_by(number("2")), Some(number("5")));
         assert_eq!(number("1").divided_by(Number::ZERO), None);
-        assert!(number("1").divided_by(number("3")).unwrap().to_string().starts_with("0.33333333333"));
+        assert!(
+            number("1")
+                .divided_by(number("3"))
+                .unwrap()
+                .to_string()
+                .starts_with("0.33333333333")
+        );
     }
 
     #[test]

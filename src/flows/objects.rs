@@ -113,18 +113,26 @@ impl Objects {
     }
 
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        self.all.iter().filter(move |object| object.schema.kind == kind)
+        self.all
+            .iter()
+            .filter(move |object| object.schema.kind == kind)
     }
 
     /// The object of an id, as seen from another object: the own root comes first.
     #[must_use]
     pub fn find(&self, id: &str, from: &Object) -> Option<&Object> {
         let positions = self.by_id.get(id)?;
-        let found = || positions.iter().filter_map(|position| self.all.get(*position));
+        let found = || {
+            positions
+                .iter()
+                .filter_map(|position| self.all.get(*position))
+        };
         found()
             .find(|object| object.module.root_dir == from.module.root_dir)
             .or_else(|| {
-                let elsewhere = |object: &&Object| format!("{}:{}", object.module.root_shown, object.address) == id;
+                let elsewhere = |object: &&Object| {
+                    format!("{}:{}", object.module.root_shown, object.address) == id
+                };
                 found().find(elsewhere)
             })
     }
@@ -204,8 +212,8 @@ impl Objects {
 fn known_kind(world: &World, resource: &Resource) -> Option<&'static ResourceSchema> {
     let schema = schema::resource(&resource.kind);
     if schema.is_none() {
-        let hint = similar(&resource.kind, schema::kinds())
-            .map(|kind| format!("did you mean {kind:?}?"));
+        let hint =
+            similar(&resource.kind, schema::kinds()).map(|kind| format!("did you mean {kind:?}?"));
         world.sources.error(
             resource.place,
             format!("there is no resource type {:?}", resource.kind),

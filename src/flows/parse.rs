@@ -152,7 +152,10 @@ fn open_string(text: &str) -> Option<usize> {
 fn report_syntax(sources: &Sources, place: Place, text: &str, message: &str) {
     let hint = if message.contains("found redefined attribute") {
         Some("remove one of the two")
-    } else if text.get(place.start..).is_none_or(|rest| rest.trim().is_empty()) {
+    } else if text
+        .get(place.start..)
+        .is_none_or(|rest| rest.trim().is_empty())
+    {
         Some("the file ends too early: is a closing brace, bracket or quote missing?")
     } else {
         None
@@ -190,7 +193,10 @@ fn prepare_heredocs(text: &str) -> String {
                 lines.next();
             }
             _ => {
-                if text.get(start + at + 2..).is_some_and(|rest| rest.starts_with('-')) {
+                if text
+                    .get(start + at + 2..)
+                    .is_some_and(|rest| rest.starts_with('-'))
+                {
                     result.replace_range(start + at..start + at + 3, " <<");
                 }
                 open = Some(marker.to_owned());
@@ -275,7 +281,10 @@ mod tests {
         let filled = prepare_heredocs(text);
         assert_eq!(filled.len(), text.len());
         assert!(filled.starts_with("a = \"\"     "), "{filled}");
-        assert!(filled.ends_with("b =  <<X\n  x\nX\nc = <<E\ntext <<PY\nPY\nE\n"), "{filled}");
+        assert!(
+            filled.ends_with("b =  <<X\n  x\nX\nc = <<E\ntext <<PY\nPY\nE\n"),
+            "{filled}"
+        );
     }
 
     #[test]

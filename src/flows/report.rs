@@ -45,30 +45,48 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
     };
     for details in &loaded.flows {
         let implementation = &details.flow.implementation;
-        let key = (implementation.file.clone(), Arc::clone(&implementation.source));
+        let key = (
+            implementation.file.clone(),
+            Arc::clone(&implementation.source),
+        );
         let inspection = seen
             .entry(key)
             .or_insert_with(|| look(implementation))
             .clone();
         for problem in &inspection.problems {
             let (file, line, column, message) = match &implementation.file {
-                Some(file) => (file.clone(), problem.line, problem.column, problem.message.clone()),
+                Some(file) => (
+                    file.clone(),
+                    problem.line,
+                    problem.column,
+                    problem.message.clone(),
+                ),
                 None => (
                     details.place.0.clone(),
                     details.place.1,
                     details.place.2,
-                    format!("line {} of the implementation: {}", problem.line, problem.message),
+                    format!(
+                        "line {} of the implementation: {}",
+                        problem.line, problem.message
+                    ),
                 ),
             };
-            let severity = if problem.error { Severity::Error } else { Severity::Warning };
-            push(&mut result.diagnostics, Diagnostic {
-                severity,
-                file,
-                line,
-                column,
-                message,
-                hint: problem.hint.clone(),
-            });
+            let severity = if problem.error {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
+            push(
+                &mut result.diagnostics,
+                Diagnostic {
+                    severity,
+                    file,
+                    line,
+                    column,
+                    message,
+                    hint: problem.hint.clone(),
+                },
+            );
         }
         let broken = inspection.problems.iter().any(|problem| problem.error);
         let has = |name: &str| inspection.handlers.iter().any(|handler| handler == name);
@@ -78,8 +96,12 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         result.handlers.push(inspection.handlers);
     }
     result.diagnostics.sort_by(|left, right| {
-        (&left.file, left.line, left.column, left.severity)
-            .cmp(&(&right.file, right.line, right.column, right.severity))
+        (&left.file, left.line, left.column, left.severity).cmp(&(
+            &right.file,
+            right.line,
+            right.column,
+            right.severity,
+        ))
     });
     result
 }
@@ -100,8 +122,12 @@ fn missing_handler(details: &FlowDetails) -> Diagnostic {
         file,
         line,
         column,
-        message: format!("there is no reducer {REQUIRED_HANDLER}, so nobody could decide about requests"),
-        hint: Some(format!("define {REQUIRED_HANDLER}(event) with the decorator @reducer")),
+        message: format!(
+            "there is no reducer {REQUIRED_HANDLER}, so nobody could decide about requests"
+        ),
+        hint: Some(format!(
+            "define {REQUIRED_HANDLER}(event) with the decorator @reducer"
+        )),
     }
 }
 
@@ -113,7 +139,11 @@ pub fn report(loaded: &Loaded, inspected: &Inspected) -> Json {
         .iter()
         .enumerate()
         .map(|(position, details)| {
-            let handlers = inspected.handlers.get(position).cloned().unwrap_or_default();
+            let handlers = inspected
+                .handlers
+                .get(position)
+                .cloned()
+                .unwrap_or_default();
             flow(details, &handlers)
         })
         .collect();

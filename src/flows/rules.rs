@@ -28,18 +28,25 @@ pub fn check_objects(world: &World, objects: &Objects) {
     duplicates(world, objects);
     for object in &objects.all {
         let address = &object.address;
-        if let Some(name) = object.text("name").filter(|_| object.schema.kind != "sym_flow") {
+        if let Some(name) = object
+            .text("name")
+            .filter(|_| object.schema.kind != "sym_flow")
+        {
             check_slug(world, object, name);
         }
         for attribute in ["name", "type"] {
-            if let Some(Value::Unknown(unknown)) = object.get(attribute).map(|written| &written.value) {
-                if object.schema.kind != "sym_flow" {
-                    world.sources.error(
-                        object.place_of(attribute),
-                        format!("{address}: `{attribute}` depends on {}, which only an apply would know", unknown.reference),
-                        Some("use a value that is written in the configuration"),
-                    );
-                }
+            let value = object.get(attribute).map(|written| &written.value);
+            if let Some(Value::Unknown(unknown)) =
+                value.filter(|_| object.schema.kind != "sym_flow")
+            {
+                world.sources.error(
+                    object.place_of(attribute),
+                    format!(
+                        "{address}: `{attribute}` depends on {}, which only an apply would know",
+                        unknown.reference
+                    ),
+                    Some("use a value that is written in the configuration"),
+                );
             }
         }
         match object.schema.kind {
@@ -53,13 +60,21 @@ pub fn check_objects(world: &World, objects: &Objects) {
     if let Some(first) = filters.next() {
         world.sources.warn(
             first.place,
-            format!("{}: filters are read but not applied yet: everybody is offered all flows", first.address),
+            format!(
+                "{}: filters are read but not applied yet: everybody is offered all flows",
+                first.address
+            ),
             None,
         );
         for second in filters {
             world.sources.error(
                 second.place,
-                format!("{}: there can be only one sym_flows_filter; the other is {} at {}", second.address, first.address, world.sources.describe(first.place)),
+                format!(
+                    "{}: there can be only one sym_flows_filter; the other is {} at {}",
+                    second.address,
+                    first.address,
+                    world.sources.describe(first.place)
+                ),
                 Some("remove one of them"),
             );
         }
@@ -81,7 +96,10 @@ fn duplicates(world: &World, objects: &Objects) {
                 .and_then(|written| written.value.as_str())
                 .and_then(|id| objects.find(id, object))
                 .and_then(|environment| environment.text("name"));
-            (String::new(), environment.unwrap_or_default().to_lowercase())
+            (
+                String::new(),
+                environment.unwrap_or_default().to_lowercase(),
+            )
         } else if object.schema.has_slug {
             let root = object.module.root_dir.to_string_lossy().into_owned();
             (root, object.text("type").unwrap_or_default().to_owned())
@@ -133,15 +151,20 @@ fn strategy(world: &World, object: &Object) {
     let known = STRATEGIES.iter().find(|(known, _)| *known == kind);
     if known.is_none() {
         let names: Vec<&str> = STRATEGIES.iter().map(|(name, _)| *name).collect();
-        let hint = super::source::similar(kind, names.iter().copied())
-            .map_or_else(|| format!("known types: {}", names.join(", ")), |other| format!("did you mean {other:?}?"));
+        let hint = super::source::similar(kind, names.iter().copied()).map_or_else(
+            || format!("known types: {}", names.join(", ")),
+            |other| format!("did you mean {other:?}?"),
+        );
         world.sources.warn(
             object.place_of("type"),
             format!("{address}: {kind:?} is not a known strategy type"),
             Some(&hint),
         );
     }
-    if object.get("integration_id").is_none() && !object.failed && !WITHOUT_INTEGRATION.contains(&kind) {
+    if object.get("integration_id").is_none()
+        && !object.failed
+        && !WITHOUT_INTEGRATION.contains(&kind)
+    {
         world.sources.error(
             object.place,
             format!("{address}: Strategy requires an Integration: `integration_id` is missing"),
@@ -171,7 +194,10 @@ fn custom_code(world: &World, object: &Object, written: &Written) {
     if let Err(problem) = found {
         world.sources.error(
             written.place,
-            format!("{}: Unable to read sym_strategy implementation file: {problem}", object.address),
+            format!(
+                "{}: Unable to read sym_strategy implementation file: {problem}",
+                object.address
+            ),
             Some("the path is relative to the root module"),
         );
     }
@@ -181,16 +207,25 @@ fn log_destination(world: &World, object: &Object) {
     let Some(kind) = object.text("type") else {
         return;
     };
-    if object.get("integration_id").is_none() && !object.failed && !LOGS_WITHOUT_INTEGRATION.contains(&kind) {
+    if object.get("integration_id").is_none()
+        && !object.failed
+        && !LOGS_WITHOUT_INTEGRATION.contains(&kind)
+    {
         world.sources.error(
             object.place,
-            format!("{}: LogDestination requires an Integration: `integration_id` is missing", object.address),
+            format!(
+                "{}: LogDestination requires an Integration: `integration_id` is missing",
+                object.address
+            ),
             Some("name the integration with integration_id = sym_integration.NAME.id"),
         );
     }
     world.sources.warn(
         object.place,
-        format!("{}: records are not sent to log destinations yet; they are in the audit journal", object.address),
+        format!(
+            "{}: records are not sent to log destinations yet; they are in the audit journal",
+            object.address
+        ),
         None,
     );
 }
@@ -206,17 +241,26 @@ fn environment(world: &World, objects: &Objects, object: &Object) {
         if !key.ends_with("_id") {
             world.sources.warn(
                 written.place,
-                format!("{}: the key {key:?} of `integrations` does not end in _id", object.address),
+                format!(
+                    "{}: the key {key:?} of `integrations` does not end in _id",
+                    object.address
+                ),
                 Some("write slack_id = … for event.flow.environment.integrations[\"slack\"]"),
             );
         }
         let Some(id) = value.as_str() else {
             continue;
         };
-        if let Some(other) = objects.find(id, object).filter(|other| other.schema.kind != "sym_integration") {
+        if let Some(other) = objects
+            .find(id, object)
+            .filter(|other| other.schema.kind != "sym_integration")
+        {
             world.sources.error(
                 written.place,
-                format!("{}: `integrations` takes ids of a sym_integration, not of {}", object.address, other.address),
+                format!(
+                    "{}: `integrations` takes ids of a sym_integration, not of {}",
+                    object.address, other.address
+                ),
                 None,
             );
         }
@@ -254,7 +298,18 @@ pub fn check_vars(world: &World, object: &Object, written: &Written) {
         }
         if matches!(
             text,
-            "true" | "True" | "TRUE" | "t" | "T" | "1" | "false" | "False" | "FALSE" | "f" | "F" | "0"
+            "true"
+                | "True"
+                | "TRUE"
+                | "t"
+                | "T"
+                | "1"
+                | "false"
+                | "False"
+                | "FALSE"
+                | "f"
+                | "F"
+                | "0"
         ) {
             world.sources.warn(
                 written.place,
@@ -267,17 +322,26 @@ pub fn check_vars(world: &World, object: &Object, written: &Written) {
 
 /// `allowed_sources` is a subset of what there is.
 pub fn check_sources(world: &World, object: &Object, sources: &[String], place: Place) {
-    for source in sources.iter().filter(|source| !SOURCES.contains(&source.as_str())) {
+    for source in sources
+        .iter()
+        .filter(|source| !SOURCES.contains(&source.as_str()))
+    {
         world.sources.error(
             place,
-            format!("{}: params.allowed_sources: there is no source {source:?}", object.address),
+            format!(
+                "{}: params.allowed_sources: there is no source {source:?}",
+                object.address
+            ),
             Some("the sources are \"slack\" and \"api\""),
         );
     }
     if sources.is_empty() {
         world.sources.warn(
             place,
-            format!("{}: params.allowed_sources is empty, so nobody can make a request", object.address),
+            format!(
+                "{}: params.allowed_sources is empty, so nobody can make a request",
+                object.address
+            ),
             Some("leave it out to allow all sources"),
         );
     }
@@ -295,7 +359,10 @@ pub fn check_bindings(world: &World, flow: &Object, target: &Object, fields: &[P
         if !fields.iter().any(|field| field.name == name) {
             world.sources.error(
                 written.place,
-                format!("{}: field_bindings names {name:?}, but {} has no prompt_field of that name", target.address, flow.address),
+                format!(
+                    "{}: field_bindings names {name:?}, but {} has no prompt_field of that name",
+                    target.address, flow.address
+                ),
                 Some("add the prompt_field, or take the name out of field_bindings"),
             );
         }
@@ -322,10 +389,22 @@ pub fn check_flow(
     }
     for (position, field) in fields.iter().enumerate() {
         // Fields that could not be read are missing from `fields`, so places are only exact when all could be.
-        let place = if fields.len() == places.len() { places[position] } else { flow.place };
+        let place = if fields.len() == places.len() {
+            places[position]
+        } else {
+            flow.place
+        };
         let what = format!("{address}: prompt_field {:?}", field.name);
-        if fields.iter().take(position).any(|earlier| earlier.name == field.name) {
-            world.sources.error(place, format!("{what} is there twice"), Some("field names must differ"));
+        if fields
+            .iter()
+            .take(position)
+            .any(|earlier| earlier.name == field.name)
+        {
+            world.sources.error(
+                place,
+                format!("{what} is there twice"),
+                Some("field names must differ"),
+            );
         }
         if FILLED_NAMES.contains(&field.name.as_str()) {
             world.sources.error(
@@ -352,7 +431,10 @@ pub fn check_flow(
     if let Some(strategy) = strategy.filter(|strategy| strategy.targets.is_empty()) {
         world.sources.error(
             flow.place,
-            format!("{address}: the strategy {:?} has no targets, so nothing can be requested", strategy.name),
+            format!(
+                "{address}: the strategy {:?} has no targets, so nothing can be requested",
+                strategy.name
+            ),
             Some("add the ids of sym_target resources to its `targets`"),
         );
     }
@@ -360,7 +442,9 @@ pub fn check_flow(
 
 fn duration(world: &World, field: &PromptField, place: Place, what: &str, has_strategy: bool) {
     let error = |problem: &str, hint: &str| {
-        world.sources.error(place, format!("{what}: {problem}"), Some(hint));
+        world
+            .sources
+            .error(place, format!("{what}: {problem}"), Some(hint));
     };
     if !has_strategy {
         error(
@@ -370,7 +454,10 @@ fn duration(world: &World, field: &PromptField, place: Place, what: &str, has_st
         return;
     }
     if field.field_type != FieldType::Duration {
-        error("it must have the type duration", "write type = \"duration\"");
+        error(
+            "it must have the type duration",
+            "write type = \"duration\"",
+        );
     }
     if !field.required {
         error("it must be required", "remove `required = false`");

@@ -182,7 +182,10 @@ const RESOURCES: [ResourceSchema; 11] = [
     },
     ResourceSchema {
         kind: "sym_error_logger",
-        attributes: &[required("integration_id", Text), required("destination", Text)],
+        attributes: &[
+            required("integration_id", Text),
+            required("destination", Text),
+        ],
         blocks: &[],
         has_slug: false,
     },

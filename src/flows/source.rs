@@ -149,14 +149,6 @@ impl Sources {
     }
 
     #[must_use]
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics
-            .borrow()
-            .iter()
-            .any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-
-    #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
         std::mem::take(&mut self.diagnostics.borrow_mut())
     }
@@ -249,7 +241,11 @@ fn distance(left: &str, right: &str) -> usize {
         let mut current = vec![row + 1];
         for (column, other) in right.iter().enumerate() {
             let replaced = previous[column] + usize::from(letter != other);
-            current.push(replaced.min(previous[column + 1] + 1).min(current[column] + 1));
+            current.push(
+                replaced
+                    .min(previous[column + 1] + 1)
+                    .min(current[column] + 1),
+            );
         }
         previous = current;
     }

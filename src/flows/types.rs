@@ -83,9 +83,9 @@ pub fn convert(value: &Value, wanted: &Type) -> Result<Value, String> {
         (Type::Bool, Value::Bool(_))
         | (Type::Number, Value::Number(_))
         | (Type::String, Value::String(_)) => Ok(value.clone()),
-        (Type::String, Value::Number(_) | Value::Bool(_)) => Ok(value
-            .to_text()
-            .map_or(Value::Null, Value::String)),
+        (Type::String, Value::Number(_) | Value::Bool(_)) => {
+            Ok(value.to_text().map_or(Value::Null, Value::String))
+        }
         (Type::Bool, Value::String(text)) => match &**text {
             "true" | "1" => Ok(Value::Bool(true)),
             "false" | "0" => Ok(Value::Bool(false)),
@@ -100,10 +100,9 @@ pub fn convert(value: &Value, wanted: &Type) -> Result<Value, String> {
             Ok(Value::list(ListKind::List, elements(list, element)?))
         }
         (Type::Set(element), Value::List(list)) => Ok(set_of(elements(list, element)?)),
-        (Type::Map(element), Value::Map(map)) => Ok(Value::map(
-            MapKind::Map,
-            entries(map, element)?,
-        )),
+        (Type::Map(element), Value::Map(map)) => {
+            Ok(Value::map(MapKind::Map, entries(map, element)?))
+        }
         (Type::Object(fields), Value::Map(map)) => object(map, fields),
         (Type::Tuple(types), Value::List(list)) if types.len() == list.items.len() => {
             let items = list
@@ -222,7 +221,7 @@ pub fn unify(values: &[Value]) -> Option<Vec<Value>> {
             if values.iter().any(|value| value.as_str().is_some()) =>
         {
             values
-            .iter()
+                .iter()
                 .map(|value| convert(value, &Type::String).ok())
                 .collect()
         }
@@ -345,18 +344,37 @@ mod tests {
     fn numbers_and_bools_become_strings_and_back() {
         let five = Value::Number(Number::from(5i64));
         assert_eq!(shown(&convert(&five, &Type::String).unwrap()), "\"5\"");
-        assert_eq!(shown(&convert(&Value::from("5.0"), &Type::Number).unwrap()), "5");
-        assert_eq!(shown(&convert(&Value::from("false"), &Type::Bool).unwrap()), "false");
-        assert!(convert(&Value::from("yes"), &Type::Bool).unwrap_err().contains("yes"));
+        assert_eq!(
+            shown(&convert(&Value::from("5.0"), &Type::Number).unwrap()),
+            "5"
+        );
+        assert_eq!(
+            shown(&convert(&Value::from("false"), &Type::Bool).unwrap()),
+            "false"
+        );
+        assert!(
+            convert(&Value::from("yes"), &Type::Bool)
+                .unwrap_err()
+                .contains("yes")
+        );
     }
 
     #[test]
     fn object_types_drop_extra_attributes_and_fill_optional_ones() {
         let fields = BTreeMap::from([
-            ("a".to_owned(), Field { field_type: Type::String, optional: None }),
+            (
+                "a".to_owned(),
+                Field {
+                    field_type: Type::String,
+                    optional: None,
+                },
+            ),
             (
                 "b".to_owned(),
-                Field { field_type: Type::Number, optional: Some(Value::from("7")) },
+                Field {
+                    field_type: Type::Number,
+                    optional: Some(Value::from("7")),
+                },
             ),
         ]);
         let value = object(&[("a", Value::Bool(true)), ("c", Value::Null)]);

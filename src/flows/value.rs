@@ -99,10 +99,6 @@ pub struct Map {
 }
 
 impl Value {
-    pub fn string(text: impl Into<Arc<str>>) -> Self {
-        Self::String(text.into())
-    }
-
     #[must_use]
     pub fn unknown(reference: &str) -> Self {
         Self::Unknown(Unknown::new(reference))
@@ -348,8 +344,9 @@ pub fn from_json(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(*value),
-        serde_json::Value::Number(number) => Number::parse(&number.to_string())
-            .map_or(Value::Null, Value::Number),
+        serde_json::Value::Number(number) => {
+            Number::parse(&number.to_string()).map_or(Value::Null, Value::Number)
+        }
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => Value::tuple(items.iter().map(from_json).collect()),
         serde_json::Value::Object(entries) => Value::object(

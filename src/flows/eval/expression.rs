@@ -41,9 +41,9 @@ impl World {
                 let text = number
                     .as_repr()
                     .map_or_else(|| number.value().to_string(), |text| text.to_string());
-                Number::parse(&text)
-                    .map(Value::Number)
-                    .ok_or_else(|| Failure::new(place, format!("the number {text} is out of range")))
+                Number::parse(&text).map(Value::Number).ok_or_else(|| {
+                    Failure::new(place, format!("the number {text} is out of range"))
+                })
             }
             Expression::String(text) => Ok(Value::from(text.value().as_str())),
             Expression::Array(array) => {
@@ -93,7 +93,9 @@ impl World {
                     .map_err(|problem| Failure::new(place, problem)),
             },
             Expression::BinaryOp(operation) => self.binary(operation, scope),
-            Expression::ForExpr(for_expression) => self.for_expression(for_expression, scope, place),
+            Expression::ForExpr(for_expression) => {
+                self.for_expression(for_expression, scope, place)
+            }
         }
     }
 
@@ -182,7 +184,11 @@ impl World {
     }
 
     /// Keys and values of a collection, or the collection itself where it is not known.
-    pub(super) fn pairs(&self, value: &Value, place: Place) -> Result<Result<Pairs, Unknown>, Failure> {
+    pub(super) fn pairs(
+        &self,
+        value: &Value,
+        place: Place,
+    ) -> Result<Result<Pairs, Unknown>, Failure> {
         match value {
             Value::Unknown(unknown) => Ok(Err(unknown.clone())),
             Value::List(list) => Ok(Ok(list
@@ -207,7 +213,10 @@ impl World {
             },
             other => Err(Failure::new(
                 place,
-                format!("a list, map or set is required to go through, not {}", other.kind_name()),
+                format!(
+                    "a list, map or set is required to go through, not {}",
+                    other.kind_name()
+                ),
             )),
         }
     }
@@ -255,14 +264,19 @@ impl World {
             let key = match self.eval(key_code, &inner)? {
                 Value::Unknown(unknown) => return Ok(Value::Unknown(unknown)),
                 key => key.to_text().ok_or_else(|| {
-                    Failure::new(key_place, format!("a key must be a string, not {}", key.kind_name()))
+                    Failure::new(
+                        key_place,
+                        format!("a key must be a string, not {}", key.kind_name()),
+                    )
                 })?,
             };
             let value = self.eval(&code.value_expr, &inner)?;
             let group = groups.entry(key.to_string()).or_default();
             if !group.is_empty() && !code.grouping {
-                return Err(Failure::new(place, format!("two elements have the key {key:?}"))
-                    .hint("add `...` after the value to collect the values of a key in a list"));
+                return Err(
+                    Failure::new(place, format!("two elements have the key {key:?}"))
+                        .hint("add `...` after the value to collect the values of a key in a list"),
+                );
             }
             group.push(value);
         }
@@ -284,12 +298,15 @@ impl World {
 
     fn call(&self, call: &FuncCall, scope: &Scope<'_>, place: Place) -> Evaluated {
         let name = call.name.name.as_str();
-        if let Some(space) = call.name.namespace.first() {
-            if space.as_str() != "core" {
-                // Functions of providers run in the provider.
-                let path: Vec<&str> = call.name.namespace.iter().map(|part| part.as_str()).collect();
-                return Ok(Value::unknown(&format!("{}::{name}()", path.join("::"))));
-            }
+        let space: Vec<&str> = call
+            .name
+            .namespace
+            .iter()
+            .map(|part| part.as_str())
+            .collect();
+        if space.first().is_some_and(|first| *first != "core") {
+            // Functions of providers run in the provider.
+            return Ok(Value::unknown(&format!("{}::{name}()", space.join("::"))));
         }
         match name {
             "try" => return self.try_call(call, scope, place),
@@ -360,7 +377,10 @@ impl World {
         Err(match last {
             Some(failure) => Failure::new(
                 failure.place,
-                format!("every argument of `try` fails, the last with: {}", failure.message()),
+                format!(
+                    "every argument of `try` fails, the last with: {}",
+                    failure.message()
+                ),
             ),
             None => Failure::new(place, "function `try` takes at least one argument").fatal(),
         })
@@ -379,7 +399,9 @@ impl World {
             rest = after;
             value = match operator {
                 TraversalOperator::GetAttr(name) => {
-                    let place = name.span().map_or(place, |span| Place::new(scope.file, Some(span)));
+                    let place = name
+                        .span()
+                        .map_or(place, |span| Place::new(scope.file, Some(span)));
                     attribute(&value, name.as_str(), place)?
                 }
                 TraversalOperator::Index(key) => {
@@ -437,11 +459,12 @@ fn attribute(value: &Value, name: &str, place: Place) -> Evaluated {
         Value::Unknown(unknown) => Ok(Value::Unknown(unknown.step(&format!(".{name}")))),
         Value::Map(map) => match (map.entries.get(name), &map.kind) {
             (Some(value), _) => Ok(value.clone()),
-            (None, MapKind::Open(unknown)) => {
-                Ok(Value::Unknown(unknown.step(&format!(".{name}"))))
-            }
+            (None, MapKind::Open(unknown)) => Ok(Value::Unknown(unknown.step(&format!(".{name}")))),
             (None, _) => {
-                let failure = Failure::new(place, format!("there is no attribute `{name}` in this object"));
+                let failure = Failure::new(
+                    place,
+                    format!("there is no attribute `{name}` in this object"),
+                );
                 let names = map.entries.keys().map(String::as_str);
                 Err(match similar(name, names) {
                     Some(other) => failure.hint(format!("did you mean `{other}`?")),
@@ -453,7 +476,9 @@ fn attribute(value: &Value, name: &str, place: Place) -> Evaluated {
             place,
             format!("{} has no attribute `{name}`", value.kind_name()),
         )
-        .hint(format!("write `[0].{name}` for one element or `[*].{name}` for all"))),
+        .hint(format!(
+            "write `[0].{name}` for one element or `[*].{name}` for all"
+        ))),
         Value::Null => Err(Failure::new(
             place,
             format!("the value is null here, so it has no attribute `{name}`"),
@@ -479,7 +504,8 @@ fn index(value: &Value, key: &Value, place: Place) -> Evaluated {
         (Value::Map(_), key) => match key.to_text() {
             Some(name) => attribute(value, &name, place).map_err(|failure| match value {
                 Value::Map(map) => {
-                    let failure = Failure::new(place, format!("there is no element {name:?} in this map"));
+                    let failure =
+                        Failure::new(place, format!("there is no element {name:?} in this map"));
                     match similar(&name, map.entries.keys().map(String::as_str)) {
                         Some(other) => failure.hint(format!("did you mean {other:?}?")),
                         None => failure.hint(format!("it has {}", listed(map.entries.keys()))),
@@ -494,10 +520,14 @@ fn index(value: &Value, key: &Value, place: Place) -> Evaluated {
         },
         (Value::List(list), key) => {
             if list.kind == ListKind::Set {
-                return Err(Failure::new(place, "the elements of a set have no order, so they have no index")
-                    .hint("convert it first: tolist(…)"));
+                return Err(Failure::new(
+                    place,
+                    "the elements of a set have no order, so they have no index",
+                )
+                .hint("convert it first: tolist(…)"));
             }
-            let position = operators::number(key).map_err(|problem| Failure::new(place, problem))?;
+            let position =
+                operators::number(key).map_err(|problem| Failure::new(place, problem))?;
             position
                 .to_usize()
                 .and_then(|position| list.items.get(position))
@@ -505,11 +535,17 @@ fn index(value: &Value, key: &Value, place: Place) -> Evaluated {
                 .ok_or_else(|| {
                     Failure::new(
                         place,
-                        format!("there is no element {position} in a list of {}", list.items.len()),
+                        format!(
+                            "there is no element {position} in a list of {}",
+                            list.items.len()
+                        ),
                     )
                 })
         }
-        (Value::Null, _) => Err(Failure::new(place, "the value is null here, so it has no elements")),
+        (Value::Null, _) => Err(Failure::new(
+            place,
+            "the value is null here, so it has no elements",
+        )),
         (other, _) => Err(Failure::new(
             place,
             format!("{} has no elements", other.kind_name()),

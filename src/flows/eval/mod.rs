@@ -147,12 +147,11 @@ impl World {
         let left = self.budget.get();
         if left < units {
             self.budget.set(0);
-            return Err(Failure::new(
-                place,
-                "this configuration takes too much work to evaluate",
-            )
-            .hint("look for loops or values that multiply: range, setproduct, nested `for`")
-            .fatal());
+            return Err(
+                Failure::new(place, "this configuration takes too much work to evaluate")
+                    .hint("look for loops or values that multiply: range, setproduct, nested `for`")
+                    .fatal(),
+            );
         }
         self.budget.set(left - units);
         Ok(())
@@ -202,9 +201,7 @@ impl World {
         self.active.borrow_mut().push(name());
         let result = self.nested(place, make);
         self.active.borrow_mut().pop();
-        cache
-            .borrow_mut()
-            .insert(node, Slot::Done(result.clone()));
+        cache.borrow_mut().insert(node, Slot::Done(result.clone()));
         result
     }
 
@@ -220,6 +217,10 @@ impl World {
             .map(String::as_str)
             .chain([name])
             .collect();
-        Failure::new(place, format!("{name} depends on itself: {}", chain.join(" → "))).fatal()
+        Failure::new(
+            place,
+            format!("{name} depends on itself: {}", chain.join(" → ")),
+        )
+        .fatal()
     }
 }

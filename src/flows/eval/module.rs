@@ -215,7 +215,11 @@ impl World {
         let all = self.instances.get().saturating_add(more);
         self.instances.set(all);
         if all > MAX_INSTANCES {
-            return Err(Failure::new(place, format!("more than {MAX_INSTANCES} modules and resources")).fatal());
+            return Err(Failure::new(
+                place,
+                format!("more than {MAX_INSTANCES} modules and resources"),
+            )
+            .fatal());
         }
         Ok(())
     }
@@ -242,7 +246,10 @@ impl World {
             let number = super::operators::number(&value)
                 .map_err(|problem| Failure::new(place, format!("`count`: {problem}")))?;
             let count = number.to_usize().ok_or_else(|| {
-                Failure::new(place, format!("`count` must be a whole number from 0 on, not {number}"))
+                Failure::new(
+                    place,
+                    format!("`count` must be a whole number from 0 on, not {number}"),
+                )
             })?;
             self.count_instances(count, place)?;
             return Ok(Expansion::Count(count));
@@ -267,14 +274,20 @@ impl World {
                     Value::String(text) => Ok((text.to_string(), item.clone())),
                     other => Err(Failure::new(
                         place,
-                        format!("`for_each` takes a set of strings; this one holds {}", other.kind_name()),
+                        format!(
+                            "`for_each` takes a set of strings; this one holds {}",
+                            other.kind_name()
+                        ),
                     )),
                 })
                 .collect::<Result<_, _>>()?,
             other => {
                 return Err(Failure::new(
                     place,
-                    format!("`for_each` takes a map or a set of strings, not {}", other.kind_name()),
+                    format!(
+                        "`for_each` takes a map or a set of strings, not {}",
+                        other.kind_name()
+                    ),
                 )
                 .hint("convert a list with toset(…)"));
             }
@@ -329,7 +342,10 @@ impl World {
     fn make_children(&self, module: &Rc<Module>, call: &Rc<Named>) -> Result<Children, Failure> {
         let name = &call.name;
         let Some((file, source)) = call.body.attribute("source") else {
-            return Err(Failure::new(call.place, format!("module.{name} has no `source`")));
+            return Err(Failure::new(
+                call.place,
+                format!("module.{name} has no `source`"),
+            ));
         };
         let place = Place::new(file, source.value.span());
         let source = match self.eval(&source.value, &Scope::top(module, file))? {
@@ -337,7 +353,10 @@ impl World {
             other => {
                 return Err(Failure::new(
                     place,
-                    format!("the `source` of a module must be a string, not {}", other.kind_name()),
+                    format!(
+                        "the `source` of a module must be a string, not {}",
+                        other.kind_name()
+                    ),
                 ));
             }
         };
@@ -359,8 +378,11 @@ impl World {
         let shown = join_shown(&module.config.shown, &source);
         let config = self.module_config(&dir, &shown);
         let config = config.ok_or_else(|| {
-            Failure::new(place, format!("module.{name}: there are no *.tf files in {shown}"))
-                .hint("check `source`: it is relative to the file that it stands in")
+            Failure::new(
+                place,
+                format!("module.{name}: there are no *.tf files in {shown}"),
+            )
+            .hint("check `source`: it is relative to the file that it stands in")
         })?;
         let expansion = self.expand(
             call.body.attribute("count"),
@@ -413,9 +435,7 @@ impl World {
         }
         self.files.allow(&real);
         let config = Rc::new(read_module(&self.sources, &real, shown));
-        self.configs
-            .borrow_mut()
-            .insert(real, Rc::clone(&config));
+        self.configs.borrow_mut().insert(real, Rc::clone(&config));
         Some(config)
     }
 
@@ -562,13 +582,21 @@ impl World {
     ) -> Result<Value, Failure> {
         let wanted_name = self.attribute(module, index, key, "name", place)?;
         let wanted_type = self.attribute(module, index, key, "type", place)?;
-        let (Some(slug), false) = (wanted_name.as_str(), wanted_type.first_unknown().is_some()) else {
+        let (Some(slug), false) = (wanted_name.as_str(), wanted_type.first_unknown().is_some())
+        else {
             let address = module.instance_address(data, key);
             return Ok(Value::unknown(&format!("{address}.{name}")));
         };
         let mut found = Vec::new();
         for root in self.roots() {
-            self.find(&root, &data.kind, slug, wanted_type.as_str(), place, &mut found)?;
+            self.find(
+                &root,
+                &data.kind,
+                slug,
+                wanted_type.as_str(),
+                place,
+                &mut found,
+            )?;
         }
         let [(owner, owner_index, owner_key)] = found.as_slice() else {
             return Err(Failure::new(
@@ -673,15 +701,17 @@ impl World {
             let in_file = Scope { file, ..*scope };
             let collection = self.eval(&for_each.value, &in_file)?;
             let collection_place = Place::new(file, for_each.value.span());
-            let pairs = self.pairs(&collection, collection_place)?.map_err(|unknown| {
-                Failure::new(
-                    collection_place,
-                    format!(
-                        "dynamic {name:?} depends on {}, which only an apply would know",
-                        unknown.reference
-                    ),
-                )
-            })?;
+            let pairs = self
+                .pairs(&collection, collection_place)?
+                .map_err(|unknown| {
+                    Failure::new(
+                        collection_place,
+                        format!(
+                            "dynamic {name:?} depends on {}, which only an apply would know",
+                            unknown.reference
+                        ),
+                    )
+                })?;
             self.count_instances(pairs.len(), place)?;
             for (key, value) in pairs {
                 let pair = BTreeMap::from([("key".to_owned(), key), ("value".to_owned(), value)]);

@@ -81,13 +81,19 @@ fn same(left: &Value, right: &Value) -> bool {
         (Value::List(left), Value::List(right)) => {
             left.kind == right.kind
                 && left.items.len() == right.items.len()
-                && left.items.iter().zip(&right.items).all(|(left, right)| same(left, right))
+                && left
+                    .items
+                    .iter()
+                    .zip(&right.items)
+                    .all(|(left, right)| same(left, right))
         }
         (Value::Map(left), Value::Map(right)) => {
             left.kind == right.kind
                 && left.entries.len() == right.entries.len()
                 && left.entries.iter().zip(&right.entries).all(
-                    |((left_key, left), (right_key, right))| left_key == right_key && same(left, right),
+                    |((left_key, left), (right_key, right))| {
+                        left_key == right_key && same(left, right)
+                    },
                 )
         }
         _ => left == right,

@@ -66,12 +66,15 @@ impl World {
                 None => Err(incomplete(place, &format!("data.{kind}"))),
             },
             ("resource", Some(kind)) => match name_at(operators, 1) {
-                Some(name) => self.resource_reference(false, kind, name, operators, 2, scope, place),
+                Some(name) => {
+                    self.resource_reference(false, kind, name, operators, 2, scope, place)
+                }
                 None => Err(incomplete(place, &format!("resource.{kind}"))),
             },
-            ("var" | "local" | "module" | "count" | "path" | "terraform" | "data" | "resource", _) => {
-                Err(incomplete(place, root))
-            }
+            (
+                "var" | "local" | "module" | "count" | "path" | "terraform" | "data" | "resource",
+                _,
+            ) => Err(incomplete(place, root)),
             (kind, Some(name)) => {
                 self.resource_reference(false, kind, name, operators, 1, scope, place)
             }
@@ -96,7 +99,12 @@ impl World {
     ) -> Result<Value, Failure> {
         let Some(code) = module.config.locals.get(name) else {
             let names = module.config.locals.keys().map(String::as_str);
-            return Err(undeclared(place, &format!("local.{name}"), similar(name, names), "local."));
+            return Err(undeclared(
+                place,
+                &format!("local.{name}"),
+                similar(name, names),
+                "local.",
+            ));
         };
         self.memo(
             &module.values,
@@ -144,11 +152,19 @@ impl World {
         let module = scope.module;
         if !module.config.calls.contains_key(name) {
             let names = module.config.calls.keys().map(String::as_str);
-            return Err(undeclared(place, &format!("module.{name}"), similar(name, names), "module."));
+            return Err(undeclared(
+                place,
+                &format!("module.{name}"),
+                similar(name, names),
+                "module.",
+            ));
         }
         let children = self.children(module, name, place)?;
         let Children::Instances(expansion, instances) = &*children else {
-            return Ok((Value::unknown(&module.qualified(&format!("module.{name}"))), 1));
+            return Ok((
+                Value::unknown(&module.qualified(&format!("module.{name}"))),
+                1,
+            ));
         };
         let (key, used) = match expansion {
             Expansion::Single => (Some(Key::None), 1),
@@ -172,7 +188,12 @@ impl World {
             return Ok((collected(expansion, all), used));
         };
         let Some(child) = instances.get(&key) else {
-            return Err(no_instance(place, &format!("module.{name}"), &key, expansion));
+            return Err(no_instance(
+                place,
+                &format!("module.{name}"),
+                &key,
+                expansion,
+            ));
         };
         match name_at(operators, used) {
             Some(output) => Ok((self.output(child, output, place)?, used + 1)),
@@ -230,7 +251,10 @@ impl World {
             (_, Some(TraversalOperator::GetAttr(attribute))) => {
                 return Err(Failure::new(
                     place,
-                    format!("{address} has several instances, so `.{}` needs to say of which", attribute.as_str()),
+                    format!(
+                        "{address} has several instances, so `.{}` needs to say of which",
+                        attribute.as_str()
+                    ),
                 )
                 .hint(format!("write {address}[each.key] or {address}[0]"))
                 .fatal());
@@ -311,13 +335,23 @@ fn key_of(value: &Value, place: Place) -> Result<Key, Failure> {
             .to_text()
             .map(|text| Key::Text(text.to_string()))
             .ok_or_else(|| {
-                Failure::new(place, format!("an instance key is a string or a number, not {}", other.kind_name()))
+                Failure::new(
+                    place,
+                    format!(
+                        "an instance key is a string or a number, not {}",
+                        other.kind_name()
+                    ),
+                )
             }),
     }
 }
 
 fn no_instance(place: Place, address: &str, key: &Key, expansion: &Expansion) -> Failure {
-    let keys: Vec<String> = expansion.keys().iter().map(|key| format!("[{key:?}]")).collect();
+    let keys: Vec<String> = expansion
+        .keys()
+        .iter()
+        .map(|key| format!("[{key:?}]"))
+        .collect();
     let failure = Failure::new(place, format!("{address} has no instance {key:?}"));
     if keys.is_empty() {
         failure.hint("it has none at all here")

@@ -57,10 +57,8 @@ struct Tokens<'a> {
 
 impl<'a> Tokens<'a> {
     fn marker(&mut self, token: Token<'a>, strip: Strip) {
-        if strips_start(strip) {
-            if let Some(Token::Line(line)) = self.tokens.last_mut() {
-                line.truncate(line.trim_end().len());
-            }
+        if let Some(Token::Line(line)) = self.tokens.last_mut().filter(|_| strips_start(strip)) {
+            line.truncate(line.trim_end().len());
         }
         self.tokens.push(token);
         self.strip_next = strips_end(strip);
@@ -115,7 +113,10 @@ impl<'a> Tokens<'a> {
             };
             let blank = line.ends_with('\n') && line.trim().is_empty();
             if at_start && !blank {
-                let spaces = line.chars().take_while(|letter| letter.is_whitespace()).count();
+                let spaces = line
+                    .chars()
+                    .take_while(|letter| letter.is_whitespace())
+                    .count();
                 shared = Some(shared.map_or(spaces, |shared| shared.min(spaces)));
                 starts.push(position);
             }
@@ -204,8 +205,9 @@ impl World {
                         out.unknown.get_or_insert(unknown);
                         continue;
                     }
-                    let holds = operators::boolean(&verdict)
-                        .map_err(|problem| Failure::new(place, format!("the condition: {problem}")))?;
+                    let holds = operators::boolean(&verdict).map_err(|problem| {
+                        Failure::new(place, format!("the condition: {problem}"))
+                    })?;
                     self.write(if holds { then } else { otherwise }, scope, place, out)?;
                 }
                 Part::For(code, body) => self.write_for(code, body, scope, out)?,
@@ -248,7 +250,8 @@ impl World {
     }
 
     fn push(&self, text: &str, place: Place, out: &mut Text) -> Result<(), Failure> {
-        let limit = TEXT_UNIT_BYTES.saturating_mul(usize::try_from(MAX_WEIGHT).unwrap_or(usize::MAX));
+        let limit =
+            TEXT_UNIT_BYTES.saturating_mul(usize::try_from(MAX_WEIGHT).unwrap_or(usize::MAX));
         if out.text.len().saturating_add(text.len()) > limit {
             return Err(Failure::new(place, "this text is too long").fatal());
         }
@@ -267,7 +270,10 @@ impl World {
             None => {
                 let failure = Failure::new(
                     place,
-                    format!("only strings, numbers and bools can be written into a text, not {}", value.kind_name()),
+                    format!(
+                        "only strings, numbers and bools can be written into a text, not {}",
+                        value.kind_name()
+                    ),
                 );
                 Err(match value {
                     Value::Null => failure,
@@ -285,14 +291,20 @@ impl World {
         scope: &Scope<'_>,
         place: Place,
     ) -> Result<Value, Failure> {
-        let fail = |problem: String| Failure::new(place, format!("function `{function}`: {problem}"));
+        let fail =
+            |problem: String| Failure::new(place, format!("function `{function}`: {problem}"));
         let [source, variables] = arguments else {
             return Err(fail("takes two arguments".to_owned()).fatal());
         };
         let source = match source {
             Value::Unknown(unknown) => return Ok(Value::Unknown(unknown.clone())),
             Value::String(text) => text.clone(),
-            other => return Err(fail(format!("a string is required, not {}", other.kind_name()))),
+            other => {
+                return Err(fail(format!(
+                    "a string is required, not {}",
+                    other.kind_name()
+                )));
+            }
         };
         let (name, text) = if function == "templatefile" {
             let file = self
@@ -313,23 +325,43 @@ impl World {
             }
             Value::Map(map) => map,
             Value::Unknown(unknown) => return Ok(Value::Unknown(unknown.clone())),
-            other => return Err(fail(format!("a map is required, not {}", other.kind_name()))),
+            other => {
+                return Err(fail(format!(
+                    "a map is required, not {}",
+                    other.kind_name()
+                )));
+            }
         };
         let template = hcl_edit::parser::parse_template(&text).map_err(|error| {
             let location = error.location();
-            fail(format!("{name}:{}:{}: {}", location.line(), location.column(), error.message()))
+            fail(format!(
+                "{name}:{}:{}: {}",
+                location.line(),
+                location.column(),
+                error.message()
+            ))
         })?;
         let marker = Binding {
             name: TEMPLATE_MARKER,
             value: Value::Null,
             outer: scope.bound,
         };
-        self.template_with(&template, variables.entries.iter().collect(), &marker, scope, place)
-            .map_err(|failure| {
-                // Places inside of the template mean nothing in the file that calls it.
-                let moved = fail(format!("in {name}: {}", failure.message()));
-                if failure.is_catchable() { moved } else { moved.fatal() }
-            })
+        self.template_with(
+            &template,
+            variables.entries.iter().collect(),
+            &marker,
+            scope,
+            place,
+        )
+        .map_err(|failure| {
+            // Places inside of the template mean nothing in the file that calls it.
+            let moved = fail(format!("in {name}: {}", failure.message()));
+            if failure.is_catchable() {
+                moved
+            } else {
+                moved.fatal()
+            }
+        })
     }
 
     fn template_with(

@@ -26,7 +26,12 @@ pub struct Given {
 
 impl World {
     /// The value of a variable.
-    pub fn variable(&self, module: &Rc<Module>, name: &str, place: Place) -> Result<Value, Failure> {
+    pub fn variable(
+        &self,
+        module: &Rc<Module>,
+        name: &str,
+        place: Place,
+    ) -> Result<Value, Failure> {
         let Some(declaration) = module.config.variables.get(name) else {
             let failure = Failure::new(place, format!("var.{name} is not declared")).fatal();
             let names = module.config.variables.keys().map(String::as_str);
@@ -64,7 +69,9 @@ impl World {
             ),
             (None, None) => {
                 let hint = if module.address.is_empty() {
-                    format!("set it in terraform.tfvars, with --var {name}=…, or as TF_VAR_{name}; or give it a default")
+                    format!(
+                        "set it in terraform.tfvars, with --var {name}=…, or as TF_VAR_{name}; or give it a default"
+                    )
                 } else {
                     format!("give `{name}` in the module block, or a default here")
                 };
@@ -133,8 +140,11 @@ impl World {
         for (file, block) in declaration.body.blocks("validation") {
             let place = Place::new(file, block.span());
             let Some(condition) = block.body.get_attribute("condition") else {
-                self.sources
-                    .error(place, format!("a validation of var.{name} has no `condition`"), None);
+                self.sources.error(
+                    place,
+                    format!("a validation of var.{name} has no `condition`"),
+                    None,
+                );
                 continue;
             };
             let scope = Scope::top(module, file);
@@ -180,7 +190,9 @@ impl World {
             // The form of Terraform before 0.12.
             Expression::String(name) => simple_type(name.as_str())
                 .ok_or_else(|| wrong(format!("there is no type {:?}", name.as_str()))),
-            Expression::Parenthesis(inner) => self.read_type(inner.inner(), module, file, depth + 1),
+            Expression::Parenthesis(inner) => {
+                self.read_type(inner.inner(), module, file, depth + 1)
+            }
             Expression::FuncCall(call) => {
                 let argument = match (call.args.iter().next(), call.args.len()) {
                     (Some(argument), 1) => argument,
@@ -201,7 +213,9 @@ impl World {
                                 .as_ident()
                                 .map(|name| name.as_str())
                                 .or_else(|| key.as_expr().and_then(Expression::as_str))
-                                .ok_or_else(|| wrong("attributes of an object type are plain names".to_owned()))?;
+                                .ok_or_else(|| {
+                                    wrong("attributes of an object type are plain names".to_owned())
+                                })?;
                             let field = self.read_field(value.expr(), module, file, depth)?;
                             fields.insert(name.to_owned(), field);
                         }

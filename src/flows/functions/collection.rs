@@ -2,21 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, Function, Outcome, Unknowns, argument, list, map, number, text, texts, whole_number};
+use super::{
+    Context, Function, Outcome, Unknowns, argument, list, map, number, text, texts, whole_number,
+};
 use crate::flows::number::Number;
 use crate::flows::types::{Type, convert, unify};
 use crate::flows::value::{ListKind, MapKind, Value, to_json};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("alltrue", 1..=1, |_, arguments| quantified(arguments, true)),
-    Function::new("anytrue", 1..=1, |_, arguments| quantified(arguments, false)),
+    Function::new("anytrue", 1..=1, |_, arguments| {
+        quantified(arguments, false)
+    }),
     Function::new("chunklist", 2..=2, chunklist).unknowns(Unknowns::Elements),
-    Function::variadic("coalesce", 1, coalesce).nulls().unknowns(Unknowns::Own),
-    Function::variadic("coalescelist", 1, coalescelist).nulls().unknowns(Unknowns::Elements),
+    Function::variadic("coalesce", 1, coalesce)
+        .nulls()
+        .unknowns(Unknowns::Own),
+    Function::variadic("coalescelist", 1, coalescelist)
+        .nulls()
+        .unknowns(Unknowns::Elements),
     Function::new("compact", 1..=1, |_, arguments| {
         let items = list(arguments, 0)?.items.iter();
         let kept = items.filter(|item| !item.is_null() && item.as_str() != Some(""));
-        convert(&Value::tuple(kept.cloned().collect()), &Type::list_of(Type::String))
+        convert(
+            &Value::tuple(kept.cloned().collect()),
+            &Type::list_of(Type::String),
+        )
     }),
     Function::variadic("concat", 1, concat).unknowns(Unknowns::Elements),
     Function::new("contains", 2..=2, contains),
@@ -31,31 +42,52 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("index", 2..=2, index),
     Function::new("keys", 1..=1, |_, arguments| {
         let keys = map(arguments, 0)?.entries.keys();
-        Ok(Value::list(ListKind::List, keys.map(|key| Value::from(key.as_str())).collect()))
+        Ok(Value::list(
+            ListKind::List,
+            keys.map(|key| Value::from(key.as_str())).collect(),
+        ))
     })
     .unknowns(Unknowns::Elements),
     Function::new("length", 1..=1, length).unknowns(Unknowns::Elements),
-    Function::new("lookup", 2..=3, lookup).unknowns(Unknowns::Elements).nulls(),
+    Function::new("lookup", 2..=3, lookup)
+        .unknowns(Unknowns::Elements)
+        .nulls(),
     Function::new("matchkeys", 3..=3, matchkeys),
-    Function::variadic("merge", 0, merge).nulls().unknowns(Unknowns::Elements),
+    Function::variadic("merge", 0, merge)
+        .nulls()
+        .unknowns(Unknowns::Elements),
     Function::new("one", 1..=1, one).unknowns(Unknowns::Elements),
     Function::new("range", 1..=3, range),
     Function::new("reverse", 1..=1, |_, arguments| {
         let list = list(arguments, 0)?;
-        let kind = if list.kind == ListKind::Set { ListKind::List } else { list.kind };
-        Ok(Value::list(kind, list.items.iter().rev().cloned().collect()))
+        let kind = if list.kind == ListKind::Set {
+            ListKind::List
+        } else {
+            list.kind
+        };
+        Ok(Value::list(
+            kind,
+            list.items.iter().rev().cloned().collect(),
+        ))
     })
     .unknowns(Unknowns::Elements),
     Function::new("slice", 3..=3, slice).unknowns(Unknowns::Elements),
     Function::new("sort", 1..=1, |_, arguments| {
         let mut items = texts(arguments, 0)?;
         items.sort();
-        Ok(Value::list(ListKind::List, items.into_iter().map(Value::String).collect()))
+        Ok(Value::list(
+            ListKind::List,
+            items.into_iter().map(Value::String).collect(),
+        ))
     }),
     Function::new("transpose", 1..=1, transpose),
     Function::new("values", 1..=1, |_, arguments| {
         let map = map(arguments, 0)?;
-        let kind = if map.kind == MapKind::Map { ListKind::List } else { ListKind::Tuple };
+        let kind = if map.kind == MapKind::Map {
+            ListKind::List
+        } else {
+            ListKind::Tuple
+        };
         Ok(Value::list(kind, map.entries.values().cloned().collect()))
     })
     .unknowns(Unknowns::Elements),
@@ -130,7 +162,10 @@ fn contains(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 fn distinct(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let items = unify(&list(arguments, 0)?.items).ok_or("all elements must have the same type")?;
     let mut seen = std::collections::HashSet::new();
-    let kept = items.into_iter().filter(|item| seen.insert(to_json(item))).collect();
+    let kept = items
+        .into_iter()
+        .filter(|item| seen.insert(to_json(item)))
+        .collect();
     Ok(Value::list(ListKind::List, kept))
 }
 
@@ -179,7 +214,12 @@ fn length(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         Value::List(list) => list.items.len(),
         Value::Map(map) => map.entries.len(),
         Value::String(text) => text.chars().count(),
-        other => return Err(format!("a list, map or string is required, not {}", other.kind_name())),
+        other => {
+            return Err(format!(
+                "a list, map or string is required, not {}",
+                other.kind_name()
+            ));
+        }
     };
     Ok(Number::from(length).into())
 }
@@ -190,7 +230,9 @@ fn lookup(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     match (map.entries.get(&*key), arguments.get(2)) {
         (Some(value), _) => Ok(value.clone()),
         (None, Some(default)) => Ok(default.clone()),
-        (None, None) => Err(format!("there is no element {key:?}, and no default is given")),
+        (None, None) => Err(format!(
+            "there is no element {key:?}, and no default is given"
+        )),
     }
 }
 
@@ -212,7 +254,11 @@ fn matchkeys(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 
 fn merge(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let mut entries = BTreeMap::new();
-    let mut kind = if arguments.is_empty() { MapKind::Object } else { MapKind::Map };
+    let mut kind = if arguments.is_empty() {
+        MapKind::Object
+    } else {
+        MapKind::Map
+    };
     for (position, value) in arguments.iter().enumerate() {
         if value.is_null() {
             continue;
@@ -221,7 +267,11 @@ fn merge(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         if map.kind != MapKind::Map {
             kind = MapKind::Object;
         }
-        entries.extend(map.entries.iter().map(|(key, value)| (key.clone(), value.clone())));
+        entries.extend(
+            map.entries
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
     }
     Ok(Value::map(kind, entries))
 }
@@ -230,7 +280,10 @@ fn one(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     match list(arguments, 0)?.items.as_slice() {
         [] => Ok(Value::Null),
         [only] => Ok(only.clone()),
-        items => Err(format!("at most one element is allowed, not {}", items.len())),
+        items => Err(format!(
+            "at most one element is allowed, not {}",
+            items.len()
+        )),
     }
 }
 
@@ -254,7 +307,11 @@ fn range(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     }
     let mut items = Vec::new();
     let mut current = start;
-    while if step.is_negative() { current > limit } else { current < limit } {
+    while if step.is_negative() {
+        current > limit
+    } else {
+        current < limit
+    } {
         if items.len() >= MAX_ELEMENTS {
             return Err(format!("more than {MAX_ELEMENTS} elements"));
         }
@@ -282,7 +339,10 @@ fn transpose(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let mut turned: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for (key, value) in &map(arguments, 0)?.entries {
         for name in texts(std::slice::from_ref(value), 0)? {
-            turned.entry(name.to_string()).or_default().push(Value::from(key.as_str()));
+            turned
+                .entry(name.to_string())
+                .or_default()
+                .push(Value::from(key.as_str()));
         }
     }
     let entries = turned
@@ -308,7 +368,11 @@ fn zipmap(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     if let Some(unknown) = argument(arguments, 0).first_unknown() {
         return Ok(Value::Unknown(unknown.clone()));
     }
-    let kind = if values.kind == ListKind::List { MapKind::Map } else { MapKind::Object };
+    let kind = if values.kind == ListKind::List {
+        MapKind::Map
+    } else {
+        MapKind::Object
+    };
     let entries = texts(arguments, 0)?
         .iter()
         .zip(&values.items)
@@ -316,4 +380,3 @@ fn zipmap(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         .collect();
     Ok(Value::map(kind, entries))
 }
-

@@ -9,7 +9,9 @@ use crate::flows::value::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("timestamp", 0..=0, |_, _| Ok(Value::unknown("timestamp()"))),
-    Function::new("plantimestamp", 0..=0, |_, _| Ok(Value::unknown("plantimestamp()"))),
+    Function::new("plantimestamp", 0..=0, |_, _| {
+        Ok(Value::unknown("plantimestamp()"))
+    }),
     Function::new("timecmp", 2..=2, |_, arguments| {
         let order = moment(arguments, 0)?.cmp(&moment(arguments, 1)?);
         Ok(Number::from(order as i64).into())
@@ -21,7 +23,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn moment(arguments: &[Value], position: usize) -> Result<DateTime<FixedOffset>, String> {
     let written = text(arguments, position)?;
     DateTime::parse_from_rfc3339(&written).map_err(|_| {
-        format!("argument {}: {written:?} is not a time like 2026-01-31T08:00:00Z", position + 1)
+        format!(
+            "argument {}: {written:?} is not a time like 2026-01-31T08:00:00Z",
+            position + 1
+        )
     })
 }
 
@@ -43,10 +48,14 @@ fn timeadd(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         return Err(bad());
     }
     while !rest.is_empty() && rest != "0" {
-        let number_end = rest.find(|letter: char| !(letter.is_ascii_digit() || letter == '.')).ok_or_else(bad)?;
+        let number_end = rest
+            .find(|letter: char| !(letter.is_ascii_digit() || letter == '.'))
+            .ok_or_else(bad)?;
         let amount: f64 = rest[..number_end].parse().map_err(|_| bad())?;
         rest = &rest[number_end..];
-        let unit_end = rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len());
+        let unit_end = rest
+            .find(|letter: char| letter.is_ascii_digit())
+            .unwrap_or(rest.len());
         seconds += amount
             * match &rest[..unit_end] {
                 "h" => 3_600.0,
@@ -75,15 +84,34 @@ fn timeadd(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 
 fn formatdate(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     const MONTHS: [&str; 12] = [
-        "January", "February", "March", "April", "May", "June", "July", "August", "September",
-        "October", "November", "December",
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
     ];
     const DAYS: [&str; 7] = [
-        "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+        "Sunday",
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
     ];
     let pattern = text(arguments, 0)?;
     let moment = moment(arguments, 1)?;
-    let month = MONTHS.get(moment.month0() as usize).copied().unwrap_or_default();
+    let month = MONTHS
+        .get(moment.month0() as usize)
+        .copied()
+        .unwrap_or_default();
     let day = DAYS
         .get(moment.weekday().num_days_from_sunday() as usize)
         .copied()
@@ -147,7 +175,11 @@ fn formatdate(_: &Context<'_>, arguments: &[Value]) -> Outcome {
             "ZZZZ" | "ZZZ" => zone(""),
             "Z" if offset == 0 => "Z".to_owned(),
             "Z" => zone(":"),
-            other => return Err(format!("argument 1: there is no {other:?} in dates; put text in single quotes")),
+            other => {
+                return Err(format!(
+                    "argument 1: there is no {other:?} in dates; put text in single quotes"
+                ));
+            }
         });
     }
     Ok(result.into())

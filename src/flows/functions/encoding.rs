@@ -28,14 +28,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(to_json(argument(arguments, 0)).into())
     })
     .nulls(),
-    Function::new("urlencode", 1..=1, |_, arguments| Ok(urlencode(&text(arguments, 0)?).into())),
+    Function::new("urlencode", 1..=1, |_, arguments| {
+        Ok(urlencode(&text(arguments, 0)?).into())
+    }),
     Function::new("urldecode", 1..=1, urldecode),
     // Their exact bytes depend on libraries that are not here.
-    Function::new("base64gzip", 1..=1, |_, _| Ok(Value::unknown("base64gzip()"))),
+    Function::new("base64gzip", 1..=1, |_, _| {
+        Ok(Value::unknown("base64gzip()"))
+    }),
     Function::new("textencodebase64", 2..=2, textencode),
-    Function::new("textdecodebase64", 2..=2, |_, _| Ok(Value::unknown("textdecodebase64()"))),
-    Function::new("yamlencode", 1..=1, |_, _| Ok(Value::unknown("yamlencode()"))).nulls(),
-    Function::new("yamldecode", 1..=1, |_, _| Ok(Value::unknown("yamldecode()"))),
+    Function::new("textdecodebase64", 2..=2, |_, _| {
+        Ok(Value::unknown("textdecodebase64()"))
+    }),
 ];
 
 fn urlencode(all: &str) -> String {
@@ -97,10 +101,19 @@ fn csvdecode(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let mut items = Vec::new();
     for (line, row) in rows.enumerate() {
         if row.len() != header.len() {
-            return Err(format!("row {} has {} fields, not {}", line + 2, row.len(), header.len()));
+            return Err(format!(
+                "row {} has {} fields, not {}",
+                line + 2,
+                row.len(),
+                header.len()
+            ));
         }
         items.push(Value::object(
-            header.iter().cloned().zip(row.into_iter().map(Value::from)).collect(),
+            header
+                .iter()
+                .cloned()
+                .zip(row.into_iter().map(Value::from))
+                .collect(),
         ));
     }
     Ok(Value::list(crate::flows::value::ListKind::List, items))

@@ -46,17 +46,26 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("filebase64", 1..=1, |context, arguments| {
         let path = text(arguments, 0)?;
-        let bytes = context.files.read_bytes(context.module, Path::new(&*path))?;
+        let bytes = context
+            .files
+            .read_bytes(context.module, Path::new(&*path))?;
         Ok(STANDARD.encode(bytes).into())
     }),
     Function::new("fileexists", 1..=1, |context, arguments| {
         let path = text(arguments, 0)?;
-        Ok(context.files.exists(context.module, Path::new(&*path)).into())
+        Ok(context
+            .files
+            .exists(context.module, Path::new(&*path))
+            .into())
     }),
     Function::new("fileset", 2..=2, fileset),
     // The evaluator carries these out; here they are only known.
-    Function::new("templatefile", 2..=2, |_, _| Err("cannot be used here".to_owned())),
-    Function::new("templatestring", 2..=2, |_, _| Err("cannot be used here".to_owned())),
+    Function::new("templatefile", 2..=2, |_, _| {
+        Err("cannot be used here".to_owned())
+    }),
+    Function::new("templatestring", 2..=2, |_, _| {
+        Err("cannot be used here".to_owned())
+    }),
 ];
 
 /// Takes `.`, `..` and double slashes out of a path.
@@ -108,11 +117,8 @@ fn fileset(context: &Context<'_>, arguments: &[Value]) -> Outcome {
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => waiting.push(path),
                 _ if path.is_file() => {
-                    if let Some(name) = path.strip_prefix(&root).ok().and_then(Path::to_str) {
-                        if matcher.is_match(name) {
-                            found.push(Value::from(name));
-                        }
-                    }
+                    let name = path.strip_prefix(&root).ok().and_then(Path::to_str);
+                    found.extend(name.filter(|name| matcher.is_match(name)).map(Value::from));
                 }
                 _ => {}
             }
@@ -155,5 +161,6 @@ fn glob(pattern: &str) -> Result<regex::Regex, String> {
         }
     }
     source.push('$');
-    regex::Regex::new(&source).map_err(|_| format!("argument 2: {pattern:?} is not a file name pattern"))
+    regex::Regex::new(&source)
+        .map_err(|_| format!("argument 2: {pattern:?} is not a file name pattern"))
 }

@@ -80,7 +80,9 @@ fn format(pattern: &str, values: &[&Value]) -> Result<String, String> {
                 return Err("a `%[` is not closed by `]`".to_owned());
             }
         }
-        let kind = letters.next().ok_or("the text ends in the middle of a `%`")?;
+        let kind = letters
+            .next()
+            .ok_or("the text ends in the middle of a `%`")?;
         if kind == '%' {
             result.push('%');
             continue;
@@ -100,16 +102,16 @@ fn format(pattern: &str, values: &[&Value]) -> Result<String, String> {
         pad(&mut result, &body, &verb, kind);
     }
     if used < values.len() && !pattern.contains("%[") {
-        return Err(format!("{} arguments are given, but {used} are used", values.len()));
+        return Err(format!(
+            "{} arguments are given, but {used} are used",
+            values.len()
+        ));
     }
     Ok(result)
 }
 
 fn pad(result: &mut String, body: &str, verb: &Verb, kind: char) {
-    let missing = verb
-        .width
-        .unwrap_or(0)
-        .saturating_sub(body.chars().count());
+    let missing = verb.width.unwrap_or(0).saturating_sub(body.chars().count());
     if verb.minus {
         result.push_str(body);
         result.extend(std::iter::repeat_n(' ', missing));
@@ -147,7 +149,11 @@ fn formatted(kind: char, verb: &Verb, value: &Value) -> Result<String, String> {
                 other => convert(other, &Type::String)?,
             };
             let text = cut(converted.as_str().unwrap_or_default());
-            Ok(if kind == 'q' { to_json(&Value::from(text)) } else { text })
+            Ok(if kind == 'q' {
+                to_json(&Value::from(text))
+            } else {
+                text
+            })
         }
         't' => match convert(value, &Type::Bool)? {
             Value::Bool(value) => Ok(value.to_string()),
@@ -156,7 +162,10 @@ fn formatted(kind: char, verb: &Verb, value: &Value) -> Result<String, String> {
         'd' | 'b' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'g' | 'G' => {
             match convert(value, &Type::Number)? {
                 Value::Number(number) => numeric(kind, verb, number),
-                other => Err(format!("`%{kind}` takes a number, not {}", other.kind_name())),
+                other => Err(format!(
+                    "`%{kind}` takes a number, not {}",
+                    other.kind_name()
+                )),
             }
         }
         other => Err(format!("there is no `%{other}`")),
@@ -180,7 +189,13 @@ fn numeric(kind: char, verb: &Verb, number: Number) -> Result<String, String> {
             text
         }
     };
-    let radix = |value: i128, digits: String| if value < 0 { format!("-{digits}") } else { digits };
+    let radix = |value: i128, digits: String| {
+        if value < 0 {
+            format!("-{digits}")
+        } else {
+            digits
+        }
+    };
     let text = match kind {
         'd' => whole()?.to_string(),
         'b' => radix(whole()?, format!("{:b}", whole()?.unsigned_abs())),
@@ -192,12 +207,20 @@ fn numeric(kind: char, verb: &Verb, number: Number) -> Result<String, String> {
                 Some(precision) => format!("{:.*e}", precision, number.to_f64()),
                 None => format!("{:.6e}", number.to_f64()),
             });
-            if kind == 'E' { text.to_uppercase() } else { text }
+            if kind == 'E' {
+                text.to_uppercase()
+            } else {
+                text
+            }
         }
         'f' => format!("{:.*}", verb.precision.unwrap_or(6), number.to_f64()),
         _ => {
             let text = shortest(number);
-            if kind == 'G' { text.to_uppercase() } else { text }
+            if kind == 'G' {
+                text.to_uppercase()
+            } else {
+                text
+            }
         }
     };
     Ok(sign(text))
@@ -208,7 +231,10 @@ fn shortest(number: Number) -> String {
     /// Where Go changes over.
     const EXPONENTS: std::ops::Range<i32> = -4..21;
     let scientific = format!("{:e}", number.to_f64());
-    match scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()) {
+    match scientific
+        .split_once('e')
+        .and_then(|(_, exponent)| exponent.parse().ok())
+    {
         Some(power) if !EXPONENTS.contains(&power) => exponent(&scientific),
         _ => number.to_string(),
     }

@@ -11,6 +11,7 @@ mod network;
 mod number;
 mod set;
 mod text;
+mod yaml;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -106,6 +107,7 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock:
         number::FUNCTIONS,
         set::FUNCTIONS,
         text::FUNCTIONS,
+        yaml::FUNCTIONS,
     ]
     .into_iter()
     .flatten()
@@ -140,10 +142,9 @@ pub fn run(function: &Function, context: &Context<'_>, arguments: &[Value]) -> O
         };
         return Err(format!("takes {wanted}, not {count}"));
     }
-    if !function.nulls {
-        if let Some(position) = arguments.iter().position(Value::is_null) {
-            return Err(format!("argument {} is null", position + 1));
-        }
+    let null = arguments.iter().position(Value::is_null);
+    if let Some(position) = null.filter(|_| !function.nulls) {
+        return Err(format!("argument {} is null", position + 1));
     }
     let unknown: Option<&Unknown> = match function.unknowns {
         Unknowns::Deep => arguments.iter().find_map(Value::first_unknown),
@@ -198,9 +199,12 @@ fn number(arguments: &[Value], position: usize) -> Result<Number, String> {
 
 fn whole_number(arguments: &[Value], position: usize) -> Result<i64, String> {
     let number = number(arguments, position)?;
-    number
-        .to_i64()
-        .ok_or_else(|| format!("argument {}: a whole number is required, not {number}", position + 1))
+    number.to_i64().ok_or_else(|| {
+        format!(
+            "argument {}: a whole number is required, not {number}",
+            position + 1
+        )
+    })
 }
 
 fn list(arguments: &[Value], position: usize) -> Result<&Arc<List>, String> {

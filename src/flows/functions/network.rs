@@ -33,7 +33,11 @@ impl Network {
         if prefix > bits {
             return Err(bad());
         }
-        let network = Self { base: 0, prefix, bits };
+        let network = Self {
+            base: 0,
+            prefix,
+            bits,
+        };
         Ok(Self {
             base: address & !network.host_mask(),
             ..network
@@ -64,21 +68,32 @@ impl Network {
             .ok()
             .and_then(|new_bits| self.prefix.checked_add(new_bits))
             .filter(|prefix| *prefix <= self.bits)
-            .ok_or_else(|| format!("there is no room for {new_bits} more bits in a /{}", self.prefix))?;
+            .ok_or_else(|| {
+                format!(
+                    "there is no room for {new_bits} more bits in a /{}",
+                    self.prefix
+                )
+            })?;
         let available = prefix - self.prefix;
         if available < 128 && index >> available != 0 {
             return Err(format!("subnet {index} does not fit into {available} bits"));
         }
         let shift = self.bits - prefix;
         let offset = if shift >= 128 { 0 } else { index << shift };
-        Ok(Self { base: self.base | offset, prefix, bits: self.bits })
+        Ok(Self {
+            base: self.base | offset,
+            prefix,
+            bits: self.bits,
+        })
     }
 }
 
 fn cidrhost(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let network = Network::parse(&text(arguments, 0)?)?;
     let wanted = number(arguments, 1)?;
-    let host = wanted.to_i128().ok_or("argument 2: a whole number is required")?;
+    let host = wanted
+        .to_i128()
+        .ok_or("argument 2: a whole number is required")?;
     let size = network.host_mask();
     let index = if host < 0 {
         // Negative numbers count from the end.
@@ -129,11 +144,14 @@ fn cidrsubnets(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         let start = next.checked_add(mask).map(|address| address & !mask);
         match start.filter(|start| start & !network.host_mask() == network.base) {
             Some(start) => subnet.base = start,
-            None => return Err(format!("there is no room left for a subnet with {bits} more bits")),
+            None => {
+                return Err(format!(
+                    "there is no room left for a subnet with {bits} more bits"
+                ));
+            }
         }
         next = subnet.base.saturating_add(mask).saturating_add(1);
         subnets.push(subnet.shown());
     }
     Ok(Value::list(ListKind::List, subnets))
 }
-

@@ -8,10 +8,19 @@ use crate::flows::value::Value;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("abs", 1..=1, |_, arguments| {
         let value = number(arguments, 0)?;
-        Ok(if value.is_negative() { value.negated() } else { value }.into())
+        Ok(if value.is_negative() {
+            value.negated()
+        } else {
+            value
+        }
+        .into())
     }),
-    Function::new("ceil", 1..=1, |_, arguments| Ok(number(arguments, 0)?.ceil().into())),
-    Function::new("floor", 1..=1, |_, arguments| Ok(number(arguments, 0)?.floor().into())),
+    Function::new("ceil", 1..=1, |_, arguments| {
+        Ok(number(arguments, 0)?.ceil().into())
+    }),
+    Function::new("floor", 1..=1, |_, arguments| {
+        Ok(number(arguments, 0)?.floor().into())
+    }),
     Function::new("log", 2..=2, |_, arguments| {
         let (value, base) = (number(arguments, 0)?, number(arguments, 1)?);
         float(value.to_f64().ln() / base.to_f64().ln())
@@ -21,8 +30,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("parseint", 2..=2, parseint),
     Function::new("pow", 2..=2, pow),
     Function::new("signum", 1..=1, |_, arguments| {
-        let value = number(arguments, 0)?;
-        let sign = if value.is_zero() { 0i64 } else if value.is_negative() { -1 } else { 1 };
+        let value = Number::from(whole_number(arguments, 0)?);
+        let sign = if value.is_zero() {
+            0i64
+        } else if value.is_negative() {
+            -1
+        } else {
+            1
+        };
         Ok(Number::from(sign).into())
     }),
     Function::new("sum", 1..=1, sum),
@@ -38,7 +53,11 @@ fn extreme(arguments: &[Value], largest: bool) -> Outcome {
     let numbers = (0..arguments.len())
         .map(|position| number(arguments, position))
         .collect::<Result<Vec<_>, _>>()?;
-    let chosen = if largest { numbers.iter().max() } else { numbers.iter().min() };
+    let chosen = if largest {
+        numbers.iter().max()
+    } else {
+        numbers.iter().min()
+    };
     chosen
         .map(|number| Value::Number(*number))
         .ok_or_else(|| "takes at least one number".to_owned())
@@ -83,7 +102,9 @@ fn parseint(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 fn pow(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let (base, exponent) = (number(arguments, 0)?, number(arguments, 1)?);
     if let (Some(base), Some(power)) = (base.to_i128(), exponent.to_i64()) {
-        let exact = u32::try_from(power).ok().and_then(|power| base.checked_pow(power));
+        let exact = u32::try_from(power)
+            .ok()
+            .and_then(|power| base.checked_pow(power));
         if let Some(exact) = exact {
             return Ok(Number::from(exact).into());
         }
@@ -102,7 +123,12 @@ fn sum(_: &Context<'_>, arguments: &[Value]) -> Outcome {
             Value::Number(number) => {
                 total = total.plus(number).ok_or("the sum is out of range")?;
             }
-            _ => return Err(format!("a list of numbers is required, not {}", argument(arguments, 0).kind_name())),
+            _ => {
+                return Err(format!(
+                    "a list of numbers is required, not {}",
+                    argument(arguments, 0).kind_name()
+                ));
+            }
         }
     }
     Ok(total.into())

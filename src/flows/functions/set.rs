@@ -8,18 +8,39 @@ use crate::flows::value::{List, ListKind, MAX_WEIGHT, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("setintersection", 1, |_, arguments| {
-        combine(arguments, |left, right| left.iter().filter(|item| right.contains(item)).cloned().collect())
+        combine(arguments, |left, right| {
+            left.iter()
+                .filter(|item| right.contains(item))
+                .cloned()
+                .collect()
+        })
     }),
     Function::variadic("setunion", 1, |_, arguments| {
-        combine(arguments, |left, right| left.iter().chain(right).cloned().collect())
+        combine(arguments, |left, right| {
+            left.iter().chain(right).cloned().collect()
+        })
     }),
     Function::new("setsubtract", 2..=2, |_, arguments| {
-        combine(arguments, |left, right| left.iter().filter(|item| !right.contains(item)).cloned().collect())
+        combine(arguments, |left, right| {
+            left.iter()
+                .filter(|item| !right.contains(item))
+                .cloned()
+                .collect()
+        })
     }),
     Function::variadic("setproduct", 2, product),
-    Function::new("tobool", 1..=1, |_, arguments| convert(argument(arguments, 0), &Type::Bool)).nulls(),
-    Function::new("tonumber", 1..=1, |_, arguments| convert(argument(arguments, 0), &Type::Number)).nulls(),
-    Function::new("tostring", 1..=1, |_, arguments| convert(argument(arguments, 0), &Type::String)).nulls(),
+    Function::new("tobool", 1..=1, |_, arguments| {
+        convert(argument(arguments, 0), &Type::Bool)
+    })
+    .nulls(),
+    Function::new("tonumber", 1..=1, |_, arguments| {
+        convert(argument(arguments, 0), &Type::Number)
+    })
+    .nulls(),
+    Function::new("tostring", 1..=1, |_, arguments| {
+        convert(argument(arguments, 0), &Type::String)
+    })
+    .nulls(),
     Function::new("tolist", 1..=1, |_, arguments| {
         convert(argument(arguments, 0), &Type::list_of(Type::Any))
     })
@@ -34,9 +55,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     })
     .nulls()
     .unknowns(Unknowns::Elements),
-    Function::new("sensitive", 1..=1, same).nulls().unknowns(Unknowns::Own),
-    Function::new("nonsensitive", 1..=1, same).nulls().unknowns(Unknowns::Own),
-    Function::new("ephemeralasnull", 1..=1, same).nulls().unknowns(Unknowns::Own),
+    Function::new("sensitive", 1..=1, same)
+        .nulls()
+        .unknowns(Unknowns::Own),
+    Function::new("nonsensitive", 1..=1, same)
+        .nulls()
+        .unknowns(Unknowns::Own),
+    Function::new("ephemeralasnull", 1..=1, same)
+        .nulls()
+        .unknowns(Unknowns::Own),
     Function::new("issensitive", 1..=1, |_, _| Ok(Value::Bool(false))).nulls(),
 ];
 
@@ -49,7 +76,10 @@ fn sets(arguments: &[Value]) -> Result<Vec<Vec<Value>>, String> {
     let lists = (0..arguments.len())
         .map(|position| list(arguments, position))
         .collect::<Result<Vec<&Arc<List>>, _>>()?;
-    let all: Vec<Value> = lists.iter().flat_map(|list| list.items.iter().cloned()).collect();
+    let all: Vec<Value> = lists
+        .iter()
+        .flat_map(|list| list.items.iter().cloned())
+        .collect();
     let mut unified = unify(&all)
         .ok_or("all elements must have the same type")?
         .into_iter();

@@ -22,7 +22,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("replace", 3..=3, replace),
     Function::new("split", 2..=2, split),
     Function::new("startswith", 2..=2, |_, arguments| {
-        Ok(text(arguments, 0)?.starts_with(&*text(arguments, 1)?).into())
+        Ok(text(arguments, 0)?
+            .starts_with(&*text(arguments, 1)?)
+            .into())
     }),
     Function::new("strcontains", 2..=2, |_, arguments| {
         Ok(text(arguments, 0)?.contains(&*text(arguments, 1)?).into())
@@ -36,15 +38,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("trim", 2..=2, |_, arguments| {
         let cut = text(arguments, 1)?;
-        Ok(text(arguments, 0)?.trim_matches(|letter| cut.contains(letter)).into())
+        Ok(text(arguments, 0)?
+            .trim_matches(|letter| cut.contains(letter))
+            .into())
     }),
     Function::new("trimprefix", 2..=2, |_, arguments| {
         let all = text(arguments, 0)?;
-        Ok(all.strip_prefix(&*text(arguments, 1)?).unwrap_or(&all).into())
+        Ok(all
+            .strip_prefix(&*text(arguments, 1)?)
+            .unwrap_or(&all)
+            .into())
     }),
     Function::new("trimsuffix", 2..=2, |_, arguments| {
         let all = text(arguments, 0)?;
-        Ok(all.strip_suffix(&*text(arguments, 1)?).unwrap_or(&all).into())
+        Ok(all
+            .strip_suffix(&*text(arguments, 1)?)
+            .unwrap_or(&all)
+            .into())
     }),
     Function::new("trimspace", 1..=1, |_, arguments| {
         Ok(text(arguments, 0)?.trim().into())
@@ -56,7 +66,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 /// Bytes that a function may write before the evaluator's own limits see the result.
 fn check_length(bytes: usize) -> Result<(), String> {
-    let limit = usize::try_from(MAX_WEIGHT).unwrap_or(usize::MAX).saturating_mul(TEXT_UNIT_BYTES);
+    let limit = usize::try_from(MAX_WEIGHT)
+        .unwrap_or(usize::MAX)
+        .saturating_mul(TEXT_UNIT_BYTES);
     if bytes > limit {
         return Err("the result is too long".to_owned());
     }
@@ -69,7 +81,9 @@ fn indent(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         .ok_or("argument 1: a whole number from 0 on is required")?;
     let all = text(arguments, 1)?;
     check_length(all.matches('\n').count().saturating_mul(spaces))?;
-    Ok(all.replace('\n', &format!("\n{}", " ".repeat(spaces))).into())
+    Ok(all
+        .replace('\n', &format!("\n{}", " ".repeat(spaces)))
+        .into())
 }
 
 fn join(_: &Context<'_>, arguments: &[Value]) -> Outcome {
@@ -87,7 +101,9 @@ fn split(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let separator = text(arguments, 0)?;
     let all = text(arguments, 1)?;
     let parts = if separator.is_empty() {
-        all.chars().map(|letter| Value::from(letter.to_string())).collect()
+        all.chars()
+            .map(|letter| Value::from(letter.to_string()))
+            .collect()
     } else {
         all.split(&*separator).map(Value::from).collect()
     };
@@ -100,10 +116,23 @@ fn substr(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let count = i64::try_from(letters.len()).unwrap_or(i64::MAX);
     let offset = whole_number(arguments, 1)?;
     let length = whole_number(arguments, 2)?;
-    let start = if offset < 0 { (count + offset).max(0) } else { offset.min(count) };
-    let end = if length < 0 { count } else { start.saturating_add(length).min(count) };
+    let start = if offset < 0 {
+        (count + offset).max(0)
+    } else {
+        offset.min(count)
+    };
+    let end = if length < 0 {
+        count
+    } else {
+        start.saturating_add(length).min(count)
+    };
     let range = usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
-    Ok(letters.get(range).unwrap_or_default().iter().collect::<String>().into())
+    Ok(letters
+        .get(range)
+        .unwrap_or_default()
+        .iter()
+        .collect::<String>()
+        .into())
 }
 
 /// Changes letters one by one: a letter that would become several stays, as in Go.
@@ -198,7 +227,12 @@ fn replace(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         .strip_prefix('/')
         .and_then(|rest| rest.strip_suffix('/'));
     let Some(source) = inner else {
-        check_length(all.matches(&*from).count().saturating_mul(to.len()).saturating_add(all.len()))?;
+        check_length(
+            all.matches(&*from)
+                .count()
+                .saturating_mul(to.len())
+                .saturating_add(all.len()),
+        )?;
         return Ok(all.replace(&*from, &to).into());
     };
     let pattern = pattern(source)?;
