@@ -443,21 +443,19 @@ async fn people_cannot_do_what_slack_does_not_let_them() -> Result<()> {
 
 #[tokio::test]
 async fn a_failed_wait_says_what_was_awaited_and_what_is_there() -> Result<()> {
-    let slack = start(Setup::company().deadline(Duration::from_millis(80))).await;
-    let slack_quick = SlackSim::start(Setup::company().deadline(Duration::from_millis(80))).await?;
-    drop(slack);
-    call(&slack_quick, "chat.postMessage", json!({"channel": "general", "text": "something else"})).await;
-    let error = slack_quick.channel("general").expects_text("approved").await.unwrap_err().to_string();
+    let slack = SlackSim::start(Setup::company().deadline(Duration::from_millis(80))).await?;
+    call(&slack, "chat.postMessage", json!({"channel": "general", "text": "something else"})).await;
+    let error = slack.channel("general").expects_text("approved").await.unwrap_err().to_string();
     assert!(error.starts_with("expected a message saying \"approved\" in #general"), "{error}");
     assert!(error.contains("Sym: something else") && error.contains("chat.postMessage → ok"), "{error}");
-    let error = slack_quick.person("alice").modal().await.err().unwrap().to_string();
+    let error = slack.person("alice").modal().await.err().unwrap().to_string();
     assert!(error.contains("a dialog to open before alice") && error.contains("(no dialog open)"), "{error}");
     Ok(())
 }
 
 #[tokio::test]
 async fn an_expectation_never_matches_what_an_earlier_one_matched() -> Result<()> {
-    let slack = start(Setup::company().deadline(Duration::from_millis(80))).await;
+    let slack = SlackSim::start(Setup::company().deadline(Duration::from_millis(80))).await?;
     call(&slack, "chat.postMessage", json!({"channel": "U0ALICE00", "text": "approved"})).await;
     let alice = slack.person("alice");
     alice.dm_with_bot().expects_text("approved").await?;

@@ -110,7 +110,7 @@ async fn messages_are_changed_and_deleted_by_their_author_only() -> Result<()> {
     let error = error_of(&slack, "chat.update", json!({"channel": channel, "ts": ts, "text": long})).await;
     assert_eq!(error, "msg_too_long");
     let updated = call(&slack, "chat.update", json!({"channel": channel, "ts": ts, "text": "done", "blocks": [section("done")]})).await;
-    assert_eq!(updated["message"]["edited"]["ts"].is_string(), true);
+    assert!(updated["message"]["edited"]["ts"].is_string());
     assert_eq!(updated["message"]["blocks"].as_array().unwrap().len(), 1);
     // Text without blocks takes the blocks away, which is hardly ever meant.
     call(&slack, "chat.update", json!({"channel": channel, "ts": ts, "text": "bare"})).await;
