@@ -32,6 +32,8 @@ const REFRESH_GRACE: Duration = Duration::from_secs(10);
 const PINGS_UNANSWERED: u32 = 3;
 /// Sent less than this before the app closed its connection: it cannot have seen it.
 const CROSSING: Duration = Duration::from_millis(200);
+/// How long a peer may take to answer a close.
+const CLOSING_HANDSHAKE: Duration = Duration::from_secs(2);
 /// Acked envelopes are remembered this long, to tell a second ack from one of nothing.
 const ENVELOPES_KEPT: usize = 20_000;
 
@@ -55,7 +57,9 @@ impl Envelope {
     fn accepts_response_payload(self) -> bool {
         match self {
             Envelope::SlashCommands => true,
-            Envelope::Interactive { accepts_response_payload } => accepts_response_payload,
+            Envelope::Interactive {
+                accepts_response_payload,
+            } => accepts_response_payload,
             Envelope::EventsApi => false,
         }
     }
@@ -75,7 +79,10 @@ pub(crate) enum Delivered {
 enum Out {
     Text(String),
     /// Announce the end, and close after `grace`.
-    Disconnect { reason: &'static str, grace: Duration },
+    Disconnect {
+        reason: &'static str,
+        grace: Duration,
+    },
     /// End the TCP connection at once.
     Cut,
     /// Neither read nor write again, keep the TCP connection.
@@ -125,7 +132,9 @@ impl Hub {
     /// The next connection in turn that takes envelopes.
     fn pick(&mut self) -> Option<usize> {
         let count = self.connections.len();
-        let found = (0..count).map(|i| (self.turn + i) % count).find(|&i| self.connections[i].budget != Some(0))?;
+        let found = (0..count)
+            .map(|i| (self.turn + i) % count)
+            .find(|&i| self.connections[i].budget != Some(0))?;
         self.turn = found + 1;
         Some(found)
     }
@@ -165,8 +174,18 @@ impl Workspace {
         let made = self.0.clock.instant();
         let mut hub = lock(&self.0.hub);
         hub.tickets.retain(|_, t| made - t.made <= TICKET_LIFETIME);
-        hub.tickets.insert(ticket.clone(), Ticket { made, debug_reconnects });
-        format!("ws://{}/link/?ticket={ticket}&app_id={}", self.address(), self.with(|w| w.app.id.clone()))
+        hub.tickets.insert(
+            ticket.clone(),
+            Ticket {
+                made,
+                debug_reconnects,
+            },
+        );
+        format!(
+            "ws://{}/link/?ticket={ticket}&app_id={}",
+            self.address(),
+            self.with(|w| w.app.id.clone())
+        )
     }
 
     /// Spends a ticket. `Some(debug_reconnects)` if it was good.
@@ -178,7 +197,11 @@ impl Workspace {
 
     /// How many connections take envelopes now.
     pub fn connections(&self) -> usize {
-        lock(&self.0.hub).connections.iter().filter(|c| c.budget != Some(0)).count()
+        lock(&self.0.hub)
+            .connections
+            .iter()
+            .filter(|c| c.budget != Some(0))
+            .count()
     }
 
     /// Cuts every connection without a word, as a dying network does.
@@ -233,11 +256,31 @@ impl Workspace {
     }
 
     /// Sends an envelope to one connection and waits for its ack. `retry` counts earlier attempts at the same event.
-    pub(crate) async fn deliver(&self, kind: Envelope, about: &str, payload: &Value, retry: u32) -> Delivered {
-        self.deliver_as(&uuid::Uuid::new_v4().to_string(), kind, about, payload, retry).await
+    pub(crate) async fn deliver(
+        &self,
+        kind: Envelope,
+        about: &str,
+        payload: &Value,
+        retry: u32,
+    ) -> Delivered {
+        self.deliver_as(
+            &uuid::Uuid::new_v4().to_string(),
+            kind,
+            about,
+            payload,
+            retry,
+        )
+        .await
     }
 
-    async fn deliver_as(&self, id: &str, kind: Envelope, about: &str, payload: &Value, retry: u32) -> Delivered {
+    async fn deliver_as(
+        &self,
+        id: &str,
+        kind: Envelope,
+        about: &str,
+        payload: &Value,
+        retry: u32,
+    ) -> Delivered {
         let mut envelope = json!({
             "envelope_id": id, "type": kind.name(), "payload": payload,
             "accepts_response_payload": kind.accepts_response_payload(),
@@ -251,7 +294,9 @@ impl Workspace {
         let (waiter, ack) = oneshot::channel();
         {
             let mut hub = lock(&self.0.hub);
-            let Some(index) = hub.pick() else { return Delivered::Unreachable };
+            let Some(index) = hub.pick() else {
+                return Delivered::Unreachable;
+            };
             let pending = Pending {
                 about: about.to_owned(),
                 accepts_response_payload: kind.accepts_response_payload(),
@@ -319,7 +364,10 @@ impl Workspace {
             Some(SocketFault::RefreshBurst { more }) => {
                 let connection = &mut hub.connections[index];
                 connection.budget = Some(more + 1);
-                let _ = connection.out.send(Out::Disconnect { reason: "refresh_requested", grace: REFRESH_GRACE });
+                let _ = connection.out.send(Out::Disconnect {
+                    reason: "refresh_requested",
+                    grace: REFRESH_GRACE,
+                });
                 hub.send(index, id, text);
                 // The envelopes that follow must come right behind, so this connection stays first in turn.
                 hub.turn = index;
@@ -331,22 +379,36 @@ impl Workspace {
     fn judge_missing_ack(&self, id: &str) {
         let (about, excused) = {
             let mut hub = lock(&self.0.hub);
-            let Some(pending) = hub.envelopes.get_mut(id) else { return };
+            let Some(pending) = hub.envelopes.get_mut(id) else {
+                return;
+            };
             pending.waiter = None;
             (pending.about.clone(), pending.excused || pending.acked > 0)
         };
         if !excused {
-            self.violation(ViolationKind::MissingAck, &about, format!("envelope {id} got no ack in time"));
+            self.violation(
+                ViolationKind::MissingAck,
+                &about,
+                format!("envelope {id} got no ack in time"),
+            );
         }
     }
 
     fn on_ack(&self, connection_id: u64, text: &str) {
         let Ok(message) = serde_json::from_str::<Value>(text) else {
-            self.violation(ViolationKind::BadSocketMessage, "socket", format!("not JSON: {}", cut(text)));
+            self.violation(
+                ViolationKind::BadSocketMessage,
+                "socket",
+                format!("not JSON: {}", cut(text)),
+            );
             return;
         };
         let Some(id) = message["envelope_id"].as_str().map(str::to_owned) else {
-            self.violation(ViolationKind::BadSocketMessage, "socket", format!("no envelope_id: {}", cut(text)));
+            self.violation(
+                ViolationKind::BadSocketMessage,
+                "socket",
+                format!("no envelope_id: {}", cut(text)),
+            );
             return;
         };
         let payload = message.get("payload").cloned().unwrap_or(Value::Null);
@@ -358,11 +420,18 @@ impl Workspace {
                 connection.unacked.remove(&id);
             }
             match hub.envelopes.get_mut(&id) {
-                None => wrongs.push((ViolationKind::UnknownAck, "socket".into(), format!("ack of unknown envelope {id}"))),
+                None => wrongs.push((
+                    ViolationKind::UnknownAck,
+                    "socket".into(),
+                    format!("ack of unknown envelope {id}"),
+                )),
                 Some(pending) => {
                     pending.acked += 1;
                     if pending.acked > pending.sent {
-                        let detail = format!("envelope {id} was sent {} times and acked again", pending.sent);
+                        let detail = format!(
+                            "envelope {id} was sent {} times and acked again",
+                            pending.sent
+                        );
                         wrongs.push((ViolationKind::DoubleAck, pending.about.clone(), detail));
                     } else if Instant::now() > pending.deadline && !pending.excused {
                         let detail = format!("ack of envelope {id} came after its time");
@@ -370,7 +439,11 @@ impl Workspace {
                     } else {
                         if !bare && !pending.accepts_response_payload {
                             let detail = format!("ack payload where none is read: {}", cut(text));
-                            wrongs.push((ViolationKind::MalformedAck, pending.about.clone(), detail));
+                            wrongs.push((
+                                ViolationKind::MalformedAck,
+                                pending.about.clone(),
+                                detail,
+                            ));
                         }
                         if !pending.lose_ack
                             && let Some(waiter) = pending.waiter.take()
@@ -393,10 +466,15 @@ impl Workspace {
         let about = about.to_owned();
         tokio::spawn(async move {
             for attempt in 0.. {
-                if let Delivered::Acked(_) = workspace.deliver(Envelope::EventsApi, &about, &payload, attempt).await {
+                if let Delivered::Acked(_) = workspace
+                    .deliver(Envelope::EventsApi, &about, &payload, attempt)
+                    .await
+                {
                     return;
                 }
-                let Some(wait) = workspace.0.setup.event_retries.get(attempt as usize) else { return };
+                let Some(wait) = workspace.0.setup.event_retries.get(attempt as usize) else {
+                    return;
+                };
                 tokio::time::sleep(*wait).await;
                 workspace.count("retries");
             }
@@ -404,7 +482,12 @@ impl Workspace {
     }
 
     /// The life of one connection, from hello to its end.
-    pub(crate) async fn serve_socket(&self, mut socket: WebSocket, debug_reconnects: bool, reset: crate::net::Reset) {
+    pub(crate) async fn serve_socket(
+        &self,
+        mut socket: WebSocket,
+        debug_reconnects: bool,
+        reset: crate::net::Reset,
+    ) {
         let (out, mut outbox) = mpsc::unbounded_channel();
         let registered = {
             let mut hub = lock(&self.0.hub);
@@ -417,7 +500,9 @@ impl Workspace {
             }
         };
         let Some((id, number)) = registered else {
-            let _ = socket.send(Frame::text(disconnect_text("too_many_websockets"))).await;
+            let _ = socket
+                .send(Frame::text(disconnect_text("too_many_websockets")))
+                .await;
             let _ = socket.send(Frame::Close(None)).await;
             return;
         };
@@ -434,10 +519,18 @@ impl Workspace {
         if socket.send(Frame::text(hello.to_string())).await.is_err() {
             return;
         }
-        lock(&self.0.hub).connections.push(Connection { id, out, budget: None, unacked: HashSet::new(), frozen: false });
+        lock(&self.0.hub).connections.push(Connection {
+            id,
+            out,
+            budget: None,
+            unacked: HashSet::new(),
+            frozen: false,
+        });
         self.count("connections");
         self.ring(signals::SOCKETS);
-        let clean = self.pump(&mut socket, id, &mut outbox, lifetime, &reset).await;
+        let clean = self
+            .pump(&mut socket, id, &mut outbox, lifetime, &reset)
+            .await;
         {
             let mut hub = lock(&self.0.hub);
             if let Some(at) = hub.connections.iter().position(|c| c.id == id) {
@@ -471,7 +564,10 @@ impl Workspace {
                 frame = socket.recv() => match frame {
                     Some(Ok(Frame::Text(text))) => self.on_ack(id, text.as_str()),
                     Some(Ok(Frame::Pong(_))) => unanswered = 0,
-                    Some(Ok(Frame::Close(_))) => return true,
+                    Some(Ok(Frame::Close(_))) => {
+                        self.drain(socket, id).await;
+                        return true;
+                    }
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return false,
                 },
@@ -514,10 +610,24 @@ impl Workspace {
                 () = &mut end => {
                     self.stop_sending(id);
                     let _ = socket.send(Frame::Close(None)).await;
+                    self.drain(socket, id).await;
                     return true;
                 }
             }
         }
+    }
+
+    /// The end of a closing handshake: answers the peer's close, takes the acks that crossed ours.
+    async fn drain(&self, socket: &mut WebSocket, id: u64) {
+        self.stop_sending(id);
+        let rest = async {
+            while let Some(Ok(frame)) = socket.recv().await {
+                if let Frame::Text(text) = frame {
+                    self.on_ack(id, text.as_str());
+                }
+            }
+        };
+        let _ = tokio::time::timeout(CLOSING_HANDSHAKE, rest).await;
     }
 
     fn stop_sending(&self, id: u64) {
@@ -540,7 +650,8 @@ impl Workspace {
 }
 
 fn disconnect_text(reason: &str) -> String {
-    json!({"type": "disconnect", "reason": reason, "debug_info": {"host": "applink-simulated"}}).to_string()
+    json!({"type": "disconnect", "reason": reason, "debug_info": {"host": "applink-simulated"}})
+        .to_string()
 }
 
 fn cut(text: &str) -> String {

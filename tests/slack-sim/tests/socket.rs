@@ -24,10 +24,16 @@ async fn a_socket_url_is_good_for_one_connection() -> Result<()> {
     let slack = company().await;
     let url = Socket::url(&slack).await;
     let (_first, _) = connect_async(&url).await?;
-    assert!(connect_async(&url).await.is_err(), "the ticket was used twice");
+    assert!(
+        connect_async(&url).await.is_err(),
+        "the ticket was used twice"
+    );
     let late = Socket::url(&slack).await;
     slack.advance(Duration::from_secs(31));
-    assert!(connect_async(&late).await.is_err(), "the ticket was too old");
+    assert!(
+        connect_async(&late).await.is_err(),
+        "the ticket was too old"
+    );
     Ok(())
 }
 
@@ -37,12 +43,24 @@ async fn hello_tells_about_the_connection() -> Result<()> {
     let first = Socket::open(&slack).await;
     assert_eq!(first.hello["num_connections"], 1);
     assert_eq!(first.hello["connection_info"]["app_id"], "A0SYM0000");
-    assert_eq!(first.hello["debug_info"]["approximate_connection_time"], 18_060);
+    assert_eq!(
+        first.hello["debug_info"]["approximate_connection_time"],
+        18_060
+    );
     let url = format!("{}&debug_reconnects=true", Socket::url(&slack).await);
     let (mut ws, _) = connect_async(url).await?;
-    let text = futures_util::StreamExt::next(&mut ws).await.unwrap()?.into_text()?;
+    let text = futures_util::StreamExt::next(&mut ws)
+        .await
+        .unwrap()?
+        .into_text()?;
     let hello: Value = serde_json::from_str(&text)?;
-    assert_eq!((&hello["num_connections"], &hello["debug_info"]["approximate_connection_time"]), (&json!(2), &json!(360)));
+    assert_eq!(
+        (
+            &hello["num_connections"],
+            &hello["debug_info"]["approximate_connection_time"]
+        ),
+        (&json!(2), &json!(360))
+    );
     Ok(())
 }
 
@@ -54,7 +72,10 @@ async fn the_eleventh_connection_is_turned_away() -> Result<()> {
         open.push(Socket::open(&slack).await);
     }
     let (mut ws, _) = connect_async(Socket::url(&slack).await).await?;
-    let text = futures_util::StreamExt::next(&mut ws).await.unwrap()?.into_text()?;
+    let text = futures_util::StreamExt::next(&mut ws)
+        .await
+        .unwrap()?
+        .into_text()?;
     assert!(text.contains("too_many_websockets"), "{text}");
     Ok(())
 }
@@ -66,7 +87,10 @@ async fn each_envelope_goes_to_one_connection_in_turn() -> Result<()> {
     slack.connected(2).await?;
     let place = slack.person("alice").in_channel("general");
     for _ in 0..2 {
-        let (one, two) = (place.starts_typing("/sym one")?.unwrap(), place.starts_typing("/sym two")?.unwrap());
+        let (one, two) = (
+            place.starts_typing("/sym one")?.unwrap(),
+            place.starts_typing("/sym two")?.unwrap(),
+        );
         for socket in [&mut a, &mut b] {
             let envelope = socket.next().await;
             socket.ack(&envelope).await;
@@ -83,8 +107,17 @@ async fn each_envelope_goes_to_one_connection_in_turn() -> Result<()> {
 async fn nobody_connected_is_told_to_the_person() -> Result<()> {
     let slack = company().await;
     let alice = slack.person("alice");
-    let error = alice.in_channel("general").types("/sym").await.err().unwrap().to_string();
-    assert!(error.contains("/sym failed with the error \"dispatch_failed\""), "{error}");
+    let error = alice
+        .in_channel("general")
+        .types("/sym")
+        .await
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("/sym failed with the error \"dispatch_failed\""),
+        "{error}"
+    );
     alice.expects_toast("dispatch_failed").await?;
     slack.expect_no_violations()?;
     Ok(())
@@ -112,7 +145,9 @@ async fn wait_for_violations(slack: &SlackSim, count: usize) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(2), all).await.expect("more violations");
+    tokio::time::timeout(Duration::from_secs(2), all)
+        .await
+        .expect("more violations");
 }
 
 #[tokio::test]
@@ -122,15 +157,21 @@ async fn acks_of_nothing_twice_and_with_unwanted_payloads_are_violations() -> Re
     app.send(json!({"envelope_id": "nonsense"})).await;
     app.send(json!({"hello": "world"})).await;
     wait_for_violations(&slack, 2).await;
-    let shortcut = slack.workspace().shortcut(slack.person("alice").id(), "sym_request")?;
+    let shortcut = slack
+        .workspace()
+        .shortcut(slack.person("alice").id(), "sym_request")?;
     let envelope = app.next().await;
     assert_eq!(envelope["payload"]["type"], "shortcut");
-    app.ack_with(&envelope, json!({"text": "nobody reads this"})).await;
+    app.ack_with(&envelope, json!({"text": "nobody reads this"}))
+        .await;
     app.ack(&envelope).await;
     shortcut.answered().await?;
     wait_for_violations(&slack, 4).await;
     use ViolationKind::{BadSocketMessage, DoubleAck, MalformedAck, UnknownAck};
-    assert_eq!(kinds(&slack), [UnknownAck, BadSocketMessage, MalformedAck, DoubleAck]);
+    assert_eq!(
+        kinds(&slack),
+        [UnknownAck, BadSocketMessage, MalformedAck, DoubleAck]
+    );
     Ok(())
 }
 
@@ -142,7 +183,8 @@ async fn an_ack_may_answer_a_command() -> Result<()> {
     let pending = alice.in_dm_with("bob").starts_typing("/sym help")?.unwrap();
     let envelope = app.next().await;
     assert_eq!(envelope["payload"]["channel_name"], "directmessage");
-    app.ack_with(&envelope, json!({"text": "Here is how"})).await;
+    app.ack_with(&envelope, json!({"text": "Here is how"}))
+        .await;
     pending.answered().await?;
     alice.expects_ephemeral("here is how").await?;
     assert!(slack.person("bob").ephemerals().is_empty());
@@ -164,9 +206,19 @@ async fn events_without_an_ack_come_again() -> Result<()> {
     for _ in 0..3 {
         let envelope = app.next().await;
         assert_eq!(envelope["payload"]["event"]["type"], "app_home_opened");
-        attempts.push((envelope["retry_attempt"].as_u64().unwrap(), envelope["retry_reason"].as_str().unwrap().to_owned()));
+        attempts.push((
+            envelope["retry_attempt"].as_u64().unwrap(),
+            envelope["retry_reason"].as_str().unwrap().to_owned(),
+        ));
     }
-    assert_eq!(attempts, [(0, String::new()), (1, "timeout".into()), (2, "timeout".into())]);
+    assert_eq!(
+        attempts,
+        [
+            (0, String::new()),
+            (1, "timeout".into()),
+            (2, "timeout".into())
+        ]
+    );
     assert!(app.try_next().await.is_none(), "three attempts are all");
     Ok(())
 }
@@ -181,7 +233,10 @@ async fn messages_in_the_apps_dm_are_events_if_it_subscribed() -> Result<()> {
     let envelope = app.next().await;
     assert_eq!(envelope["type"], "events_api");
     let event = &envelope["payload"]["event"];
-    assert_eq!((&event["type"], &event["channel_type"], &event["text"]), (&json!("message"), &json!("im"), &json!("hello")));
+    assert_eq!(
+        (&event["type"], &event["channel_type"], &event["text"]),
+        (&json!("message"), &json!("im"), &json!("hello"))
+    );
     assert_eq!(envelope["payload"]["type"], "event_callback");
     app.ack(&envelope).await;
     Ok(())
@@ -193,7 +248,11 @@ async fn a_duplicate_is_delivered_twice_and_acked_twice() -> Result<()> {
     let (mut a, mut b) = (Socket::open(&slack).await, Socket::open(&slack).await);
     slack.connected(2).await?;
     slack.faults().next_envelope(SocketFault::Duplicate);
-    let pending = slack.person("alice").in_channel("general").starts_typing("/sym")?.unwrap();
+    let pending = slack
+        .person("alice")
+        .in_channel("general")
+        .starts_typing("/sym")?
+        .unwrap();
     let (one, two) = (a.next().await, b.next().await);
     assert_eq!(one["envelope_id"], two["envelope_id"]);
     a.ack(&one).await;
@@ -256,11 +315,19 @@ async fn envelopes_may_follow_right_behind_a_disconnect() -> Result<()> {
     let slack = company().await;
     let (mut a, mut b) = (Socket::open(&slack).await, Socket::open(&slack).await);
     slack.connected(2).await?;
-    slack.faults().next_envelope(SocketFault::RefreshBurst { more: 1 });
+    slack
+        .faults()
+        .next_envelope(SocketFault::RefreshBurst { more: 1 });
     let place = slack.person("alice").in_channel("general");
-    let (one, two) = (place.starts_typing("/sym 1")?.unwrap(), place.starts_typing("/sym 2")?.unwrap());
+    let (one, two) = (
+        place.starts_typing("/sym 1")?.unwrap(),
+        place.starts_typing("/sym 2")?.unwrap(),
+    );
     let goodbye = a.next().await;
-    assert_eq!((&goodbye["type"], &goodbye["reason"]), (&json!("disconnect"), &json!("refresh_requested")));
+    assert_eq!(
+        (&goodbye["type"], &goodbye["reason"]),
+        (&json!("disconnect"), &json!("refresh_requested"))
+    );
     for pending in [one, two] {
         let envelope = a.next().await;
         a.ack(&envelope).await;
@@ -279,8 +346,19 @@ async fn a_half_open_socket_swallows_what_is_sent_to_it() -> Result<()> {
     let slack = start(hurried().ping_interval(Duration::from_millis(60))).await;
     let mut app = Socket::open(&slack).await;
     slack.workspace().freeze_sockets();
-    assert_eq!(slack.workspace().connections(), 1, "Slack has not noticed yet");
-    assert!(slack.person("alice").in_channel("general").types("/sym").await.is_err());
+    assert_eq!(
+        slack.workspace().connections(),
+        1,
+        "Slack has not noticed yet"
+    );
+    assert!(
+        slack
+            .person("alice")
+            .in_channel("general")
+            .types("/sym")
+            .await
+            .is_err()
+    );
     assert!(app.try_next().await.is_none());
     slack.disconnected_below(1).await?;
     slack.expect_no_violations()?;
@@ -292,8 +370,15 @@ async fn connections_are_warned_replaced_and_ended() -> Result<()> {
     let slack = start(Setup::company().connection_lifetime(Duration::from_secs(11))).await;
     let mut app = Socket::open(&slack).await;
     let warning = app.next().await;
-    assert_eq!((&warning["type"], &warning["reason"]), (&json!("disconnect"), &json!("warning")));
-    let pending = slack.person("alice").in_channel("general").starts_typing("/sym")?.unwrap();
+    assert_eq!(
+        (&warning["type"], &warning["reason"]),
+        (&json!("disconnect"), &json!("warning"))
+    );
+    let pending = slack
+        .person("alice")
+        .in_channel("general")
+        .starts_typing("/sym")?
+        .unwrap();
     let envelope = app.next().await;
     app.ack(&envelope).await;
     pending.answered().await?;
@@ -327,10 +412,37 @@ async fn a_silent_peer_is_dropped_after_unanswered_pings() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_closing_handshake_is_finished_by_the_other_side() -> Result<()> {
+    use futures_util::StreamExt;
+    let slack = company().await;
+    let (mut ws, _) = connect_async(Socket::url(&slack).await).await?;
+    slack.connected(1).await?;
+    ws.close(None).await?;
+    let mut answered = false;
+    while let Some(frame) = ws.next().await {
+        answered |= frame?.is_close();
+    }
+    assert!(answered, "the close was not answered");
+    slack.disconnected_below(1).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn opening_connections_can_fail_too() -> Result<()> {
     let slack = company().await;
-    slack.faults().next("apps.connections.open", slack_sim::Fault::RateLimited { retry_after_seconds: 7 });
-    let answer = call_as(&slack, &slack.app_token(), "apps.connections.open", json!({})).await?;
+    slack.faults().next(
+        "apps.connections.open",
+        slack_sim::Fault::RateLimited {
+            retry_after_seconds: 7,
+        },
+    );
+    let answer = call_as(
+        &slack,
+        &slack.app_token(),
+        "apps.connections.open",
+        json!({}),
+    )
+    .await?;
     assert_eq!(answer.status, 429);
     assert!(answer.headers.contains("retry-after: 7"));
     Ok(())

@@ -14,7 +14,8 @@ pub(crate) struct Problems(Vec<String>);
 
 impl Problems {
     fn add(&mut self, pointer: &str, message: impl std::fmt::Display) {
-        self.0.push(format!("[ERROR] {message} [json-pointer:{pointer}]"));
+        self.0
+            .push(format!("[ERROR] {message} [json-pointer:{pointer}]"));
     }
 
     fn is_empty(&self) -> bool {
@@ -41,10 +42,17 @@ pub(crate) fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     if view["type"] != kind {
         let found = view["type"].as_str().unwrap_or("nothing");
-        problems.add("/view/type", format!("unsupported type: {found} (this method takes {kind})"));
+        problems.add(
+            "/view/type",
+            format!("unsupported type: {found} (this method takes {kind})"),
+        );
         return problems.0;
     }
-    let (definition, surface) = if kind == "home" { ("HomeView", Surface::Home) } else { ("ModalView", Surface::Modal) };
+    let (definition, surface) = if kind == "home" {
+        ("HomeView", Surface::Home)
+    } else {
+        ("ModalView", Surface::Modal)
+    };
     schema::check(&mut problems, definition, view, "/view");
     if !problems.is_empty() {
         return problems.0;
