@@ -1,7 +1,8 @@
 //! Whether Slack would take what the app sends. Structure comes from a schema made of Slack's own types (`schema.rs`),
-//! lengths, counts, uniqueness and what belongs together from rules (`rules.rs`). Answers messages in the form of
+//! lengths, counts, uniqueness and what belongs together from rules (`rules.rs`, `elements.rs`). Answers messages in the form of
 //! `response_metadata.messages`; empty means valid. Pure. Called by the Web API and for views in acks.
 
+mod elements;
 mod rules;
 mod schema;
 #[cfg(test)]
@@ -67,7 +68,7 @@ pub(crate) fn view(view: &Value, kind: &str) -> Vec<String> {
 /// Options that answer a `block_suggestion`.
 pub(crate) fn suggestions(answer: &Value) -> Vec<String> {
     let mut problems = Problems(Vec::new());
-    rules::suggestions(&mut problems, answer);
+    elements::suggestions(&mut problems, answer);
     problems.0
 }
 
