@@ -1,11 +1,13 @@
 //! The lazy evaluator: expressions → values, each named thing evaluated when it is first needed and kept. Nothing here
 //! knows what a flow is. `expression` walks expressions, `reference` resolves names, `module` expands modules and
-//! resources, `template` writes strings.
+//! resources, `blocks` their nested blocks, `lookup` finds what data sources ask for, `template` writes strings.
 //!
 //! Hostile or broken configurations are bounded: a budget of work per load, limits on the size and nesting of values,
 //! on the depth of evaluation, and on the number of modules and resources.
 
+mod blocks;
 mod expression;
+mod lookup;
 mod module;
 mod operators;
 mod reference;
@@ -22,7 +24,8 @@ use super::files::Files;
 use super::source::{Failure, FileId, Place, Sources};
 use super::value::{MAX_DEPTH, MAX_WEIGHT, Value};
 
-pub use module::{Children, Expansion, Key, Module, Nested, Origin};
+pub use blocks::Nested;
+pub use module::{Children, Expansion, Key, Module, Origin};
 pub use variable::Given;
 
 /// Units of work (nodes made, nodes walked) for one root module. A large real root needs some ten thousand; this many
