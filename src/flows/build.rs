@@ -13,7 +13,7 @@ use super::eval::World;
 use super::field;
 use super::objects::{Object, Objects, Referred, Written};
 use super::params::WrittenParams;
-use super::source::Place;
+use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
 use super::{code, rules};
 
@@ -170,7 +170,7 @@ impl<'a> Builder<'a> {
                 "{}: `{attribute}` depends on {reference}, which only an apply would know",
                 self.object.address
             ),
-            Some("use a value that is written in the configuration"),
+            Some(UNKNOWN_HINT),
         );
     }
 
@@ -281,12 +281,8 @@ impl<'a> Builder<'a> {
             .of_kind("sym_environment")
             .filter(|environment| environment.module.root_dir == object.module.root_dir)
             .collect();
-        let candidates = if own.is_empty() {
-            self.objects.of_kind("sym_environment").collect()
-        } else {
-            own
-        };
-        match candidates.as_slice() {
+        // Only the own root counts: what is loaded beside it must not change what a flow is.
+        match own.as_slice() {
             [] => Some(None),
             [only] => {
                 self.world.sources.warn(

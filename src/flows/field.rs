@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::catalog::{Implementation, PromptField, duration_seconds};
 use super::eval::World;
 use super::objects::{Object, Written};
-use super::source::Place;
+use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
 use super::{code, schema};
 use crate::domain::field::FieldType;
@@ -66,7 +66,7 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
                             "{title}: `{}` depends on {}, which only an apply would know",
                             attribute.name, unknown.reference
                         ),
-                        Some("use a value that is written in the configuration"),
+                        Some(UNKNOWN_HINT),
                     );
                     return None;
                 }

@@ -53,6 +53,11 @@ pub fn collect(
         );
     }
     for (name, text) in &options.vars {
+        // The name of a variable has no dot: this is the value of a resource or module that only an apply would know.
+        if name.contains('.') {
+            world.supply(name, Value::from(text.as_str()));
+            continue;
+        }
         let source = format!("--var {name}");
         if config.variables.contains_key(name) {
             values.insert(name.clone(), given_text(world, config, name, text, &source));

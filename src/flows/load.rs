@@ -20,7 +20,8 @@ pub struct LoadOptions {
     pub dirs: Vec<PathBuf>,
     /// Files of values, later ones over earlier ones.
     pub var_files: Vec<PathBuf>,
-    /// Names and values from the command line.
+    /// Names and values from the command line. A name with a dot, such as `aws_iam_role.x.arn`, gives the value of
+    /// something that only an apply would know.
     pub vars: Vec<(String, String)>,
     /// `TF_VAR_*` of the environment, names without that prefix.
     pub env_vars: Vec<(String, String)>,
@@ -149,9 +150,10 @@ fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleCo
         return;
     }
     for (name, text) in &options.vars {
-        if !configs
-            .iter()
-            .any(|config| config.variables.contains_key(name))
+        if !name.contains('.')
+            && !configs
+                .iter()
+                .any(|config| config.variables.contains_key(name))
         {
             let file = world
                 .sources

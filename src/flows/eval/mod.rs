@@ -32,6 +32,9 @@ pub use variable::Given;
 /// take a few seconds and a few hundred megabytes at worst.
 const BUDGET_UNITS: u64 = 4_000_000;
 
+/// Units of work for all roots together.
+const TOTAL_BUDGET_UNITS: u64 = 5 * BUDGET_UNITS;
+
 /// Nesting of evaluations, references included.
 const MAX_EVALUATION_DEPTH: u32 = 1_500;
 
@@ -45,7 +48,10 @@ pub struct World {
     pub files: Files,
     roots: RefCell<Vec<Rc<Module>>>,
     configs: RefCell<HashMap<PathBuf, Rc<ModuleConfig>>>,
+    /// Values for what only an apply would know, by reference, such as `aws_iam_role.x.arn`.
+    supplied: RefCell<HashMap<String, Value>>,
     budget: Cell<u64>,
+    total_budget: Cell<u64>,
     depth: Cell<u32>,
     /// What is being evaluated, outermost first: the chain that a cycle is reported with.
     active: RefCell<Vec<String>>,
@@ -129,7 +135,9 @@ impl World {
             files,
             roots: RefCell::default(),
             configs: RefCell::default(),
+            supplied: RefCell::default(),
             budget: Cell::new(BUDGET_UNITS),
+            total_budget: Cell::new(TOTAL_BUDGET_UNITS),
             depth: Cell::new(0),
             active: RefCell::default(),
             instances: Cell::new(0),
@@ -143,7 +151,7 @@ impl World {
 
     /// Gives the next root its own budget, so that one bad root does not take the others down.
     pub fn refill(&self) {
-        self.budget.set(BUDGET_UNITS);
+        self.budget.set(BUDGET_UNITS.min(self.total_budget.get()));
     }
 
     fn charge(&self, units: u64, place: Place) -> Result<(), Failure> {
@@ -157,7 +165,29 @@ impl World {
             );
         }
         self.budget.set(left - units);
+        self.total_budget
+            .set(self.total_budget.get().saturating_sub(units));
         Ok(())
+    }
+
+    /// Gives the value of something that only an apply would know.
+    pub fn supply(&self, reference: &str, value: Value) {
+        self.supplied
+            .borrow_mut()
+            .insert(reference.to_owned(), value);
+    }
+
+    /// The value itself, or what was supplied for it.
+    fn with_supplied(&self, value: Value) -> Value {
+        match &value {
+            Value::Unknown(unknown) => self
+                .supplied
+                .borrow()
+                .get(&*unknown.reference)
+                .cloned()
+                .unwrap_or(value),
+            _ => value,
+        }
     }
 
     /// Refuses values that have grown out of bounds.

@@ -13,7 +13,7 @@ use super::variable::Given;
 use super::{Node, Scope, Slot, World};
 use crate::flows::config::{ModuleConfig, Named, Resource, join_shown, read_module};
 use crate::flows::schema;
-use crate::flows::source::{Failure, FileId, Place};
+use crate::flows::source::{Failure, FileId, Place, UNKNOWN_HINT};
 use crate::flows::types::convert;
 use crate::flows::value::{ListKind, Unknown, Value};
 
@@ -389,7 +389,7 @@ impl World {
                     module.qualified(&format!("module.{name}")),
                     unknown.reference
                 ),
-                Some("use a value that is written in the configuration"),
+                Some(UNKNOWN_HINT),
             );
         }
         Ok(Children::Instances(expansion, instances))
