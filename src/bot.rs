@@ -37,7 +37,10 @@ pub struct StartError {
 
 impl StartError {
     fn new(what: impl std::fmt::Display, hint: impl Into<String>) -> Self {
-        Self { what: what.to_string(), hint: hint.into() }
+        Self {
+            what: what.to_string(),
+            hint: hint.into(),
+        }
     }
 
     /// What to do.
@@ -77,10 +80,20 @@ impl Bot {
             &settings.slack.bot_token,
             &settings.slack.app_token,
         )
-        .map_err(|error| StartError::new(error, "check SLACK_API_URL and the machine's certificates"))?;
+        .map_err(|error| {
+            StartError::new(error, "check SLACK_API_URL and the machine's certificates")
+        })?;
         let identity = introduce(&api).await?;
-        tracing::info!(team = identity.team, team_id = identity.team_id, "Slack knows the bot");
-        let directory = Directory::new(api.clone(), identity, DirectoryConfig::with_admins(settings.admins.clone()));
+        tracing::info!(
+            team = identity.team,
+            team_id = identity.team_id,
+            "Slack knows the bot"
+        );
+        let directory = Directory::new(
+            api.clone(),
+            identity,
+            DirectoryConfig::with_admins(settings.admins.clone()),
+        );
         let listener = match &settings.web {
             Some(web) => Some(bind_web(web).await?),
             None => None,
@@ -102,11 +115,25 @@ impl Bot {
         check_code(&engine, &pool).await?;
         let stop = CancellationToken::new();
         let web = listener.map(|(listener, config)| serve_web(listener, config, &engine, &stop));
-        let socket = SocketMode::start(api, SocketConfig::default(), Arc::new(Intake(engine.clone())));
+        let socket = SocketMode::start(
+            api,
+            SocketConfig::default(),
+            Arc::new(Intake(engine.clone())),
+        );
         engine.outside.follow(socket.connected());
         let background = engine.start_background();
-        engine.recover().await.map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
-        Ok(Self { engine, pool, socket, web, stop, background })
+        engine
+            .recover()
+            .await
+            .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
+        Ok(Self {
+            engine,
+            pool,
+            socket,
+            web,
+            stop,
+            background,
+        })
     }
 
     /// Where the web app is, for people on this machine.
@@ -132,7 +159,11 @@ impl Bot {
                 code = ExitCode::FAILURE;
             }
         }
-        if self.shutdown().await { code } else { ExitCode::FAILURE }
+        if self.shutdown().await {
+            code
+        } else {
+            ExitCode::FAILURE
+        }
     }
 
     /// Stops intake, lets what is in flight finish, writes everything down. Returns false when something was left
@@ -197,7 +228,10 @@ async fn ended() {
 
 fn start_pool(settings: &Settings) -> Result<Pool, StartError> {
     let program = std::env::current_exe().map_err(|error| {
-        StartError::new(format!("the path of this program cannot be found: {error}"), "start symbot by its full path")
+        StartError::new(
+            format!("the path of this program cannot be found: {error}"),
+            "start symbot by its full path",
+        )
     })?;
     Ok(Pool::start(PoolConfig::of(program, settings.workers)))
 }
@@ -207,7 +241,10 @@ fn load_flows(settings: &Settings) -> Result<Catalog, StartError> {
     let loaded = flows::load(&flows::LoadOptions::from(&settings.flows));
     let mut errors = 0;
     for diagnostic in &loaded.diagnostics {
-        let place = format!("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column);
+        let place = format!(
+            "{}:{}:{}",
+            diagnostic.file, diagnostic.line, diagnostic.column
+        );
         let hint = diagnostic.hint.as_deref().unwrap_or("");
         match diagnostic.severity {
             Severity::Error => {
@@ -223,19 +260,30 @@ fn load_flows(settings: &Settings) -> Result<Catalog, StartError> {
             "run symbot check with the same directories",
         ));
     }
-    tracing::info!(flows = loaded.catalog.flows.len(), version = loaded.catalog.version, "flows loaded");
+    tracing::info!(
+        flows = loaded.catalog.flows.len(),
+        version = loaded.catalog.version,
+        "flows loaded"
+    );
     Ok(loaded.catalog)
 }
 
 /// Opens the store on a thread that may block.
 async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
     let dir = settings.data.clone();
-    let opened = tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default())).await;
+    let opened =
+        tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default())).await;
     let hint = "--data names another directory; see docs/operations.md";
     match opened {
         Ok(Ok(store)) => Ok(Arc::new(store)),
-        Ok(Err(error)) => Err(StartError::new(format!("{}: {error}", settings.data.display()), hint)),
-        Err(error) => Err(StartError::new(format!("the store could not be opened: {error}"), hint)),
+        Ok(Err(error)) => Err(StartError::new(
+            format!("{}: {error}", settings.data.display()),
+            hint,
+        )),
+        Err(error) => Err(StartError::new(
+            format!("the store could not be opened: {error}"),
+            hint,
+        )),
     }
 }
 
@@ -280,7 +328,10 @@ async fn check_code(engine: &Engine, pool: &Pool) -> Result<(), StartError> {
         }
         let file = code.file.as_deref().unwrap_or("impl.py");
         let inspection = pool.inspect(file, &code.source).await.map_err(|error| {
-            StartError::new(format!("the code of flow {} cannot be judged: {error}", flow.name), "run symbot check")
+            StartError::new(
+                format!("the code of flow {} cannot be judged: {error}", flow.name),
+                "run symbot check",
+            )
         })?;
         for problem in inspection.problems {
             let place = format!("{file}:{}:{}", problem.line, problem.column);
@@ -304,24 +355,53 @@ async fn check_code(engine: &Engine, pool: &Pool) -> Result<(), StartError> {
 
 /// Opens the web app's socket; with port 0 the address becomes known here.
 async fn bind_web(web: &WebSettings) -> Result<(TcpListener, WebConfig), StartError> {
-    const HINT: &str = "give --web an IP address and a port, or turn the web app off with --web off";
+    const HINT: &str =
+        "give --web an IP address and a port, or turn the web app off with --web off";
     let addr = tokio::net::lookup_host(&web.addr)
         .await
-        .map_err(|error| StartError::new(format!("the web address {} cannot be used: {error}", web.addr), HINT))?
+        .map_err(|error| {
+            StartError::new(
+                format!("the web address {} cannot be used: {error}", web.addr),
+                HINT,
+            )
+        })?
         .next()
-        .ok_or_else(|| StartError::new(format!("the web address {} means nothing here", web.addr), HINT))?;
-    let listener = web::bind(addr).await.map_err(|error| StartError::new(error, ""))?;
-    let bound = listener.local_addr().map_err(|error| StartError::new(error, HINT))?;
+        .ok_or_else(|| {
+            StartError::new(
+                format!("the web address {} means nothing here", web.addr),
+                HINT,
+            )
+        })?;
+    let listener = web::bind(addr)
+        .await
+        .map_err(|error| StartError::new(error, ""))?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| StartError::new(error, HINT))?;
     let text = web.url.clone().unwrap_or_else(|| format!("http://{bound}"));
-    let url = url::Url::parse(&text)
-        .map_err(|error| StartError::new(format!("the web address {text} cannot be used: {error}"), HINT))?;
+    let url = url::Url::parse(&text).map_err(|error| {
+        StartError::new(
+            format!("the web address {text} cannot be used: {error}"),
+            HINT,
+        )
+    })?;
     let config = WebConfig::new(url).map_err(|error| StartError::new(error, ""))?;
     Ok((listener, config))
 }
 
-fn serve_web(listener: TcpListener, config: WebConfig, engine: &Arc<Engine>, stop: &CancellationToken) -> RunningWeb {
+fn serve_web(
+    listener: TcpListener,
+    config: WebConfig,
+    engine: &Arc<Engine>,
+    stop: &CancellationToken,
+) -> RunningWeb {
     let url = config.home_link();
     let router = web::router(Arc::new(Pages(engine.clone())), config);
     let stop = stop.clone();
-    RunningWeb { url, task: tokio::spawn(async move { web::serve_on(listener, router, stop.cancelled_owned()).await }) }
+    RunningWeb {
+        url,
+        task: tokio::spawn(
+            async move { web::serve_on(listener, router, stop.cancelled_owned()).await },
+        ),
+    }
 }

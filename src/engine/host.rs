@@ -77,13 +77,19 @@ impl EngineHost {
             .map_err(|error| failed("INVALID_ARGUMENT", error.to_string()))?;
         let outside = &self.engine.outside;
         let channel = outside.find(&destination).await.map_err(|reason| {
-            failed(&reason.to_ascii_uppercase(), format!("{} cannot be reached: {reason}", destination.describe()))
+            failed(
+                &reason.to_ascii_uppercase(),
+                format!("{} cannot be reached: {reason}", destination.describe()),
+            )
         })?;
         let words = message::plain_message(arguments["message"].as_str().unwrap_or_default());
-        outside.post(&channel, &words, SEND_PATIENCE).await.map_err(|error| {
-            let name = error.code().unwrap_or("UNAVAILABLE").to_ascii_uppercase();
-            failed(&name, format!("{}: {error}", destination.describe()))
-        })?;
+        outside
+            .post(&channel, &words, SEND_PATIENCE)
+            .await
+            .map_err(|error| {
+                let name = error.code().unwrap_or("UNAVAILABLE").to_ascii_uppercase();
+                failed(&name, format!("{}: {error}", destination.describe()))
+            })?;
         Ok(Value::Null)
     }
 }
@@ -99,20 +105,33 @@ impl Host for EngineHost {
 }
 
 fn trouble(class: &str, error: &dyn std::fmt::Display) -> HostError {
-    HostError { class: class.to_owned(), name: "LOOKUP_FAILED".to_owned(), message: error.to_string() }
+    HostError {
+        class: class.to_owned(),
+        name: "LOOKUP_FAILED".to_owned(),
+        message: error.to_string(),
+    }
 }
 
 /// Slack's user ids begin with U or W, followed by capitals and digits.
 fn looks_like_slack_id(text: &str) -> bool {
     text.len() > 3
         && text.starts_with(['U', 'W'])
-        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// For an address that nobody in Slack has: usable as a value, not reachable.
 fn stranger(email: &str) -> UserInput {
-    let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("mailto:{}", email.to_lowercase()).as_bytes());
-    UserInput { email: Some(email.to_owned()), ..placeholder(&id.to_string()) }.named(email)
+    let id = Uuid::new_v5(
+        &Uuid::NAMESPACE_URL,
+        format!("mailto:{}", email.to_lowercase()).as_bytes(),
+    );
+    UserInput {
+        email: Some(email.to_owned()),
+        ..placeholder(&id.to_string())
+    }
+    .named(email)
 }
 
 /// For an id that nobody has.
@@ -132,6 +151,10 @@ fn placeholder(id: &str) -> UserInput {
 
 impl UserInput {
     fn named(self, name: &str) -> Self {
-        Self { username: name.to_owned(), name: name.to_owned(), ..self }
+        Self {
+            username: name.to_owned(),
+            name: name.to_owned(),
+            ..self
+        }
     }
 }

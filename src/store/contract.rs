@@ -69,7 +69,8 @@ pub enum StoreError {
     Failed(String),
 }
 
-type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+/// What every method returns: a future that can be sent between tasks.
+pub type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The store. Every method may be called from any task; a returned `commit` is on the disk.
 pub trait Store: Send + Sync {
