@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::build::{FlowDetails, build};
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Flow, Implementation};
 use super::config::{ModuleConfig, is_module_dir, read_module};
 use super::diagnostic::{Diagnostic, Severity};
 use super::eval::{STACK_BYTES, World};
@@ -47,6 +47,20 @@ impl Loaded {
             .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
+    /// All Python code of the flows, that of `on_change` included, each text of each file once.
+    #[must_use]
+    pub fn implementations(&self) -> Vec<&Implementation> {
+        let mut all: Vec<&Implementation> = Vec::new();
+        for details in &self.flows {
+            for implementation in code_of(&details.flow) {
+                if !all.contains(&implementation) {
+                    all.push(implementation);
+                }
+            }
+        }
+        all
+    }
+
     fn failed(message: String) -> Self {
         Self {
             diagnostics: vec![Diagnostic {
@@ -80,6 +94,15 @@ pub fn load(options: &LoadOptions) -> Loaded {
             Err(error) => Loaded::failed(format!("cannot start a thread to read flows: {error}")),
         }
     })
+}
+
+/// The Python code of a flow: the implementation first, then what its fields hold.
+pub(super) fn code_of(flow: &Flow) -> impl Iterator<Item = &Implementation> {
+    let on_change = flow
+        .prompt_fields
+        .iter()
+        .filter_map(|field| field.on_change.as_ref());
+    std::iter::once(&flow.implementation).chain(on_change)
 }
 
 /// A root module that was found.
@@ -125,12 +148,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
         .map(|file| (file.name.clone(), Arc::clone(&file.text)))
         .collect();
     for details in &flows {
-        let on_change = details
-            .flow
-            .prompt_fields
-            .iter()
-            .filter_map(|field| field.on_change.as_ref());
-        for implementation in on_change.chain([&details.flow.implementation]) {
+        for implementation in code_of(&details.flow) {
             if let Some(file) = &implementation.file {
                 sources.insert(file.clone(), Arc::clone(&implementation.source));
             }
