@@ -114,3 +114,14 @@ fn loading_twice_gives_the_same_versions_and_another_text_another_version() {
         other.catalog.flows[0].strategy
     );
 }
+
+#[test]
+fn the_value_of_a_sensitive_variable_is_never_shown() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/bad/sensitive_value");
+    let loaded = loaded(&case);
+    assert_eq!(loaded.diagnostics.len(), 2);
+    for diagnostic in &loaded.diagnostics {
+        let shown = diagnostic.render(&loaded.sources);
+        assert!(!shown.contains("marker-secret"), "{shown}");
+    }
+}

@@ -167,15 +167,13 @@ fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleCo
     if configs.len() < 2 {
         return;
     }
-    for (name, text) in &options.vars {
+    for (name, _) in &options.vars {
         if !name.contains('.')
             && !configs
                 .iter()
                 .any(|config| config.variables.contains_key(name))
         {
-            let file = world
-                .sources
-                .add(format!("--var {name}"), text.as_str().into());
+            let file = world.sources.add(format!("--var {name}"), "".into());
             world.sources.error(
                 super::source::Place { file, start: 0 },
                 format!("a value is given for var.{name}, which no root module declares"),
