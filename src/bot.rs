@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::SharedClock;
 use crate::config::{Settings, WebSettings};
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
-use crate::flows::{self, catalog::Catalog, diagnostic::Severity};
+use crate::flows::catalog::Catalog;
+use crate::flows::diagnostic::Severity;
+use crate::inspected::load_and_inspect;
 use crate::policy::pool::{Pool, PoolConfig};
 use crate::slack::api::{ApiError, Identity, SlackApi};
-use crate::slack::directory::{Directory, DirectoryConfig};
+use crate::slack::directory::{Admins, Directory};
 use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
 use crate::store::contract::Store;
 use crate::store::sled::{Options, SledStore};
@@ -37,7 +39,10 @@ pub struct StartError {
 
 impl StartError {
     fn new(what: impl std::fmt::Display, hint: impl Into<String>) -> Self {
-        Self { what: what.to_string(), hint: hint.into() }
+        Self {
+            what: what.to_string(),
+            hint: hint.into(),
+        }
     }
 
     /// What to do.
@@ -69,18 +74,24 @@ impl Bot {
     /// What keeps it from starting, and what to do.
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         // The workers take longest to start: they warm up while everything else is read and opened.
-        let pool = start_pool(&settings)?;
-        let catalog = load_flows(&settings)?;
+        let pool = start_pool(settings.workers)?;
+        let catalog = load_flows(&settings, &pool).await?;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
             settings.slack.api_url.as_deref(),
             &settings.slack.bot_token,
             &settings.slack.app_token,
         )
-        .map_err(|error| StartError::new(error, "check SLACK_API_URL and the machine's certificates"))?;
+        .map_err(|error| {
+            StartError::new(error, "check SLACK_API_URL and the machine's certificates")
+        })?;
         let identity = introduce(&api).await?;
-        tracing::info!(team = identity.team, team_id = identity.team_id, "Slack knows the bot");
-        let directory = Directory::new(api.clone(), identity, DirectoryConfig::with_admins(settings.admins.clone()));
+        tracing::info!(
+            team = identity.team,
+            team_id = identity.team_id,
+            "Slack knows the bot"
+        );
+        let directory = Arc::new(Directory::new(api.clone(), &identity, Admins::new(&settings.admins)));
         let listener = match &settings.web {
             Some(web) => Some(bind_web(web).await?),
             None => None,
@@ -99,14 +110,27 @@ impl Bot {
                 contacts: settings.admins,
             }),
         ));
-        check_code(&engine, &pool).await?;
         let stop = CancellationToken::new();
         let web = listener.map(|(listener, config)| serve_web(listener, config, &engine, &stop));
-        let socket = SocketMode::start(api, SocketConfig::default(), Arc::new(Intake(engine.clone())));
+        let socket = SocketMode::start(
+            api,
+            SocketConfig::default(),
+            Arc::new(Intake(engine.clone())),
+        );
         engine.outside.follow(socket.connected());
         let background = engine.start_background();
-        engine.recover().await.map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
-        Ok(Self { engine, pool, socket, web, stop, background })
+        engine
+            .recover()
+            .await
+            .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
+        Ok(Self {
+            engine,
+            pool,
+            socket,
+            web,
+            stop,
+            background,
+        })
     }
 
     /// Where the web app is, for people on this machine.
@@ -132,7 +156,11 @@ impl Bot {
                 code = ExitCode::FAILURE;
             }
         }
-        if self.shutdown().await { code } else { ExitCode::FAILURE }
+        if self.shutdown().await {
+            code
+        } else {
+            ExitCode::FAILURE
+        }
     }
 
     /// Stops intake, lets what is in flight finish, writes everything down. Returns false when something was left
@@ -195,47 +223,65 @@ async fn ended() {
     }
 }
 
-fn start_pool(settings: &Settings) -> Result<Pool, StartError> {
+/// Workers of this program, warming up in the background.
+///
+/// # Errors
+/// When the program does not know its own path.
+pub fn start_pool(workers: usize) -> Result<Pool, StartError> {
     let program = std::env::current_exe().map_err(|error| {
-        StartError::new(format!("the path of this program cannot be found: {error}"), "start symbot by its full path")
+        StartError::new(
+            format!("the path of this program cannot be found: {error}"),
+            "start symbot by its full path",
+        )
     })?;
-    Ok(Pool::start(PoolConfig::of(program, settings.workers)))
+    Ok(Pool::start(PoolConfig::of(program, workers)))
 }
 
-/// Loads the flows; a problem in one of them keeps the bot from starting, with every problem on record.
-fn load_flows(settings: &Settings) -> Result<Catalog, StartError> {
-    let loaded = flows::load(&flows::LoadOptions::from(&settings.flows));
-    let mut errors = 0;
-    for diagnostic in &loaded.diagnostics {
-        let place = format!("{}:{}:{}", diagnostic.file, diagnostic.line, diagnostic.column);
+/// Loads the flows and looks at their code; a problem in one of them keeps the bot from starting, with every problem on
+/// record.
+async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartError> {
+    let (loaded, inspected) = load_and_inspect(&settings.flows.load_options(), pool).await;
+    for diagnostic in &inspected.diagnostics {
+        let place = format!(
+            "{}:{}:{}",
+            diagnostic.file, diagnostic.line, diagnostic.column
+        );
         let hint = diagnostic.hint.as_deref().unwrap_or("");
         match diagnostic.severity {
-            Severity::Error => {
-                errors += 1;
-                tracing::error!(place, hint, "{}", diagnostic.message);
-            }
+            Severity::Error => tracing::error!(place, hint, "{}", diagnostic.message),
             Severity::Warning => tracing::warn!(place, hint, "{}", diagnostic.message),
         }
     }
-    if errors > 0 {
+    if inspected.has_errors() {
         return Err(StartError::new(
-            format!("the flows have {errors} problem(s), see above"),
-            "run symbot check with the same directories",
+            "the flows have problems, see above",
+            "symbot check with the same directories shows them with their lines",
         ));
     }
-    tracing::info!(flows = loaded.catalog.flows.len(), version = loaded.catalog.version, "flows loaded");
+    tracing::info!(
+        flows = loaded.catalog.flows.len(),
+        version = loaded.catalog.version,
+        "flows loaded"
+    );
     Ok(loaded.catalog)
 }
 
 /// Opens the store on a thread that may block.
 async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
     let dir = settings.data.clone();
-    let opened = tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default())).await;
+    let opened =
+        tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default())).await;
     let hint = "--data names another directory; see docs/operations.md";
     match opened {
         Ok(Ok(store)) => Ok(Arc::new(store)),
-        Ok(Err(error)) => Err(StartError::new(format!("{}: {error}", settings.data.display()), hint)),
-        Err(error) => Err(StartError::new(format!("the store could not be opened: {error}"), hint)),
+        Ok(Err(error)) => Err(StartError::new(
+            format!("{}: {error}", settings.data.display()),
+            hint,
+        )),
+        Err(error) => Err(StartError::new(
+            format!("the store could not be opened: {error}"),
+            hint,
+        )),
     }
 }
 
@@ -269,59 +315,55 @@ fn introduce_hint(error: &ApiError) -> &'static str {
     }
 }
 
-/// Looks at every implementation once, so that code that cannot work is found now and not when somebody needs it.
-async fn check_code(engine: &Engine, pool: &Pool) -> Result<(), StartError> {
-    let mut seen = std::collections::HashSet::new();
-    let mut errors = 0;
-    for flow in &engine.catalog().flows {
-        let code = &flow.implementation;
-        if !seen.insert(code.source.clone()) {
-            continue;
-        }
-        let file = code.file.as_deref().unwrap_or("impl.py");
-        let inspection = pool.inspect(file, &code.source).await.map_err(|error| {
-            StartError::new(format!("the code of flow {} cannot be judged: {error}", flow.name), "run symbot check")
-        })?;
-        for problem in inspection.problems {
-            let place = format!("{file}:{}:{}", problem.line, problem.column);
-            let hint = problem.hint.as_deref().unwrap_or("");
-            if problem.error {
-                errors += 1;
-                tracing::error!(place, hint, "{}", problem.message);
-            } else {
-                tracing::warn!(place, hint, "{}", problem.message);
-            }
-        }
-    }
-    if errors > 0 {
-        return Err(StartError::new(
-            format!("the code of the flows has {errors} problem(s), see above"),
-            "run symbot check with the same directories",
-        ));
-    }
-    Ok(())
-}
-
 /// Opens the web app's socket; with port 0 the address becomes known here.
 async fn bind_web(web: &WebSettings) -> Result<(TcpListener, WebConfig), StartError> {
-    const HINT: &str = "give --web an IP address and a port, or turn the web app off with --web off";
+    const HINT: &str =
+        "give --web an IP address and a port, or turn the web app off with --web off";
     let addr = tokio::net::lookup_host(&web.addr)
         .await
-        .map_err(|error| StartError::new(format!("the web address {} cannot be used: {error}", web.addr), HINT))?
+        .map_err(|error| {
+            StartError::new(
+                format!("the web address {} cannot be used: {error}", web.addr),
+                HINT,
+            )
+        })?
         .next()
-        .ok_or_else(|| StartError::new(format!("the web address {} means nothing here", web.addr), HINT))?;
-    let listener = web::bind(addr).await.map_err(|error| StartError::new(error, ""))?;
-    let bound = listener.local_addr().map_err(|error| StartError::new(error, HINT))?;
+        .ok_or_else(|| {
+            StartError::new(
+                format!("the web address {} means nothing here", web.addr),
+                HINT,
+            )
+        })?;
+    let listener = web::bind(addr)
+        .await
+        .map_err(|error| StartError::new(error, ""))?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| StartError::new(error, HINT))?;
     let text = web.url.clone().unwrap_or_else(|| format!("http://{bound}"));
-    let url = url::Url::parse(&text)
-        .map_err(|error| StartError::new(format!("the web address {text} cannot be used: {error}"), HINT))?;
+    let url = url::Url::parse(&text).map_err(|error| {
+        StartError::new(
+            format!("the web address {text} cannot be used: {error}"),
+            HINT,
+        )
+    })?;
     let config = WebConfig::new(url).map_err(|error| StartError::new(error, ""))?;
     Ok((listener, config))
 }
 
-fn serve_web(listener: TcpListener, config: WebConfig, engine: &Arc<Engine>, stop: &CancellationToken) -> RunningWeb {
+fn serve_web(
+    listener: TcpListener,
+    config: WebConfig,
+    engine: &Arc<Engine>,
+    stop: &CancellationToken,
+) -> RunningWeb {
     let url = config.home_link();
     let router = web::router(Arc::new(Pages(engine.clone())), config);
     let stop = stop.clone();
-    RunningWeb { url, task: tokio::spawn(async move { web::serve_on(listener, router, stop.cancelled_owned()).await }) }
+    RunningWeb {
+        url,
+        task: tokio::spawn(
+            async move { web::serve_on(listener, router, stop.cancelled_owned()).await },
+        ),
+    }
 }

@@ -30,10 +30,16 @@ pub type SharedClock = Arc<dyn Clock>;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
+/// The wall clock, in milliseconds since the epoch: for those who have no clock handed in.
+#[must_use]
+#[allow(clippy::disallowed_methods)]
+pub fn now() -> Timestamp {
+    Timestamp(chrono::Utc::now().timestamp_millis())
+}
+
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods)]
     fn now(&self) -> Timestamp {
-        Timestamp(chrono::Utc::now().timestamp_millis())
+        now()
     }
 
     fn sleep_until(&self, when: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

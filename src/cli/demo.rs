@@ -40,17 +40,29 @@ pub struct DemoArgs {
 pub(super) fn run(args: DemoArgs) -> ExitCode {
     let filter = config::log_filter().unwrap_or_else(|| DEMO_LOG.to_owned());
     if let Err(error) = telemetry::start(Some(LogFormat::Text), Some(&filter)) {
-        return complain(super::EXIT_USAGE, &error.to_string(), "use a level (error, warn, info, debug, trace) or target=level");
+        return complain(
+            super::EXIT_USAGE,
+            &error.to_string(),
+            "use a level (error, warn, info, debug, trace) or target=level",
+        );
     }
     with_runtime(demo(args))
 }
 
 async fn demo(args: DemoArgs) -> ExitCode {
-    let setup = Setup::company().port(args.port).shortcut(ids::SHORTCUT, "Request access", "Ask for access to something");
+    let setup = Setup::company().port(args.port).shortcut(
+        ids::SHORTCUT,
+        "Request access",
+        "Ask for access to something",
+    );
     let slack = match SlackSim::start(setup).await {
         Ok(slack) => slack,
         Err(error) => {
-            return complain(EXIT_WRONG, &format!("the simulated workspace cannot start: {error}"), "choose another --port");
+            return complain(
+                EXIT_WRONG,
+                &format!("the simulated workspace cannot start: {error}"),
+                "choose another --port",
+            );
         }
     };
     // Held to the end: dropping it removes the directory.
@@ -60,7 +72,11 @@ async fn demo(args: DemoArgs) -> ExitCode {
         None => match tempfile::Builder::new().prefix("symbot-demo-").tempdir() {
             Ok(directory) => temporary.insert(directory).path().to_owned(),
             Err(error) => {
-                return complain(EXIT_WRONG, &format!("no temporary directory can be made: {error}"), "give one with --data DIR");
+                return complain(
+                    EXIT_WRONG,
+                    &format!("no temporary directory can be made: {error}"),
+                    "give one with --data DIR",
+                );
             }
         },
     };
@@ -93,7 +109,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
         Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
     };
     if let Some(url) = bot.web_url() {
-        slack.set_links(vec![("Web app (type /sym login for a link to sign in)".to_owned(), url.to_owned())]);
+        slack.set_links(&[("Web app (type /sym login for a link to sign in)", url)]);
     }
     announce(&slack.page_url(), bot.web_url());
     if !args.no_open {
@@ -110,7 +126,9 @@ fn announce(page: &str, web: Option<&str>) {
         println!("Web app: {web}");
     }
     println!();
-    println!("You are Alice in #general: type /sym, pick \"Approval\", fill in the form and submit.");
+    println!(
+        "You are Alice in #general: type /sym, pick \"Approval\", fill in the form and submit."
+    );
     println!("Then look into #sym-requests, switch to Bob (top left) and press Approve.");
     println!("Ctrl-C ends the demo.");
 }
@@ -120,7 +138,11 @@ fn open_browser(url: &str) {
     if !config::has_display() {
         return;
     }
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
     let opened = std::process::Command::new(program)
         .arg(url)
         .stdout(std::process::Stdio::null())

@@ -159,7 +159,11 @@ pub fn sign_in(id: Uuid, person: &PersonRef, now: Timestamp) -> AuditRecord {
         "event": { "type": "sign_in", "timestamp": now.to_iso(), "channel": ChannelType::Sym.as_str() },
         "actor": actor(person),
     }));
-    AuditRecord { id, run: None, body }
+    AuditRecord {
+        id,
+        run: None,
+        body,
+    }
 }
 
 fn object(value: Value) -> Map<String, Value> {

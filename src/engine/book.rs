@@ -27,12 +27,19 @@ pub enum BookError {
 impl Book {
     /// A book over `catalog`.
     pub fn new(catalog: Catalog, store: Arc<dyn Store>) -> Self {
-        Self { current: RwLock::new(Arc::new(catalog)), pinned: Mutex::default(), store }
+        Self {
+            current: RwLock::new(Arc::new(catalog)),
+            pinned: Mutex::default(),
+            store,
+        }
     }
 
     /// The catalog of this moment.
     pub fn catalog(&self) -> Arc<Catalog> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Finds a flow by slug (without regard to case) and, where given, environment.
@@ -43,7 +50,9 @@ impl Book {
             .find(|flow| {
                 flow.name.eq_ignore_ascii_case(name)
                     && environment.is_none_or(|wanted| {
-                        flow.environment.as_ref().is_some_and(|found| found.name.eq_ignore_ascii_case(wanted))
+                        flow.environment
+                            .as_ref()
+                            .is_some_and(|found| found.name.eq_ignore_ascii_case(wanted))
                     })
             })
             .cloned()
@@ -57,8 +66,10 @@ impl Book {
         if self.pinned_flow(&flow.version).is_some() {
             return Ok(());
         }
-        let text = serde_json::to_string(flow.as_ref())
-            .map_err(|error| BookError::Unreadable { version: flow.version.clone(), reason: error.to_string() })?;
+        let text = serde_json::to_string(flow.as_ref()).map_err(|error| BookError::Unreadable {
+            version: flow.version.clone(),
+            reason: error.to_string(),
+        })?;
         self.store.put_blob(flow.version.clone(), text).await?;
         self.remember(flow.clone());
         Ok(())
@@ -72,20 +83,34 @@ impl Book {
         if let Some(flow) = self.pinned_flow(version) {
             return Ok(flow);
         }
-        let unreadable = |reason: String| BookError::Unreadable { version: version.to_owned(), reason };
-        let text =
-            self.store.blob(version.to_owned()).await?.ok_or_else(|| unreadable("the store has it not".to_owned()))?;
-        let flow: Flow = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+        let unreadable = |reason: String| BookError::Unreadable {
+            version: version.to_owned(),
+            reason,
+        };
+        let text = self
+            .store
+            .blob(version.to_owned())
+            .await?
+            .ok_or_else(|| unreadable("the store has it not".to_owned()))?;
+        let flow: Flow =
+            serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
         let flow = Arc::new(flow);
         self.remember(flow.clone());
         Ok(flow)
     }
 
     fn pinned_flow(&self, version: &str) -> Option<Arc<Flow>> {
-        self.pinned.lock().unwrap_or_else(PoisonError::into_inner).get(version).cloned()
+        self.pinned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(version)
+            .cloned()
     }
 
     fn remember(&self, flow: Arc<Flow>) {
-        self.pinned.lock().unwrap_or_else(PoisonError::into_inner).insert(flow.version.clone(), flow);
+        self.pinned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(flow.version.clone(), flow);
     }
 }

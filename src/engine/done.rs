@@ -25,7 +25,10 @@ pub struct DoneBatch {
 impl DoneBatch {
     /// Reports an effect as done, soon.
     pub fn add(&self, id: EffectId) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(id);
         self.arrived.notify_one();
     }
 
@@ -38,9 +41,17 @@ impl DoneBatch {
         if ids.is_empty() {
             return Ok(());
         }
-        let result = store.commit(Commit { outbox_done: ids.clone(), ..Commit::default() }).await;
+        let result = store
+            .commit(Commit {
+                outbox_done: ids.clone(),
+                ..Commit::default()
+            })
+            .await;
         if result.is_err() {
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+            self.waiting
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(ids);
         }
         result
     }

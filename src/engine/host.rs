@@ -13,6 +13,7 @@ use super::routing::user_input;
 use crate::domain::routing::Destination;
 use crate::policy::host::unavailable;
 use crate::policy::types::{Host, HostError, UserInput};
+use crate::slack::directory::NameError;
 use crate::slack::message;
 
 /// How long a message that a handler sends is tried; the handler waits, within its own deadline.
@@ -45,7 +46,7 @@ impl EngineHost {
                 let id = text("id");
                 let found = match Uuid::parse_str(id) {
                     Ok(uuid) => directory.person_by_id(uuid).await,
-                    Err(_) if looks_like_slack_id(id) => directory.find_by_slack_id(id).await,
+                    Err(_) if looks_like_slack_id(id) => directory.person_by_slack_id(id).await,
                     Err(_) => Ok(None),
                 };
                 match found {
@@ -54,13 +55,17 @@ impl EngineHost {
                     Err(error) => Err(trouble("SymIntegrationError", &error)),
                 }
             }
-            "users.by_slack_id" => match directory.find_by_slack_id(text("slack_id")).await {
+            "users.by_slack_id" => match directory.person_by_slack_id(text("slack_id")).await {
                 Ok(person) => Ok(json!(person.as_ref().map(user_input))),
                 Err(error) => Err(trouble("SlackError", &error)),
             },
             "users.by_mention" => match directory.person_by_mention(text("text")).await {
                 Ok(person) => Ok(json!(person.as_ref().map(user_input))),
-                Err(error) => Err(trouble("SlackError", &error)),
+                Err(NameError::Api(error)) => Err(trouble("SlackError", &error)),
+                Err(error) => Err(HostError {
+                    name: "AMBIGUOUS_USER".to_owned(),
+                    ..trouble("SlackError", &error)
+                }),
             },
             "slack.send_message" => self.send_message(arguments).await,
             other => Err(unavailable(other)),
@@ -77,13 +82,19 @@ impl EngineHost {
             .map_err(|error| failed("INVALID_ARGUMENT", error.to_string()))?;
         let outside = &self.engine.outside;
         let channel = outside.find(&destination).await.map_err(|reason| {
-            failed(&reason.to_ascii_uppercase(), format!("{} cannot be reached: {reason}", destination.describe()))
+            failed(
+                &reason.to_ascii_uppercase(),
+                format!("{} cannot be reached: {reason}", destination.describe()),
+            )
         })?;
         let words = message::plain_message(arguments["message"].as_str().unwrap_or_default());
-        outside.post(&channel, &words, SEND_PATIENCE).await.map_err(|error| {
-            let name = error.code().unwrap_or("UNAVAILABLE").to_ascii_uppercase();
-            failed(&name, format!("{}: {error}", destination.describe()))
-        })?;
+        outside
+            .post(&channel, &words, SEND_PATIENCE)
+            .await
+            .map_err(|error| {
+                let name = error.code().unwrap_or("UNAVAILABLE").to_ascii_uppercase();
+                failed(&name, format!("{}: {error}", destination.describe()))
+            })?;
         Ok(Value::Null)
     }
 }
@@ -99,20 +110,33 @@ impl Host for EngineHost {
 }
 
 fn trouble(class: &str, error: &dyn std::fmt::Display) -> HostError {
-    HostError { class: class.to_owned(), name: "LOOKUP_FAILED".to_owned(), message: error.to_string() }
+    HostError {
+        class: class.to_owned(),
+        name: "LOOKUP_FAILED".to_owned(),
+        message: error.to_string(),
+    }
 }
 
 /// Slack's user ids begin with U or W, followed by capitals and digits.
 fn looks_like_slack_id(text: &str) -> bool {
     text.len() > 3
         && text.starts_with(['U', 'W'])
-        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// For an address that nobody in Slack has: usable as a value, not reachable.
 fn stranger(email: &str) -> UserInput {
-    let id = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("mailto:{}", email.to_lowercase()).as_bytes());
-    UserInput { email: Some(email.to_owned()), ..placeholder(&id.to_string()) }.named(email)
+    let id = Uuid::new_v5(
+        &Uuid::NAMESPACE_URL,
+        format!("mailto:{}", email.to_lowercase()).as_bytes(),
+    );
+    UserInput {
+        email: Some(email.to_owned()),
+        ..placeholder(&id.to_string())
+    }
+    .named(email)
 }
 
 /// For an id that nobody has.
@@ -132,6 +156,10 @@ fn placeholder(id: &str) -> UserInput {
 
 impl UserInput {
     fn named(self, name: &str) -> Self {
-        Self { username: name.to_owned(), name: name.to_owned(), ..self }
+        Self {
+            username: name.to_owned(),
+            name: name.to_owned(),
+            ..self
+        }
     }
 }

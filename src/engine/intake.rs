@@ -78,13 +78,23 @@ impl Engine {
                     channel: command.channel.map(|channel| channel.id),
                     response_url: command.response_url,
                 };
-                let (flow, environment) = (words.next().map(str::to_owned), words.next().map(str::to_owned));
+                let (flow, environment) = (
+                    words.next().map(str::to_owned),
+                    words.next().map(str::to_owned),
+                );
                 let engine = self.clone();
-                self.tasks.spawn(async move { engine.open(started, person, source, flow, environment).await });
+                self.tasks.spawn(async move {
+                    engine
+                        .open(started, person, source, flow, environment)
+                        .await
+                });
                 None
             }
             "login" => Some(private(&self.login(&person).await)),
-            "whoami" => Some(private(&answer::whoami(&person, self.outside.directory.team_id()))),
+            "whoami" => Some(private(&answer::whoami(
+                &person,
+                &self.outside.directory.home().team_id,
+            ))),
             "support" => Some(private(&answer::support(&self.outside.contacts))),
             "help" => Some(private(&answer::help())),
             _ => Some(private(&answer::unknown_command(&command.text))),
@@ -99,7 +109,8 @@ impl Engine {
             response_url: None,
         };
         let engine = self.clone();
-        self.tasks.spawn(async move { engine.open_without_channel(started).await });
+        self.tasks
+            .spawn(async move { engine.open_without_channel(started).await });
         None
     }
 
@@ -110,9 +121,16 @@ impl Engine {
             Err(words) => return self.outside.answer_now(&started.answer_to(), &words).await,
         };
         if person.role == Role::Guest || !person.active {
-            return self.outside.answer_now(&started.answer_to(), &answer::guest_may_not_start()).await;
+            return self
+                .outside
+                .answer_now(&started.answer_to(), &answer::guest_may_not_start())
+                .await;
         }
-        let source = SourceChannel { kind: ChannelType::Slack, id: None, identifier: None };
+        let source = SourceChannel {
+            kind: ChannelType::Slack,
+            id: None,
+            identifier: None,
+        };
         self.open(started, person, source, None, None).await;
     }
 
@@ -153,8 +171,16 @@ impl Engine {
                 modal::flow_picker(&self.choices(), &metadata, note.as_deref())
             }
         };
-        if let Err(error) = self.outside.api.views_open(&started.trigger_id, &view).await {
-            if matches!(error.code(), Some("exchanged_trigger_id" | "trigger_exchanged")) {
+        if let Err(error) = self
+            .outside
+            .api
+            .views_open(&started.trigger_id, &view)
+            .await
+        {
+            if matches!(
+                error.code(),
+                Some("exchanged_trigger_id" | "trigger_exchanged")
+            ) {
                 // A repeated delivery: the form is open already.
                 return;
             }
@@ -171,7 +197,10 @@ impl Engine {
             metadata: FormMetadata {
                 source,
                 flow: flow.name.clone(),
-                environment: flow.environment.as_ref().map(|environment| environment.name.clone()),
+                environment: flow
+                    .environment
+                    .as_ref()
+                    .map(|environment| environment.name.clone()),
                 version: flow.version.clone(),
                 run: Some(Uuid::new_v4()),
             },
@@ -188,27 +217,46 @@ impl Engine {
             .map(|flow| FlowChoice {
                 name: flow.name.clone(),
                 label: flow.title().to_owned(),
-                environment: flow
-                    .environment
-                    .as_ref()
-                    .map(|environment| environment.label.as_ref().unwrap_or(&environment.name).clone()),
+                environment: flow.environment.as_ref().map(|environment| {
+                    environment
+                        .label
+                        .as_ref()
+                        .unwrap_or(&environment.name)
+                        .clone()
+                }),
             })
             .collect()
     }
 
     fn startable(&self, name: &str, environment: Option<&str>) -> Option<Arc<Flow>> {
-        self.book.find(name, environment).filter(|flow| flow.allows_source("slack"))
+        self.book
+            .find(name, environment)
+            .filter(|flow| flow.allows_source("slack"))
     }
 
-    /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others.
+    /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others, and the id
+    /// when Slack does not tell.
     async fn source(&self, channel: Option<&ChannelRef>) -> SourceChannel {
-        let Some(channel) = channel else {
-            return SourceChannel { kind: ChannelType::Slack, id: None, identifier: None };
-        };
-        SourceChannel {
+        let id = channel.map(|channel| channel.id.clone());
+        let source = SourceChannel {
             kind: ChannelType::Slack,
-            id: Some(channel.id.clone()),
-            identifier: Some(self.outside.directory.source_identifier(channel).await),
+            identifier: id.clone(),
+            id,
+        };
+        let Some(channel) = channel else {
+            return source;
+        };
+        match self
+            .outside
+            .directory
+            .source_channel(&channel.id)
+            .await
+        {
+            Ok(source) => source,
+            Err(error) => {
+                tracing::warn!(%error, channel = channel.id, "a channel could not be looked up");
+                source
+            }
         }
     }
 
@@ -217,11 +265,25 @@ impl Engine {
     /// # Errors
     /// The words for the person, when Slack does not say who it is.
     async fn who(&self, user: &Actor) -> Result<Person, String> {
-        self.outside.directory.person(user).await.map_err(|error| self.trouble(WHO_ARE_YOU, &error))
+        let directory = &self.outside.directory;
+        let home = directory.home();
+        match directory.person_by_slack_id(&user.id).await {
+            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => {
+                Ok(Person {
+                    role: Role::Guest,
+                    ..person
+                })
+            }
+            Ok(Some(person)) => Ok(person),
+            Ok(None) => Err(self.trouble(WHO_ARE_YOU, &"Slack knows nobody with this id")),
+            Err(error) => Err(self.trouble(WHO_ARE_YOU, &error)),
+        }
     }
 
     async fn login(&self, person: &Person) -> String {
-        let Some(web) = &self.outside.web else { return answer::login_off() };
+        let Some(web) = &self.outside.web else {
+            return answer::login_off();
+        };
         if !person.active {
             return answer::guest_may_not_start();
         }
@@ -234,19 +296,33 @@ impl Engine {
     /// A submitted modal: the picker or a form.
     async fn submitted(self: &Arc<Self>, envelope_id: &str, submit: Submit) -> Option<Value> {
         let Some(metadata) = FormMetadata::decode(&submit.view.private_metadata) else {
-            return Some(update(&modal::message("Request", &answer::not_understood("FORM-METADATA"))));
+            return Some(update(&modal::message(
+                "Request",
+                &answer::not_understood("FORM-METADATA"),
+            )));
         };
         let person = match self.who(&submit.user).await {
             Ok(person) if person.role != Role::Guest && person.active => person,
-            Ok(_) => return Some(update(&modal::message("Request", &answer::guest_may_not_start()))),
+            Ok(_) => {
+                return Some(update(&modal::message(
+                    "Request",
+                    &answer::guest_may_not_start(),
+                )));
+            }
             Err(words) => return Some(keep_form(&submit.view.state_values, &words)),
         };
         match submit.view.callback_id.as_str() {
             ids::PICKER => Some(self.picked_flow(&submit, metadata, &person)),
             ids::FORM => self.request(envelope_id, &submit, metadata, &person).await,
             other => {
-                tracing::warn!(callback_id = other, "a form of another program or version was submitted");
-                Some(update(&modal::message("Request", &answer::not_understood("FORM-UNKNOWN"))))
+                tracing::warn!(
+                    callback_id = other,
+                    "a form of another program or version was submitted"
+                );
+                Some(update(&modal::message(
+                    "Request",
+                    &answer::not_understood("FORM-UNKNOWN"),
+                )))
             }
         }
     }
@@ -258,10 +334,18 @@ impl Engine {
             Err(errors) => return errors.to_response("Request"),
         };
         let catalog = self.book.catalog();
-        let flow = catalog.flows.iter().filter(|flow| flow.allows_source("slack")).zip(&choices).find(|(_, one)| *one == choice);
+        let flow = catalog
+            .flows
+            .iter()
+            .filter(|flow| flow.allows_source("slack"))
+            .zip(&choices)
+            .find(|(_, one)| *one == choice);
         match flow {
             Some((flow, _)) => update(&self.form(flow, person, metadata.source)),
-            None => update(&modal::message("Request", &answer::unknown_flow(&choice.name))),
+            None => update(&modal::message(
+                "Request",
+                &answer::unknown_flow(&choice.name),
+            )),
         }
     }
 
@@ -276,7 +360,12 @@ impl Engine {
         let flow = match self.startable(&metadata.flow, metadata.environment.as_deref()) {
             Some(flow) if flow.version == metadata.version => flow,
             Some(flow) => return Some(update(&modal::flow_changed(flow.title()))),
-            None => return Some(update(&modal::message("Request", &answer::unknown_flow(&metadata.flow)))),
+            None => {
+                return Some(update(&modal::message(
+                    "Request",
+                    &answer::unknown_flow(&metadata.flow),
+                )));
+            }
         };
         let read = match form::read(&flow, &submit.view.state_values) {
             Ok(read) => read,
@@ -292,12 +381,21 @@ impl Engine {
             duration_seconds: read.duration_seconds,
         };
         if let Err(error) = self.book.pin(&flow).await {
-            return Some(keep_form(&submit.view.state_values, &self.trouble(NOT_SAVED, &error)));
+            return Some(keep_form(
+                &submit.view.state_values,
+                &self.trouble(NOT_SAVED, &error),
+            ));
         }
-        let dedup = vec![format!("envelope/{envelope_id}"), format!("form/{}", submit.view.id)];
+        let dedup = vec![
+            format!("envelope/{envelope_id}"),
+            format!("form/{}", submit.view.id),
+        ];
         match self.submit(submission, dedup).await {
             Ok(_) => None,
-            Err(error) => Some(keep_form(&submit.view.state_values, &self.trouble(NOT_SAVED, &error))),
+            Err(error) => Some(keep_form(
+                &submit.view.state_values,
+                &self.trouble(NOT_SAVED, &error),
+            )),
         }
     }
 
@@ -313,7 +411,8 @@ impl Engine {
                     response_url: None,
                 };
                 let engine = self.clone();
-                self.tasks.spawn(async move { engine.open_without_channel(started).await });
+                self.tasks
+                    .spawn(async move { engine.open_without_channel(started).await });
             }
             // Inputs and links of ours that send an event without meaning anything.
             _ => {}
@@ -334,12 +433,18 @@ impl Engine {
             Err(words) => return self.answer_later(to, words),
         };
         let clicked = match (&press.channel, &press.message) {
-            (Some(channel), Some(message)) => {
-                Some((MessageRef { channel: channel.id.clone(), ts: message.ts.clone() }, button.notification))
-            }
+            (Some(channel), Some(message)) => Some((
+                MessageRef {
+                    channel: channel.id.clone(),
+                    ts: message.ts.clone(),
+                },
+                button.notification,
+            )),
             _ => None,
         };
-        let place = clicked.as_ref().map_or_else(String::new, |(message, _)| format!("{}/{}", message.channel, message.ts));
+        let place = clicked.as_ref().map_or_else(String::new, |(message, _)| {
+            format!("{}/{}", message.channel, message.ts)
+        });
         let along = Along {
             dedup: vec![
                 format!("envelope/{envelope_id}"),
@@ -360,11 +465,17 @@ impl Engine {
             clicked,
             answer: Some(to.clone()),
         };
-        match self.apply(button.run, Event::Attempted(attempt), along).await {
+        match self
+            .apply(button.run, Event::Attempted(attempt), along)
+            .await
+        {
             Ok(Applied::Changed { .. } | Applied::Duplicate | Applied::Unchanged) => {}
             Ok(Applied::Unknown) => self.answer_later(to, answer::unknown_request()),
             Err(error) => {
-                let words = self.trouble("Your press was not recorded, so nothing was decided.", &error);
+                let words = self.trouble(
+                    "Your press was not recorded, so nothing was decided.",
+                    &error,
+                );
                 self.answer_later(to, words);
             }
         }
@@ -373,13 +484,21 @@ impl Engine {
     /// Answers on a task of its own, for answers that belong to no run.
     fn answer_later(self: &Arc<Self>, to: AnswerTo, words: String) {
         let engine = self.clone();
-        self.tasks.spawn(async move { engine.outside.answer_now(&to, &words).await });
+        self.tasks
+            .spawn(async move { engine.outside.answer_now(&to, &words).await });
     }
 
     fn home_opened(self: &Arc<Self>, user: String) -> Option<Value> {
         let engine = self.clone();
         self.tasks.spawn(async move {
-            let view = home::home(engine.outside.web.as_ref().map(WebConfig::home_link).as_deref());
+            let view = home::home(
+                engine
+                    .outside
+                    .web
+                    .as_ref()
+                    .map(WebConfig::home_link)
+                    .as_deref(),
+            );
             if let Err(error) = engine.outside.api.views_publish(&user, &view).await {
                 tracing::warn!(%error, "the App Home could not be shown");
             }
@@ -387,18 +506,36 @@ impl Engine {
         None
     }
 
-    fn not_understood(self: &Arc<Self>, envelope: &Envelope, odd: inbound::Unintelligible) -> Option<Value> {
+    fn not_understood(
+        self: &Arc<Self>,
+        envelope: &Envelope,
+        odd: inbound::Unintelligible,
+    ) -> Option<Value> {
         let code = problem_code("SLACK", code_seed(&envelope.envelope_id), 0);
-        tracing::error!(code, kind = envelope.kind, why = odd.why, "a payload from Slack could not be understood");
+        tracing::error!(
+            code,
+            kind = envelope.kind,
+            why = odd.why,
+            "a payload from Slack could not be understood"
+        );
         let words = answer::not_understood(&code);
         if let Some(slack_id) = odd.user {
-            self.answer_later(AnswerTo { slack_id, channel: odd.channel, response_url: odd.response_url }, words.clone());
+            self.answer_later(
+                AnswerTo {
+                    slack_id,
+                    channel: odd.channel,
+                    response_url: odd.response_url,
+                },
+                words.clone(),
+            );
         }
         match odd.first_input {
             Some(input) if odd.is_submission => {
                 Some(json!({ "response_action": "errors", "errors": { input: words } }))
             }
-            _ => odd.is_submission.then(|| update(&modal::message("Request", &words))),
+            _ => odd
+                .is_submission
+                .then(|| update(&modal::message("Request", &words))),
         }
     }
 
@@ -412,7 +549,10 @@ impl Engine {
 
 /// Keeps the form open with what was typed, and says at its first field what went wrong.
 fn keep_form(state_values: &Value, words: &str) -> Value {
-    match state_values.as_object().and_then(|blocks| blocks.keys().next()) {
+    match state_values
+        .as_object()
+        .and_then(|blocks| blocks.keys().next())
+    {
         Some(block) => json!({ "response_action": "errors", "errors": { block: words } }),
         None => update(&modal::message("Request", words)),
     }
@@ -423,19 +563,30 @@ fn pinned(flow: &Flow) -> PinnedFlow {
     PinnedFlow {
         name: flow.name.clone(),
         label: flow.title().to_owned(),
-        environment: flow.environment.as_ref().map(|environment| environment.label.as_ref().unwrap_or(&environment.name).clone()),
+        environment: flow.environment.as_ref().map(|environment| {
+            environment
+                .label
+                .as_ref()
+                .unwrap_or(&environment.name)
+                .clone()
+        }),
         version: flow.version.clone(),
         allow_guest_interaction: flow.params.allow_guest_interaction,
         include_decision_message: flow.params.include_decision_message,
         grants_access: flow.strategy.is_some(),
-        error_logger: flow.environment.as_ref().and_then(|environment| environment.error_logger.clone()),
+        error_logger: flow
+            .environment
+            .as_ref()
+            .and_then(|environment| environment.error_logger.clone()),
     }
 }
 
 /// The text of the optional input above the buttons; blank counts as none.
 fn decision_message(state_values: &Value) -> Option<String> {
     let blocks = state_values.as_object()?;
-    let input = blocks.values().find_map(|block| block.get(ids::DECISION_MESSAGE))?;
+    let input = blocks
+        .values()
+        .find_map(|block| block.get(ids::DECISION_MESSAGE))?;
     let text = input.get("value")?.as_str()?.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }

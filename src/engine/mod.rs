@@ -116,27 +116,39 @@ impl Engine {
     ///
     /// # Errors
     /// The store's. [`Applied::Duplicate`] when the same form or envelope was committed before.
-    pub async fn submit(self: &Arc<Self>, submission: Submission, dedup: Vec<String>) -> Result<Applied, StoreError> {
+    pub async fn submit(
+        self: &Arc<Self>,
+        submission: Submission,
+        dedup: Vec<String>,
+    ) -> Result<Applied, StoreError> {
         let slot = self.runs.slot(submission.id);
         let mut place = slot.lock().await;
         if place.is_some() || self.store.run(submission.id).await?.is_some() {
             return Ok(Applied::Duplicate);
         }
         let transition = step::submit(submission, self.clock.now());
-        self.commit(&mut place, transition, Along { dedup, done: None }).await
+        self.commit(&mut place, transition, Along { dedup, done: None })
+            .await
     }
 
     /// Gives an event to a run. When it returns, what the event changed is on the disk, and its effects are under way.
     ///
     /// # Errors
     /// The store's; then nothing has changed.
-    pub async fn apply(self: &Arc<Self>, id: RunId, event: Event, along: Along) -> Result<Applied, StoreError> {
+    pub async fn apply(
+        self: &Arc<Self>,
+        id: RunId,
+        event: Event,
+        along: Along,
+    ) -> Result<Applied, StoreError> {
         let slot = self.runs.slot(id);
         let mut place = slot.lock().await;
         if place.is_none() {
             *place = self.store.run(id).await?.map(Arc::new);
         }
-        let Some(run) = place.clone() else { return Ok(Applied::Unknown) };
+        let Some(run) = place.clone() else {
+            return Ok(Applied::Unknown);
+        };
         let Some(transition) = step::step(&run, event, self.clock.now()) else {
             if let Some(effect) = along.done {
                 self.done.add(effect);
@@ -165,7 +177,13 @@ impl Engine {
         transition: Transition,
         along: Along,
     ) -> Result<Applied, StoreError> {
-        let Transition { run, effects, timers, audit, reply } = transition;
+        let Transition {
+            run,
+            effects,
+            timers,
+            audit,
+            reply,
+        } = transition;
         let commit = Commit {
             dedup: along.dedup,
             run: Some(run.clone()),
@@ -199,7 +217,8 @@ impl Engine {
         }
         for effect in effects {
             let engine = self.clone();
-            self.tasks.spawn(async move { engine.carry_out(effect).await });
+            self.tasks
+                .spawn(async move { engine.carry_out(effect).await });
         }
     }
 
@@ -208,10 +227,20 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
-        let timers: Vec<TimerChange> = self.store.timers().await?.into_iter().map(TimerChange::Set).collect();
+        let timers: Vec<TimerChange> = self
+            .store
+            .timers()
+            .await?
+            .into_iter()
+            .map(TimerChange::Set)
+            .collect();
         let effects = self.store.pending_effects().await?;
         if !timers.is_empty() || !effects.is_empty() {
-            tracing::info!(timers = timers.len(), effects = effects.len(), "going on with what was under way");
+            tracing::info!(
+                timers = timers.len(),
+                effects = effects.len(),
+                "going on with what was under way"
+            );
         }
         self.timers.apply(&timers);
         self.start_effects(effects);
@@ -240,20 +269,31 @@ impl Engine {
     }
 
     async fn fire(self: &Arc<Self>, timer: Timer) {
-        let event = Event::TimerFired { notification: timer.notification };
+        let event = Event::TimerFired {
+            notification: timer.notification,
+        };
         match self.apply(timer.run, event, Along::default()).await {
             Ok(Applied::Changed { .. }) => {}
             Ok(_) => {
                 // Decided or forwarded at the same moment; take it out of the store should it still be there.
-                let cancel = TimerChange::Cancel { run: timer.run, notification: timer.notification };
-                let commit = Commit { timers: vec![cancel], ..Commit::default() };
+                let cancel = TimerChange::Cancel {
+                    run: timer.run,
+                    notification: timer.notification,
+                };
+                let commit = Commit {
+                    timers: vec![cancel],
+                    ..Commit::default()
+                };
                 if let Err(error) = self.store.commit(commit).await {
                     tracing::error!(%error, run = %timer.run, "a timer that is over could not be removed");
                 }
             }
             Err(error) => {
                 tracing::error!(%error, run = %timer.run, "a timer could not be handled; trying again");
-                let again = Timer { due: self.clock.now().plus_seconds(TIMER_RETRY_SECONDS), ..timer };
+                let again = Timer {
+                    due: self.clock.now().plus_seconds(TIMER_RETRY_SECONDS),
+                    ..timer
+                };
                 self.timers.apply(&[TimerChange::Set(again)]);
             }
         }
@@ -266,8 +306,14 @@ impl Engine {
     pub async fn close(&self, patience: std::time::Duration) -> Result<(), StoreError> {
         self.closing.cancel();
         self.tasks.close();
-        if tokio::time::timeout(patience, self.tasks.wait()).await.is_err() {
-            tracing::warn!(left = self.tasks.len(), "some effects are unfinished; the next start carries them out");
+        if tokio::time::timeout(patience, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                left = self.tasks.len(),
+                "some effects are unfinished; the next start carries them out"
+            );
         }
         self.done.flush(self.store.as_ref()).await?;
         self.store.close().await

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Along, Applied, Engine};
-use crate::domain::effect::{AnswerTo, Effect, EffectId, Problem, Reply, RequesterNews, StoredEffect};
+use crate::domain::effect::{
+    AnswerTo, Effect, EffectId, Problem, Reply, RequesterNews, StoredEffect,
+};
 use crate::domain::event::{DeliveryOutcome, Event};
 use crate::domain::routing::Destination;
 use crate::domain::run::{Delivery, MessageRef, Run, RunId};
@@ -34,13 +36,20 @@ impl Engine {
         loop {
             let result = match &stored.effect {
                 Effect::Route => self.route(stored.id).await,
-                Effect::Notify { notification, destination, to } => {
-                    self.notify(stored.id, *notification, *destination, to).await
+                Effect::Notify {
+                    notification,
+                    destination,
+                    to,
+                } => {
+                    self.notify(stored.id, *notification, *destination, to)
+                        .await
                 }
                 Effect::UpdateMessage { message } => self.update_message(stored.id, message).await,
                 Effect::TellRequester { about } => self.tell_requester(stored.id, *about).await,
                 Effect::Answer { to, reply } => self.answer(stored.id, to, *reply).await,
-                Effect::ReportError { channel, problem } => self.report_error(stored.id, channel, problem).await,
+                Effect::ReportError { channel, problem } => {
+                    self.report_error(stored.id, channel, problem).await
+                }
             };
             match result {
                 Ok(()) => return,
@@ -63,7 +72,10 @@ impl Engine {
         to: &Destination,
     ) -> Result<(), StoreError> {
         let outcome = match self.outside.find(to).await {
-            Ok(channel) => self.post_request(id.run, notification, destination, &channel).await?,
+            Ok(channel) => {
+                self.post_request(id.run, notification, destination, &channel)
+                    .await?
+            }
             Err(reason) => Some(DeliveryOutcome::Failed(reason)),
         };
         let Some(outcome) = outcome else {
@@ -73,8 +85,22 @@ impl Engine {
         if let DeliveryOutcome::Failed(reason) = &outcome {
             tracing::warn!(run = %id.run, destination = to.describe(), reason, "a notification could not be delivered");
         }
-        let event = Event::Delivered { notification, destination, outcome };
-        match self.apply(id.run, event, Along { dedup: Vec::new(), done: Some(id) }).await? {
+        let event = Event::Delivered {
+            notification,
+            destination,
+            outcome,
+        };
+        match self
+            .apply(
+                id.run,
+                event,
+                Along {
+                    dedup: Vec::new(),
+                    done: Some(id),
+                },
+            )
+            .await?
+        {
             Applied::Changed { .. } | Applied::Unchanged => {}
             Applied::Unknown | Applied::Duplicate => self.done.add(id),
         }
@@ -90,7 +116,9 @@ impl Engine {
         channel: &str,
     ) -> Result<Option<DeliveryOutcome>, StoreError> {
         let attempt = || async {
-            let Some(run) = self.run(run_id).await.map_err(Held::Store)? else { return Ok(None) };
+            let Some(run) = self.run(run_id).await.map_err(Held::Store)? else {
+                return Ok(None);
+            };
             let waiting = run.notifications.get(notification).is_some_and(|routed| {
                 routed.deliveries.get(destination) == Some(&Delivery::Pending)
             });
@@ -98,10 +126,24 @@ impl Engine {
                 return Ok(None);
             }
             let message = self.render(&run, notification);
-            let post = Post { channel, text: &message.text, blocks: Some(&message.blocks), ..Post::default() };
-            self.outside.api.chat_post_message(post).await.map(Some).map_err(Held::Slack)
+            let post = Post {
+                channel,
+                text: &message.text,
+                blocks: Some(&message.blocks),
+                ..Post::default()
+            };
+            self.outside
+                .api
+                .chat_post_message(post)
+                .await
+                .map(Some)
+                .map_err(Held::Slack)
         };
-        match self.outside.insist("chat.postMessage", channel, NOTIFY_PATIENCE, attempt).await {
+        match self
+            .outside
+            .insist("chat.postMessage", channel, NOTIFY_PATIENCE, attempt)
+            .await
+        {
             Ok(sent) => Ok(sent.map(DeliveryOutcome::Sent)),
             Err(Held::Slack(error)) => Ok(Some(DeliveryOutcome::Failed(reason(&error)))),
             Err(Held::Store(error)) => Err(error),
@@ -124,19 +166,31 @@ impl Engine {
         let lane = self.outside.lane(message);
         let _turn = lane.lock().await;
         let attempt = || async {
-            let Some(run) = self.run(id.run).await.map_err(Held::Store)? else { return Ok(()) };
+            let Some(run) = self.run(id.run).await.map_err(Held::Store)? else {
+                return Ok(());
+            };
             let index = run
                 .notifications
                 .iter()
                 .position(|routed| routed.messages().any(|known| known == message));
             // A copy that a late press came from: it belongs to no notification that is in use.
             let rendered = self.render(&run, index.unwrap_or(usize::MAX));
-            self.outside.api.chat_update(message, &rendered.text, &rendered.blocks, None).await.map_err(Held::Slack)
+            self.outside
+                .api
+                .chat_update(message, &rendered.text, &rendered.blocks, None)
+                .await
+                .map_err(Held::Slack)
         };
-        match self.outside.insist("chat.update", &message.channel, TELL_PATIENCE, attempt).await {
+        match self
+            .outside
+            .insist("chat.update", &message.channel, TELL_PATIENCE, attempt)
+            .await
+        {
             Ok(()) => {}
             Err(Held::Store(error)) => return Err(error),
-            Err(Held::Slack(error)) => self.given_up(id, "a request message could not be updated", &error),
+            Err(Held::Slack(error)) => {
+                self.given_up(id, "a request message could not be updated", &error)
+            }
         }
         self.done.add(id);
         Ok(())
@@ -151,12 +205,17 @@ impl Engine {
         let news = message::requester_news(&run, about, link.as_deref());
         match &run.requester.slack_id {
             Some(slack_id) => {
-                let sent = self.outside.direct_message(slack_id, &news, TELL_PATIENCE).await;
+                let sent = self
+                    .outside
+                    .direct_message(slack_id, &news, TELL_PATIENCE)
+                    .await;
                 if let Err(error) = sent {
                     self.given_up(id, "the requester could not be told", &error);
                 }
             }
-            None => tracing::warn!(run = %run.id, "the requester has no Slack identity and was not told"),
+            None => {
+                tracing::warn!(run = %run.id, "the requester has no Slack identity and was not told")
+            }
         }
         self.done.add(id);
         Ok(())
@@ -173,7 +232,12 @@ impl Engine {
         Ok(())
     }
 
-    async fn report_error(&self, id: EffectId, channel: &str, problem: &Problem) -> Result<(), StoreError> {
+    async fn report_error(
+        &self,
+        id: EffectId,
+        channel: &str,
+        problem: &Problem,
+    ) -> Result<(), StoreError> {
         let run = self.run(id.run).await?;
         let link = self.outside.link_to(id.run);
         let report = ErrorReport {
@@ -193,7 +257,11 @@ impl Engine {
         } else {
             tracing::error!(code = problem.code, run = %id.run, step = problem.step, "{}", problem.message);
         }
-        if let Err(error) = self.outside.post_to_error_logger(channel, &words, TELL_PATIENCE).await {
+        if let Err(error) = self
+            .outside
+            .post_to_error_logger(channel, &words, TELL_PATIENCE)
+            .await
+        {
             tracing::error!(code = problem.code, run = %id.run, channel, reason = error, "the error logger's channel cannot be reached");
         }
         self.done.add(id);

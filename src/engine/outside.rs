@@ -14,8 +14,8 @@ use crate::domain::run::{MessageRef, RunId};
 use crate::policy::pool::Pool;
 use crate::slack::api::{ApiError, Post, SlackApi};
 use crate::slack::directory::Directory;
-use crate::slack::message;
 use crate::slack::inbound::Actor;
+use crate::slack::message;
 use crate::slack::pacing::{Pacer, Repeat};
 use crate::slack::view::Message;
 use crate::web::WebConfig;
@@ -27,7 +27,7 @@ const LANES_MAX: usize = 1024;
 /// What the engine reaches the world through.
 pub struct Outside {
     pub api: SlackApi,
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     pub pacer: Pacer,
     pub pool: Pool,
     pub handler_timeout: Duration,
@@ -43,7 +43,7 @@ pub struct Outside {
 /// What an [`Outside`] is made of.
 pub struct OutsideParts {
     pub api: SlackApi,
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     pub pool: Pool,
     pub handler_timeout: Duration,
     pub web: Option<WebConfig>,
@@ -129,7 +129,12 @@ impl Outside {
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Held>>,
     {
-        let repeat = Repeat { attempts: ATTEMPTS_MAX, patience, longest_wait: LONGEST_WAIT, ..Repeat::MESSAGE };
+        let repeat = Repeat {
+            attempts: ATTEMPTS_MAX,
+            patience,
+            longest_wait: LONGEST_WAIT,
+            ..Repeat::MESSAGE
+        };
         let store_failure = Mutex::new(None);
         let result = self
             .pacer
@@ -141,15 +146,22 @@ impl Outside {
                         Held::Slack(error) => error,
                         Held::Store(error) => {
                             let text = error.to_string();
-                            *store_failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                            *store_failure.lock().unwrap_or_else(PoisonError::into_inner) =
+                                Some(error);
                             // Ends the repetition; the store's error is returned below.
-                            ApiError::Refused { method, code: "store".to_owned(), detail: Some(text) }
+                            ApiError::Refused {
+                                method,
+                                code: "store".to_owned(),
+                                detail: Some(text),
+                            }
                         }
                     })
                 }
             })
             .await;
-        let failure = store_failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let failure = store_failure
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         match (result, failure) {
             (Ok(value), _) => Ok(value),
             (Err(_), Some(error)) => Err(Held::Store(error)),
@@ -166,14 +178,22 @@ impl Outside {
             Destination::ChannelId { id } => Ok(id.clone()),
             Destination::ChannelName { name } => self.channel(name).await,
             Destination::SlackUser { slack_id } => self.open_dm(slack_id).await,
-            Destination::SlackGroup { slack_ids } => {
-                self.directory.open_group(slack_ids).await.map_err(|error| error.to_string())
-            }
-            Destination::User { id, slack_id, email } => {
+            Destination::SlackGroup { slack_ids } => self
+                .directory
+                .open_group(slack_ids)
+                .await
+                .map_err(|error| error.to_string()),
+            Destination::User {
+                id,
+                slack_id,
+                email,
+            } => {
                 if let Some(slack_id) = slack_id {
                     return self.open_dm(slack_id).await;
                 }
-                let email = email.as_ref().ok_or_else(|| format!("there is no user with the id {id}"))?;
+                let email = email
+                    .as_ref()
+                    .ok_or_else(|| format!("there is no user with the id {id}"))?;
                 match self.directory.person_by_email(email).await {
                     Ok(Some(person)) => match person.slack_id {
                         Some(slack_id) if person.active => self.open_dm(&slack_id).await,
@@ -188,13 +208,16 @@ impl Outside {
     }
 
     async fn open_dm(&self, slack_id: &str) -> Result<String, String> {
-        self.directory.open_dm(slack_id).await.map_err(|error| error.to_string())
+        self.directory
+            .open_dm(slack_id)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// A channel by name (or id, as some configurations write it).
     async fn channel(&self, name: &str) -> Result<String, String> {
         match self.directory.channel_by_name(name).await {
-            Ok(Some(id)) => Ok(id),
+            Ok(Some(channel)) => Ok(channel.id),
             Ok(None) => Err("channel_not_found".to_owned()),
             Err(error) => Err(error.to_string()),
         }
@@ -231,21 +254,35 @@ impl Outside {
     ///
     /// # Errors
     /// When none of the ways works.
-    pub(super) async fn answer(&self, to: &AnswerTo, words: &str, patience: Duration) -> Result<(), ApiError> {
+    pub(super) async fn answer(
+        &self,
+        to: &AnswerTo,
+        words: &str,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
         if let Some(url) = &to.response_url {
-            let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": words });
+            let body =
+                json!({ "response_type": "ephemeral", "replace_original": false, "text": words });
             let sent: Result<(), Held> = self
-                .insist("response_url", &to.slack_id, patience, || async { Ok(self.api.respond(url, &body).await?) })
+                .insist("response_url", &to.slack_id, patience, || async {
+                    Ok(self.api.respond(url, &body).await?)
+                })
                 .await;
             match slack_only(sent) {
                 Ok(()) => return Ok(()),
-                Err(error) => tracing::debug!(%error, "a response_url did not work; answering another way"),
+                Err(error) => {
+                    tracing::debug!(%error, "a response_url did not work; answering another way")
+                }
             }
         }
         if let Some(channel) = &to.channel {
             let sent: Result<(), Held> = self
                 .insist("chat.postEphemeral", channel, patience, || async {
-                    let post = Post { channel, text: words, ..Post::default() };
+                    let post = Post {
+                        channel,
+                        text: words,
+                        ..Post::default()
+                    };
                     Ok(self.api.chat_post_ephemeral(&to.slack_id, post).await?)
                 })
                 .await;
@@ -253,7 +290,8 @@ impl Outside {
                 return Ok(());
             }
         }
-        self.direct_message(&to.slack_id, &message::plain_message(words), patience).await
+        self.direct_message(&to.slack_id, &message::plain_message(words), patience)
+            .await
     }
 
     /// Answers somebody about something that belongs to no run; a failure is logged.
@@ -274,17 +312,29 @@ impl Outside {
         patience: Duration,
     ) -> Result<(), String> {
         let id = self.channel(channel).await?;
-        self.post(&id, &message::plain_message(words), patience).await.map_err(|error| reason(&error))
+        self.post(&id, &message::plain_message(words), patience)
+            .await
+            .map_err(|error| reason(&error))
     }
 
     /// Posts a message that is not kept track of.
     ///
     /// # Errors
     /// When it cannot be sent for good, or `patience` is over.
-    pub(super) async fn post(&self, channel: &str, message: &Message, patience: Duration) -> Result<(), ApiError> {
+    pub(super) async fn post(
+        &self,
+        channel: &str,
+        message: &Message,
+        patience: Duration,
+    ) -> Result<(), ApiError> {
         let sent: Result<(), Held> = self
             .insist("chat.postMessage", channel, patience, || async {
-                let post = Post { channel, text: &message.text, blocks: Some(&message.blocks), ..Post::default() };
+                let post = Post {
+                    channel,
+                    text: &message.text,
+                    blocks: Some(&message.blocks),
+                    ..Post::default()
+                };
                 self.api.chat_post_message(post).await?;
                 Ok(())
             })
@@ -302,7 +352,11 @@ impl Outside {
         if !self.pool.ready() {
             return Readiness::NotReady("the policy workers are not warm yet".to_owned());
         }
-        if self.connected.get().is_none_or(|connected| *connected.borrow() == 0) {
+        if self
+            .connected
+            .get()
+            .is_none_or(|connected| *connected.borrow() == 0)
+        {
             return Readiness::NotReady("there is no connection to Slack yet".to_owned());
         }
         Readiness::Ready

@@ -11,12 +11,13 @@ use crate::domain::audit::plain_value;
 use crate::domain::effect::EffectId;
 use crate::domain::event::Event;
 use crate::domain::field::{FieldValue, SubmittedField, UserValue};
-use crate::domain::person::Person;
+use crate::domain::person::{Person, Role, person_id};
 use crate::domain::run::{ChannelType, Run, RunError};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
 use crate::policy::types::{
-    ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerCall, HandlerFailure, RunInput, UserInput,
+    ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerCall,
+    HandlerFailure, RunInput, UserInput,
 };
 use crate::store::contract::StoreError;
 
@@ -44,10 +45,25 @@ impl Engine {
                     printed = failure.printed,
                     "{failure}"
                 );
-                Event::RoutingFailed { error: RunError { code, message: failure.to_string() } }
+                Event::RoutingFailed {
+                    error: RunError {
+                        code,
+                        message: failure.to_string(),
+                    },
+                }
             }
         };
-        match self.apply(run.id, event, Along { dedup: Vec::new(), done: Some(id) }).await? {
+        match self
+            .apply(
+                run.id,
+                event,
+                Along {
+                    dedup: Vec::new(),
+                    done: Some(id),
+                },
+            )
+            .await?
+        {
             Applied::Changed { .. } | Applied::Unchanged => {}
             Applied::Unknown | Applied::Duplicate => self.done.add(id),
         }
@@ -55,7 +71,11 @@ impl Engine {
     }
 
     async fn ask_reducers(self: &Arc<Self>, run: &Run) -> Result<Event, HandlerFailure> {
-        let flow = self.book.pinned(&run.flow.version).await.map_err(|error| host_failure(error.to_string()))?;
+        let flow = self
+            .book
+            .pinned(&run.flow.version)
+            .await
+            .map_err(|error| host_failure(error.to_string()))?;
         let requester = self.requester(run).await;
         let (fields, named) = self.fields_for_handlers(run).await;
         let input = EventInput {
@@ -76,7 +96,11 @@ impl Engine {
         };
         let call = HandlerCall {
             source: flow.implementation.source.clone(),
-            file: flow.implementation.file.clone().unwrap_or_else(|| "impl.py".to_owned()),
+            file: flow
+                .implementation
+                .file
+                .clone()
+                .unwrap_or_else(|| "impl.py".to_owned()),
             handlers: REDUCERS.map(str::to_owned).to_vec(),
             input,
             deadline: self.outside.handler_timeout,
@@ -94,15 +118,22 @@ impl Engine {
                 ..host_failure(String::new())
             });
         };
-        Ok(Event::Routed { permissions, notifications: answer.notifications.unwrap_or_default(), fields: named })
+        Ok(Event::Routed {
+            permissions,
+            notifications: answer.notifications.unwrap_or_default(),
+            fields: named,
+        })
     }
 
     /// The requester with the role of this moment; what was recorded, when Slack does not answer.
     async fn requester(&self, run: &Run) -> Person {
         if let Some(slack_id) = &run.requester.slack_id {
             match self.outside.directory.person_by_slack_id(slack_id).await {
-                Ok(person) => return person,
-                Err(error) => tracing::warn!(%error, run = %run.id, "the requester could not be looked up"),
+                Ok(Some(person)) => return person,
+                Ok(None) => tracing::warn!(run = %run.id, "Slack does not know the requester any more"),
+                Err(error) => {
+                    tracing::warn!(%error, run = %run.id, "the requester could not be looked up")
+                }
             }
         }
         let recorded = &run.requester;
@@ -113,13 +144,16 @@ impl Engine {
             name: recorded.name.clone(),
             first_name: None,
             last_name: None,
-            role: crate::domain::Role::Member,
+            role: Role::Member,
             active: true,
         }
     }
 
     /// The fields as handlers see them, and, where people were picked, the fields again with their names.
-    async fn fields_for_handlers(&self, run: &Run) -> (Map<String, Value>, Option<Vec<SubmittedField>>) {
+    async fn fields_for_handlers(
+        &self,
+        run: &Run,
+    ) -> (Map<String, Value>, Option<Vec<SubmittedField>>) {
         let mut plain = Map::new();
         let mut fields = run.fields.clone();
         let mut named = false;
@@ -151,30 +185,28 @@ impl Engine {
         (plain, named.then_some(fields))
     }
 
-    /// A picked person as handlers see them; the name is put into the field.
+    /// A picked person as handlers see them; the name is put into the field. When Slack does not answer, the id has to do.
     async fn picked(&self, user: &mut UserValue) -> Value {
-        let input = match self.outside.directory.person_by_slack_id(&user.slack_id).await {
-            Ok(person) => {
-                user.name = Some(person.name.clone());
-                user_input(&person)
-            }
+        let directory = &self.outside.directory;
+        let known = match directory.person_by_slack_id(&user.slack_id).await {
+            Ok(known) => known,
             Err(error) => {
                 tracing::warn!(%error, user = user.slack_id, "a picked person could not be looked up");
-                let id = self.outside.directory.id_of(&user.slack_id);
-                UserInput {
-                    id: id.to_string(),
-                    email: None,
-                    username: user.slack_id.clone(),
-                    name: user.slack_id.clone(),
-                    first_name: None,
-                    last_name: None,
-                    role: "member".to_owned(),
-                    slack_id: Some(user.slack_id.clone()),
-                    known: true,
-                }
+                None
             }
         };
-        json!({ "$user": input })
+        let person = known.unwrap_or_else(|| Person {
+            id: person_id(&directory.home().team_id, &user.slack_id),
+            slack_id: Some(user.slack_id.clone()),
+            email: None,
+            name: user.slack_id.clone(),
+            first_name: None,
+            last_name: None,
+            role: Role::Guest,
+            active: true,
+        });
+        user.name = Some(person.name.clone());
+        json!({ "$user": user_input(&person) })
     }
 }
 
@@ -201,10 +233,13 @@ fn host_failure(message: String) -> HandlerFailure {
 }
 
 fn channel_input(run: &Run) -> ChannelInput {
-    ChannelInput { channel_type: run.source.kind.as_str().to_owned(), identifier: match run.source.kind {
-        ChannelType::Slack => run.source.identifier.clone(),
-        _ => None,
-    } }
+    ChannelInput {
+        channel_type: run.source.kind.as_str().to_owned(),
+        identifier: match run.source.kind {
+            ChannelType::Slack => run.source.identifier.clone(),
+            _ => None,
+        },
+    }
 }
 
 /// A person as handlers and host calls see them.
@@ -228,10 +263,17 @@ fn flow_input(flow: &Flow) -> FlowInput {
         label: flow.label.clone(),
         version: flow.version.clone(),
         vars: flow.vars.clone(),
-        fields: flow.prompt_fields.iter().filter_map(|field| serde_json::to_value(field).ok()).collect(),
-        environment: flow.environment.as_ref().map(|environment| EnvironmentInput {
-            name: environment.name.clone(),
-            label: environment.label.clone(),
-        }),
+        fields: flow
+            .prompt_fields
+            .iter()
+            .filter_map(|field| serde_json::to_value(field).ok())
+            .collect(),
+        environment: flow
+            .environment
+            .as_ref()
+            .map(|environment| EnvironmentInput {
+                name: environment.name.clone(),
+                label: environment.label.clone(),
+            }),
     }
 }

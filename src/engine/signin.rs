@@ -34,14 +34,21 @@ impl Engine {
     /// The store's; or when the operating system has no randomness.
     pub async fn make_link_token(&self, person: &Person) -> Result<String, StoreError> {
         let mut bytes = [0_u8; TOKEN_BYTES];
-        getrandom::fill(&mut bytes).map_err(|error| StoreError::Failed(format!("no randomness: {error}")))?;
+        getrandom::fill(&mut bytes)
+            .map_err(|error| StoreError::Failed(format!("no randomness: {error}")))?;
         let token = hex(&bytes);
         let now = self.clock.now();
         let value = json!({
             "person": person.to_ref(),
             "expires": now.plus_seconds(LINK_LIFETIME_SECONDS),
         });
-        self.store.commit(Commit { values: vec![(key(&token), Some(value))], now: Some(now), ..Commit::default() }).await?;
+        self.store
+            .commit(Commit {
+                values: vec![(key(&token), Some(value))],
+                now: Some(now),
+                ..Commit::default()
+            })
+            .await?;
         Ok(token)
     }
 
@@ -49,17 +56,31 @@ impl Engine {
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn peek_token(&self, token: &str) -> Result<Result<PersonRef, LinkRefusal>, StoreError> {
-        let Some(value) = self.store.value(key(token)).await? else { return Ok(Err(LinkRefusal::UsedOrUnknown)) };
-        let Ok(link) = serde_json::from_value::<Link>(value) else { return Ok(Err(LinkRefusal::UsedOrUnknown)) };
-        Ok(if self.clock.now() <= link.expires { Ok(link.person) } else { Err(LinkRefusal::Expired) })
+    pub(super) async fn peek_token(
+        &self,
+        token: &str,
+    ) -> Result<Result<PersonRef, LinkRefusal>, StoreError> {
+        let Some(value) = self.store.value(key(token)).await? else {
+            return Ok(Err(LinkRefusal::UsedOrUnknown));
+        };
+        let Ok(link) = serde_json::from_value::<Link>(value) else {
+            return Ok(Err(LinkRefusal::UsedOrUnknown));
+        };
+        Ok(if self.clock.now() <= link.expires {
+            Ok(link.person)
+        } else {
+            Err(LinkRefusal::Expired)
+        })
     }
 
     /// Redeems a token: who made it. It is gone afterwards, also when it was too old.
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn redeem_token(&self, token: &str) -> Result<Result<PersonRef, LinkRefusal>, StoreError> {
+    pub(super) async fn redeem_token(
+        &self,
+        token: &str,
+    ) -> Result<Result<PersonRef, LinkRefusal>, StoreError> {
         let found = self.peek_token(token).await?;
         if found == Err(LinkRefusal::UsedOrUnknown) {
             return Ok(found);
@@ -69,7 +90,10 @@ impl Engine {
         let used = Commit {
             dedup: vec![format!("used/{key}")],
             values: vec![(key, None)],
-            audit: found.iter().map(|person| audit::sign_in(Uuid::new_v4(), person, now)).collect(),
+            audit: found
+                .iter()
+                .map(|person| audit::sign_in(Uuid::new_v4(), person, now))
+                .collect(),
             now: Some(now),
             ..Commit::default()
         };

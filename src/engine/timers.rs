@@ -54,7 +54,11 @@ impl Timers {
                 break;
             }
             inner.cancel(run, notification);
-            due.push(Timer { due: when, run, notification });
+            due.push(Timer {
+                due: when,
+                run,
+                notification,
+            });
         }
         due
     }
@@ -72,8 +76,10 @@ impl Timers {
 impl Inner {
     fn set(&mut self, timer: &Timer) {
         self.cancel(timer.run, timer.notification);
-        self.by_due.insert((timer.due, timer.run, timer.notification));
-        self.due_of.insert((timer.run, timer.notification), timer.due);
+        self.by_due
+            .insert((timer.due, timer.run, timer.notification));
+        self.due_of
+            .insert((timer.run, timer.notification), timer.due);
     }
 
     fn cancel(&mut self, run: RunId, notification: usize) {
@@ -88,15 +94,26 @@ mod tests {
     use super::*;
 
     fn timer(due: i64, run: u128) -> Timer {
-        Timer { due: Timestamp(due), run: RunId::from_u128(run), notification: 0 }
+        Timer {
+            due: Timestamp(due),
+            run: RunId::from_u128(run),
+            notification: 0,
+        }
     }
 
     #[test]
     fn due_timers_come_out_once_and_in_order() {
         let timers = Timers::default();
-        timers.apply(&[TimerChange::Set(timer(30, 1)), TimerChange::Set(timer(10, 2)), TimerChange::Set(timer(20, 3))]);
+        timers.apply(&[
+            TimerChange::Set(timer(30, 1)),
+            TimerChange::Set(timer(10, 2)),
+            TimerChange::Set(timer(20, 3)),
+        ]);
         assert_eq!(timers.next_due(), Some(Timestamp(10)));
-        assert_eq!(timers.take_due(Timestamp(20)), vec![timer(10, 2), timer(20, 3)]);
+        assert_eq!(
+            timers.take_due(Timestamp(20)),
+            vec![timer(10, 2), timer(20, 3)]
+        );
         assert_eq!(timers.take_due(Timestamp(20)), vec![]);
         assert_eq!(timers.next_due(), Some(Timestamp(30)));
     }
@@ -104,9 +121,15 @@ mod tests {
     #[test]
     fn a_cancelled_or_moved_timer_does_not_fire_at_its_old_time() {
         let timers = Timers::default();
-        timers.apply(&[TimerChange::Set(timer(10, 1)), TimerChange::Set(timer(10, 2))]);
         timers.apply(&[
-            TimerChange::Cancel { run: RunId::from_u128(1), notification: 0 },
+            TimerChange::Set(timer(10, 1)),
+            TimerChange::Set(timer(10, 2)),
+        ]);
+        timers.apply(&[
+            TimerChange::Cancel {
+                run: RunId::from_u128(1),
+                notification: 0,
+            },
             TimerChange::Set(timer(50, 2)),
         ]);
         assert_eq!(timers.take_due(Timestamp(49)), vec![]);

@@ -30,6 +30,8 @@ const INSPECT_DEADLINE: Duration = Duration::from_secs(10);
 const IDLE_DEADLINE: Duration = Duration::from_secs(5);
 /// Time that a worker has to get warm; about 0.2 s on an idle machine.
 const START_DEADLINE: Duration = Duration::from_secs(30);
+/// With a deadline of 10 s and every worker busy with a hanging handler, two such rounds fit.
+const QUEUE_LIMIT: Duration = Duration::from_secs(25);
 /// Pause after a worker that did not start, doubled each time.
 const START_PAUSE: Duration = Duration::from_millis(100);
 const START_PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -45,6 +47,8 @@ pub struct PoolConfig {
     pub workers: usize,
     /// Warm processes beyond that, for when one is killed.
     pub spares: usize,
+    /// How long a call waits for its turn before it fails as [`FailureKind::Unavailable`]. Not part of its deadline.
+    pub queue_limit: Duration,
 }
 
 impl PoolConfig {
@@ -56,6 +60,7 @@ impl PoolConfig {
             arguments: vec!["worker".to_owned()],
             workers: workers.max(1),
             spares: 1,
+            queue_limit: QUEUE_LIMIT,
         }
     }
 }
@@ -233,7 +238,7 @@ impl Pool {
     ) -> Result<i32, HandlerFailure> {
         let inner = &self.inner;
         let request = ToWorker::Script(script);
-        let mut lease = inner.lease(deadline).await?;
+        let mut lease = inner.lease().await?;
         let talk = async {
             lease.process()?.send(&request).await?;
             loop {
@@ -277,7 +282,7 @@ impl Pool {
         deadline: Duration,
         host: Option<&dyn Host>,
     ) -> Result<FromWorker, HandlerFailure> {
-        let mut lease = self.inner.lease(deadline).await?;
+        let mut lease = self.inner.lease().await?;
         match tokio::time::timeout(deadline, lease.talk(request, host)).await {
             Ok(Ok(reply)) => {
                 lease.give_back();
@@ -344,7 +349,7 @@ impl Inner {
     }
 
     /// One of the idle processes, in turn.
-    async fn lease(self: &Arc<Self>, limit: Duration) -> Result<Lease, HandlerFailure> {
+    async fn lease(self: &Arc<Self>) -> Result<Lease, HandlerFailure> {
         let wait = async {
             let turn = self.turns.acquire().await.ok()?;
             let available = self.available.acquire().await.ok()?;
@@ -352,7 +357,7 @@ impl Inner {
             turn.forget();
             lock(&self.idle).pop()
         };
-        let process = tokio::time::timeout(limit, wait).await.map_err(|_| {
+        let process = tokio::time::timeout(self.config.queue_limit, wait).await.map_err(|_| {
             let reason = lock(&self.last_error).clone();
             failure(
                 FailureKind::Unavailable,

@@ -3,10 +3,11 @@
 //! Short, plain, and always with what to do next: some of them are read at three in the morning. No blocks here;
 //! [`super::message::plain_message`] makes a message of any of them.
 
+use super::message;
 use super::text;
 use crate::domain::permission::{Refusal, Verdict};
 use crate::domain::person::{Person, PersonRef};
-use crate::domain::run::{Run, RunId, Status};
+use crate::domain::run::{Run, RunId};
 
 const LABEL_CHARS: usize = 150;
 /// What people typed is repeated up to here.
@@ -140,19 +141,6 @@ pub fn refusal(refusal: Refusal, run: &Run) -> String {
     }
 }
 
-/// A click that came too late, whatever the reason: decided, expired, failed, or forwarded (the click was on the message of
-/// `notification`). `None` when the click was in time.
-#[must_use]
-pub fn late(run: &Run, notification: usize) -> Option<String> {
-    match run.status {
-        Status::Approved | Status::Denied => Some(already_decided(run)),
-        Status::Expired => Some(expired(run)),
-        Status::Errored => Some(failed(run)),
-        Status::Requested if run.current == Some(notification) => None,
-        Status::Requested => Some(forwarded(run, notification)),
-    }
-}
-
 /// "This request was already approved by @Bob."
 #[must_use]
 pub fn already_decided(run: &Run) -> String {
@@ -184,20 +172,16 @@ pub fn expired(run: &Run) -> String {
 /// A click on the message of a notification that is no longer in use.
 #[must_use]
 pub fn forwarded(run: &Run, notification: usize) -> String {
-    let after = run
-        .notifications
-        .get(notification)
-        .filter(|routed| routed.timed_out_at.is_some())
-        .and_then(|routed| routed.notification.timeout_seconds)
-        .map(|seconds| {
-            format!(
-                " after {}, as nobody acted",
-                text::duration_words(u64::try_from(seconds).unwrap_or(0))
-            )
-        })
+    let after = message::waited(run, notification)
+        .map(|time| format!(" after {time}, as nobody acted"))
         .unwrap_or_default();
+    let what = if message::is_past(run, notification) {
+        "was forwarded"
+    } else {
+        "was closed in this message"
+    };
     format!(
-        "This *{}* request was forwarded{after}. It can no longer be decided in this message; nothing was changed.",
+        "This *{}* request {what}{after}. It can no longer be decided here; nothing was changed.",
         flow_label(run)
     )
 }

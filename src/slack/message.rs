@@ -22,8 +22,8 @@ const OTHER_BLOCKS: usize = 10;
 const LABEL_CHARS: usize = 150;
 /// Of a decision message.
 const DECISION_MESSAGE_CHARS: usize = 2_000;
-/// Of the reason for a failure.
-const PROBLEM_CHARS: usize = 500;
+/// Of the code of a failure.
+const CODE_CHARS: usize = 100;
 /// Fall-back text: what a phone shows in a notification, far below [`limits::MESSAGE_TEXT_BYTES`].
 const TEXT_BYTES: usize = 1_000;
 
@@ -32,7 +32,7 @@ const TEXT_BYTES: usize = 1_000;
 pub fn request(message: &RequestMessage<'_>) -> Message {
     let run = message.run;
     let mut blocks = vec![section(&head(message))];
-    blocks.push(section(&state(run, message.notification)));
+    blocks.push(section(&state(message)));
     if let Some(words) = decision_message(run) {
         blocks.push(section(&words));
     }
@@ -60,7 +60,7 @@ pub fn request(message: &RequestMessage<'_>) -> Message {
         }
         blocks.push(buttons(run, message.notification));
     }
-    blocks.push(context(&footer(message)));
+    blocks.push(context(&details(run, message.link)));
     Message {
         text: fall_back(message),
         blocks: json(&blocks),
@@ -86,16 +86,15 @@ pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Mes
             text::escaped_within(&run.flow.name, LABEL_CHARS)
         ),
         RequesterNews::Undeliverable => format!(
-            "⚠️ Your request *{flow}* is open, but nobody could be told about it in Slack. \
-             {}Please ask somebody who may decide to look there, or tell whoever looks after this flow.",
+            "⚠️ Your request *{flow}* is open, but nobody could be told about it in Slack. {}",
             if link.is_some() {
-                "It can be decided in the web app. "
+                "It can be decided in the web app: please ask somebody who may decide to look there."
             } else {
-                "It is on the list of requests in the web app. "
+                "Please tell whoever looks after this flow."
             }
         ),
         RequesterNews::Failed => format!(
-            "⚠️ Your request *{flow}* could not be submitted, and nobody was asked.{} \
+            "⚠️ Your request *{flow}* could not be submitted{}, and nobody was asked. \
              You can try again; if it fails again, please tell whoever looks after this flow.",
             code(run)
         ),
@@ -107,11 +106,9 @@ pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Mes
         lines.extend(decision_message(run));
     }
     let summary = lines.join("\n");
-    let mut blocks = vec![section(&summary)];
-    blocks.push(context(&details(run, link)));
     Message {
         text: text::cut_bytes(&summary, TEXT_BYTES),
-        blocks: json(&blocks),
+        blocks: json(&vec![section(&summary), context(&details(run, link))]),
     }
 }
 
@@ -178,44 +175,53 @@ fn rows(run: &Run) -> Vec<Row<'_>> {
     rows
 }
 
-/// The line that says how things stand, as the message of this notification has it.
-fn state(run: &Run, notification: usize) -> String {
+/// The line that says how things stand, as this message has it.
+fn state(message: &RequestMessage<'_>) -> String {
+    let run = message.run;
     match run.status {
-        Status::Requested if is_open_here(run, notification) => {
+        Status::Requested if is_open_here(run, message.notification) => {
             "⏳ Waiting for a decision.".to_owned()
         }
-        Status::Requested => forwarded(run, notification),
+        Status::Requested => not_here(message),
         Status::Approved if run.flow.grants_access => {
             format!("✅ *Approved*{}{}\n{}", by(run), when(run), by_hand(run))
         }
         Status::Approved => format!("✅ *Approved*{}{}", by(run), when(run)),
         Status::Denied => format!("❌ *Denied*{}{}", by(run), when(run)),
-        Status::Expired => format!("⌛ *Expired*{}: nobody acted in time.", when(run)),
+        Status::Expired => format!("⌛ *Expired*: nobody acted in time{}", when(run)),
         Status::Errored => format!(
-            "⚠️ *Something went wrong*, so nobody can decide this request.{}",
+            "⚠️ *Something went wrong*{}, so nobody can decide this request.",
             code(run)
         ),
     }
 }
 
-/// What an old message says, without naming where the request went.
-fn forwarded(run: &Run, notification: usize) -> String {
-    let routed = run.notifications.get(notification);
-    let after = routed
-        .filter(|routed| routed.timed_out_at.is_some())
-        .and_then(|routed| routed.notification.timeout_seconds)
-        .map(|seconds| {
-            format!(
-                " after {} as nobody acted",
-                text::duration_words(u64::try_from(seconds).unwrap_or(0))
-            )
-        })
+/// What the message of a notification that is not in use says, without naming where the request went.
+fn not_here(message: &RequestMessage<'_>) -> String {
+    let run = message.run;
+    let after = waited(run, message.notification)
+        .map(|time| format!(" after {time} as nobody acted"))
         .unwrap_or_default();
-    if run.current.is_some_and(|current| current > notification) {
+    if is_past(run, message.notification) {
         format!("➡️ *Forwarded*{after}. It can no longer be decided in this message.")
-    } else {
+    } else if message.link.is_some() {
         format!("⌛ *Closed here*{after}. The request is still open in the web app.")
+    } else {
+        format!("⌛ *Closed here*{after}. It can no longer be decided in this message.")
     }
+}
+
+/// Whether a later notification is in use.
+pub(super) fn is_past(run: &Run, notification: usize) -> bool {
+    run.current.is_some_and(|current| current > notification)
+}
+
+/// How long a notification was waited for, in words, if its time ran out.
+pub(super) fn waited(run: &Run, notification: usize) -> Option<String> {
+    let routed = run.notifications.get(notification)?;
+    routed.timed_out_at?;
+    let seconds = u64::try_from(routed.notification.timeout_seconds?).ok()?;
+    (seconds > 0).then(|| text::duration_words(seconds))
 }
 
 fn by(run: &Run) -> String {
@@ -265,10 +271,7 @@ fn decision_message(run: &Run) -> Option<String> {
 
 fn code(run: &Run) -> String {
     match &run.error {
-        Some(error) => format!(
-            " (code {})",
-            text::escaped_within(&error.code, PROBLEM_CHARS)
-        ),
+        Some(error) => format!(" (code {})", text::escaped_within(&error.code, CODE_CHARS)),
         None => String::new(),
     }
 }
@@ -320,10 +323,6 @@ fn buttons(run: &Run, notification: usize) -> SlackBlock {
     .into()
 }
 
-fn footer(message: &RequestMessage<'_>) -> String {
-    details(message.run, message.link)
-}
-
 /// When it was requested, and where to read on.
 fn details(run: &Run, link: Option<&str>) -> String {
     let mut parts = vec![format!("Requested {}", text::moment(run.created_at))];
@@ -351,7 +350,8 @@ fn fall_back(message: &RequestMessage<'_>) -> String {
                 .unwrap_or_default();
             format!("{head}{first}")
         }
-        Status::Requested => format!("{head} – forwarded"),
+        Status::Requested if is_past(run, message.notification) => format!("{head} – forwarded"),
+        Status::Requested => format!("{head} – closed here"),
         Status::Approved => format!("{head} – approved{}", by(run)),
         Status::Denied => format!("{head} – denied{}", by(run)),
         Status::Expired => format!("{head} – expired"),

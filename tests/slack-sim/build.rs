@@ -21,7 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut out = String::from("pub(crate) static PAGE_FILES: &[(&str, &[u8])] = &[\n");
     for name in names {
         let path = page.join(&name);
-        writeln!(out, "    ({name:?}, include_bytes!({:?})),", path.display().to_string())?;
+        writeln!(
+            out,
+            "    ({name:?}, include_bytes!({:?})),",
+            path.display().to_string()
+        )?;
     }
     out.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("page_files.rs"), out)?;

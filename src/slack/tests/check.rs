@@ -1,4 +1,5 @@
 //! Checks views and messages against Slack's limits, independently of the builders: what is refused here, Slack refuses.
+//! The simulated Slack has its say too, from a schema made of Slack's own types.
 
 use std::collections::HashSet;
 
@@ -37,6 +38,8 @@ pub(super) fn view_problems(view: &Value) -> Vec<String> {
     if has_input && view["type"] == "modal" && view["submit"].is_null() {
         check.problems.push("inputs without submit".to_owned());
     }
+    let kind = view["type"].as_str().unwrap_or_default();
+    check.problems.extend(slack_sim::validate::view(view, kind));
     check.problems
 }
 
@@ -52,6 +55,10 @@ pub(super) fn message_problems(message: &Message) -> Vec<String> {
         check.text_chars,
         limits::MESSAGE_BLOCK_TEXT_CHARS,
     );
+    let blocks = message.blocks.as_array().map_or(&[][..], Vec::as_slice);
+    check
+        .problems
+        .extend(slack_sim::validate::message_blocks(blocks));
     check.problems
 }
 

@@ -166,7 +166,7 @@ fn filled_in(view: &Value, text: &str) -> Value {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn any_flow_gives_a_form_that_slack_takes(flow in any_flow(), name in words(30)) {
@@ -243,8 +243,40 @@ proptest! {
         for refusal in [Refusal::OwnRequest, Refusal::NotPermitted, Refusal::Guest, Refusal::Inactive] {
             prop_assert_eq!(message_problems(&message::plain_message(&answer::refusal(refusal, &run))), Vec::<String>::new());
         }
-        if let Some(late) = answer::late(&run, notification) {
-            prop_assert_eq!(message_problems(&message::plain_message(&late)), Vec::<String>::new());
+        for words in [answer::already_decided(&run), answer::expired(&run), answer::forwarded(&run, notification), answer::failed(&run)] {
+            prop_assert_eq!(message_problems(&message::plain_message(&words)), Vec::<String>::new());
         }
     }
+}
+
+#[test]
+fn the_checks_of_these_tests_refuse_what_slack_refuses() {
+    let flow = flow(vec![super::choice(
+        "urgency",
+        FieldType::String,
+        &["Normal"],
+    )]);
+    let good = super::forms::form_of(&flow);
+    for (pointer, bad) in [
+        ("/title/text", json!("x".repeat(25))),
+        ("/blocks/1/element/options", json!([])),
+        ("/blocks/1/label/text", json!("x".repeat(2001))),
+        ("/private_metadata", json!("x".repeat(3001))),
+        ("/submit", Value::Null),
+        ("/blocks/1/element/typo", json!(1)),
+    ] {
+        let mut view = good.clone();
+        match view.pointer_mut(pointer) {
+            Some(place) => *place = bad,
+            None => view["blocks"][1]["element"]["typo"] = bad,
+        }
+        if view["submit"].is_null() {
+            view.as_object_mut().unwrap().remove("submit");
+        }
+        assert_ne!(view_problems(&view), Vec::<String>::new(), "{pointer}");
+    }
+    let mut message = message::plain_message("fine");
+    message.blocks =
+        json!([{ "type": "section", "text": { "type": "mrkdwn", "text": "<!channel>" } }]);
+    assert_ne!(message_problems(&message), Vec::<String>::new());
 }

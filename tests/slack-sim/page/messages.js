@@ -7,7 +7,7 @@ import { store, changed, act, refresh, elementsOf } from './store.js';
 import { mrkdwn, nearDay, clock } from './text.js';
 import { blocks } from './blocks.js';
 import { channelLabel } from './elements.js';
-import { avatar, icon, isAppDm, menuButton, appHome } from './shell.js';
+import { avatar, icon, fullName, isAppDm, menuButton, appHome } from './shell.js';
 
 const GROUP_WITHIN_SECONDS = 300; // messages of one person closer than this share a header, as in Slack
 
@@ -30,10 +30,11 @@ export const isDm = (channel) => channel.kind === 'im' || channel.kind === 'mpim
 
 function beginning(channel) {
   const name = channelLabel(channel);
-  const text = isAppDm(channel) ? `Messages from ${name} to you. Nobody else sees them.`
-    : isDm(channel) ? `This is the beginning of your conversation with ${name}.`
-    : `This is the beginning of ${name}.`;
-  return h('p', { class: 'beginning', key: 'beginning' }, text);
+  const text = isAppDm(channel) ? `What ${name} writes to you. Nobody else sees it.`
+    : isDm(channel) ? `The beginning of your conversation with ${name}.`
+    : `The beginning of ${channel.kind === 'private' ? 'this private channel' : 'this channel'}.`;
+  const command = !channel.archived && store.commands[0];
+  return h('div', { class: 'beginning', key: 'beginning' }, h('strong', {}, name), h('p', {}, text, command && [' Type ', h('code', {}, command.command), ' to start.']));
 }
 
 function messageList(channel) {
@@ -79,7 +80,7 @@ function describe(channel, message, follows) {
   const time = message.time || clock(new Date(Number(message.ts) * 1000));
   const edited = message.edited && h('span', { class: 'edited', key: 'edited' }, '(edited)');
   return h('article', { class: `message${follows ? ' follows' : ''}${message.ephemeral ? ' ephemeral' : ''}`, key: `${message.ts} ${message.ephemeral}`, 'data-ts': message.ts, 'aria-label': `${name} at ${time}` },
-    h('div', { class: 'gutter', key: 'gutter' }, follows ? h('time', {}, time) : avatar(message.user, name, message.is_bot)),
+    h('div', { class: 'gutter', key: 'gutter' }, follows ? h('time', {}, time) : avatar(message.user, fullName(message.user) || name, message.is_bot)),
     h('div', { class: 'message-main', key: 'main' },
       message.ephemeral && h('div', { class: 'only-you', key: 'only' }, icon('eye'), 'Only visible to you'),
       !follows && h('div', { class: 'message-head', key: 'head' }, h('span', { class: 'name' }, name), message.is_bot && h('span', { class: 'app-badge' }, 'APP'), h('time', {}, time)),

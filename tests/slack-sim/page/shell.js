@@ -69,6 +69,7 @@ export const menuButton = () =>
 // ---- Sidebar ------------------------------------------------------------------------------------------------------------
 
 const nameOf = (person) => person.real_name || person.name;
+export const fullName = (id) => store.people.find((person) => person.id === id)?.real_name;
 /** What one calls a person: the display name, with a capital letter where it is a bare account name. */
 const shortName = (person) => (/^[a-z]+$/.test(person.name) ? person.name[0].toUpperCase() + person.name.slice(1) : person.name || nameOf(person));
 
@@ -124,9 +125,7 @@ function newDm() {
         avatar(person.id, nameOf(person)), nameOf(person)))));
 }
 
-function roleOf(person) {
-  return [person.title, person.is_admin && 'admin', person.is_guest && 'guest'].filter(Boolean);
-}
+const roleOf = (person) => (person.is_admin ? 'admin' : person.is_guest ? 'guest' : 'member');
 
 function switcher() {
   const me = store.people.find((person) => person.id === store.me);
@@ -140,7 +139,7 @@ function switcher() {
   return h('div', { class: 'switcher', 'data-menu': '', key: 'switcher' },
     h('button', { type: 'button', class: 'switch-button', 'aria-haspopup': 'menu', 'aria-expanded': String(open), title: 'Look at the workspace as somebody else', onclick: toggle },
       avatar(me.id, nameOf(me)),
-      h('span', { class: 'switch-words' }, h('span', { class: 'switch-name' }, 'You are ', h('b', {}, shortName(me))), h('small', {}, roleOf(me).join(' · ') || 'member')),
+      h('span', { class: 'switch-words' }, h('span', { class: 'switch-name' }, 'You are ', h('b', {}, shortName(me))), h('small', {}, [me.title, roleOf(me)].filter(Boolean).join(' · '))),
       icon('chevron')),
     open && h('div', { class: 'menu people-menu', role: 'menu', 'aria-label': 'Switch person' },
       h('p', { class: 'menu-note' }, 'See and do what another person would'),
@@ -148,7 +147,7 @@ function switcher() {
         const unread = store.ui.others?.[person.id] ?? 0;
         return h('button', { type: 'button', class: 'menu-item with-avatar', role: 'menuitemradio', 'aria-checked': String(person.id === store.me), key: person.id, onclick: () => go.person(person.id) },
           avatar(person.id, nameOf(person)),
-          h('span', { class: 'person-words' }, h('span', {}, nameOf(person)), h('small', {}, person.title || 'member')),
+          h('span', { class: 'person-words' }, h('span', {}, nameOf(person)), h('small', {}, person.title || roleOf(person))),
           person.is_admin && h('span', { class: 'role' }, 'admin'), person.is_guest && h('span', { class: 'role role-guest' }, 'guest'),
           unread > 0 && person.id !== store.me && h('span', { class: 'badge', 'aria-label': `${unread} unread` }, unread),
           person.id === store.me && h('span', { class: 'tick', 'aria-hidden': 'true' }, '✓'));

@@ -69,9 +69,15 @@ pub fn elements(blocks: &[Value]) -> Vec<Placed<'_>> {
     let mut out = Vec::new();
     for block in blocks {
         match block["type"].as_str() {
-            Some("input") => out.push(Placed { block, element: &block["element"] }),
+            Some("input") => out.push(Placed {
+                block,
+                element: &block["element"],
+            }),
             Some("section") if block["accessory"].is_object() => {
-                out.push(Placed { block, element: &block["accessory"] });
+                out.push(Placed {
+                    block,
+                    element: &block["accessory"],
+                });
             }
             Some("actions") => {
                 for element in block["elements"].as_array().into_iter().flatten() {
@@ -86,7 +92,9 @@ pub fn elements(blocks: &[Value]) -> Vec<Placed<'_>> {
 }
 
 pub fn find<'a>(blocks: &'a [Value], block_id: &str, action_id: &str) -> Option<Placed<'a>> {
-    elements(blocks).into_iter().find(|p| p.block_id() == block_id && p.action_id() == action_id)
+    elements(blocks)
+        .into_iter()
+        .find(|p| p.block_id() == block_id && p.action_id() == action_id)
 }
 
 /// Fills in what Slack fills in: block ids, action ids, `emoji` of plain text, `verbatim` of markdown.
@@ -111,7 +119,11 @@ fn complete(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(complete),
         Value::Object(object) => {
-            let kind = object.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let kind = object
+                .get("type")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
             match kind.as_str() {
                 "plain_text" => {
                     object.entry("emoji").or_insert(Value::Bool(true));
@@ -120,12 +132,16 @@ fn complete(value: &mut Value) {
                     object.entry("verbatim").or_insert(Value::Bool(false));
                 }
                 "rich_text" => return,
-                kind if INTERACTIVE.contains(&kind) && !object.get("action_id").is_some_and(Value::is_string) => {
+                kind if INTERACTIVE.contains(&kind)
+                    && !object.get("action_id").is_some_and(Value::is_string) =>
+                {
                     object.insert("action_id".to_owned(), Value::String(ids::short()));
                 }
                 "input" => {
                     object.entry("optional").or_insert(Value::Bool(false));
-                    object.entry("dispatch_action").or_insert(Value::Bool(false));
+                    object
+                        .entry("dispatch_action")
+                        .or_insert(Value::Bool(false));
                 }
                 _ => {}
             }
@@ -170,9 +186,8 @@ pub fn initial_state(element: &Value, from_channel: Option<&str>) -> Option<Valu
     let kind = element["type"].as_str()?;
     let key = state_key(kind)?;
     let initial_key = match kind {
-        "plain_text_input" | "number_input" | "email_text_input" | "url_text_input" | "rich_text_input" => {
-            "initial_value"
-        }
+        "plain_text_input" | "number_input" | "email_text_input" | "url_text_input"
+        | "rich_text_input" => "initial_value",
         "static_select" | "external_select" | "radio_buttons" => "initial_option",
         "multi_static_select" | "multi_external_select" | "checkboxes" => "initial_options",
         "users_select" => "initial_user",
@@ -204,14 +219,22 @@ pub fn initial_state(element: &Value, from_channel: Option<&str>) -> Option<Valu
 }
 
 /// The state of all inputs: what was entered where it still fits, initial values elsewhere.
-pub fn state_of(blocks: &[Value], entered: Option<&StateValues>, from_channel: Option<&str>) -> StateValues {
+pub fn state_of(
+    blocks: &[Value],
+    entered: Option<&StateValues>,
+    from_channel: Option<&str>,
+) -> StateValues {
     let mut out = StateValues::new();
     for placed in elements(blocks) {
-        let Some(initial) = initial_state(placed.element, from_channel) else { continue };
+        let Some(initial) = initial_state(placed.element, from_channel) else {
+            continue;
+        };
         let kept = entered
             .and_then(|e| e.get(placed.block_id()))
             .and_then(|b| b.get(placed.action_id()))
-            .filter(|kept| kept["type"] == placed.element["type"] && still_offered(placed.element, kept));
+            .filter(|kept| {
+                kept["type"] == placed.element["type"] && still_offered(placed.element, kept)
+            });
         let state = kept.cloned().unwrap_or(initial);
         put_state(&mut out, placed.block_id(), placed.action_id(), state);
     }
@@ -224,26 +247,35 @@ fn still_offered(element: &Value, state: &Value) -> bool {
         Some("static_select" | "radio_buttons") => {
             state["selected_option"].is_null() || offers(element, &state["selected_option"])
         }
-        Some("multi_static_select" | "checkboxes") => {
-            state["selected_options"].as_array().is_some_and(|all| all.iter().all(|o| offers(element, o)))
-        }
+        Some("multi_static_select" | "checkboxes") => state["selected_options"]
+            .as_array()
+            .is_some_and(|all| all.iter().all(|o| offers(element, o))),
         _ => true,
     }
 }
 
 fn offers(element: &Value, option: &Value) -> bool {
-    options(element).iter().any(|o| o["value"] == option["value"])
+    options(element)
+        .iter()
+        .any(|o| o["value"] == option["value"])
 }
 
 /// The options of a menu, groups flattened.
 pub fn options(element: &Value) -> Vec<&Value> {
     let groups = element["option_groups"].as_array().into_iter().flatten();
     let grouped = groups.flat_map(|g| g["options"].as_array().into_iter().flatten());
-    element["options"].as_array().into_iter().flatten().chain(grouped).collect()
+    element["options"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .chain(grouped)
+        .collect()
 }
 
 pub fn put_state(values: &mut StateValues, block_id: &str, action_id: &str, state: Value) {
-    let block = values.entry(block_id).or_insert_with(|| Value::Object(Map::new()));
+    let block = values
+        .entry(block_id)
+        .or_insert_with(|| Value::Object(Map::new()));
     if let Some(object) = block.as_object_mut() {
         object.insert(action_id.to_owned(), state);
     }
@@ -251,7 +283,13 @@ pub fn put_state(values: &mut StateValues, block_id: &str, action_id: &str, stat
 
 /// Whether nothing was entered.
 pub fn is_empty(state: &Value) -> bool {
-    let Some(value) = state["type"].as_str().and_then(state_key).map(|key| &state[key]) else { return true };
+    let Some(value) = state["type"]
+        .as_str()
+        .and_then(state_key)
+        .map(|key| &state[key])
+    else {
+        return true;
+    };
     match value {
         Value::Null => true,
         Value::String(s) => s.trim().is_empty(),
@@ -279,21 +317,66 @@ mod tests {
     #[test]
     fn every_element_type_starts_with_the_emptiness_that_slack_gives_it() {
         for (kind, expected) in [
-            ("plain_text_input", json!({"type": "plain_text_input", "value": null})),
-            ("number_input", json!({"type": "number_input", "value": null})),
-            ("email_text_input", json!({"type": "email_text_input", "value": null})),
-            ("static_select", json!({"type": "static_select", "selected_option": null})),
-            ("multi_static_select", json!({"type": "multi_static_select", "selected_options": []})),
-            ("external_select", json!({"type": "external_select", "selected_option": null})),
-            ("users_select", json!({"type": "users_select", "selected_user": null})),
-            ("multi_users_select", json!({"type": "multi_users_select", "selected_users": []})),
-            ("conversations_select", json!({"type": "conversations_select", "selected_conversation": null})),
-            ("channels_select", json!({"type": "channels_select", "selected_channel": null})),
-            ("checkboxes", json!({"type": "checkboxes", "selected_options": []})),
-            ("radio_buttons", json!({"type": "radio_buttons", "selected_option": null})),
-            ("datepicker", json!({"type": "datepicker", "selected_date": null})),
-            ("timepicker", json!({"type": "timepicker", "selected_time": null})),
-            ("datetimepicker", json!({"type": "datetimepicker", "selected_date_time": null})),
+            (
+                "plain_text_input",
+                json!({"type": "plain_text_input", "value": null}),
+            ),
+            (
+                "number_input",
+                json!({"type": "number_input", "value": null}),
+            ),
+            (
+                "email_text_input",
+                json!({"type": "email_text_input", "value": null}),
+            ),
+            (
+                "static_select",
+                json!({"type": "static_select", "selected_option": null}),
+            ),
+            (
+                "multi_static_select",
+                json!({"type": "multi_static_select", "selected_options": []}),
+            ),
+            (
+                "external_select",
+                json!({"type": "external_select", "selected_option": null}),
+            ),
+            (
+                "users_select",
+                json!({"type": "users_select", "selected_user": null}),
+            ),
+            (
+                "multi_users_select",
+                json!({"type": "multi_users_select", "selected_users": []}),
+            ),
+            (
+                "conversations_select",
+                json!({"type": "conversations_select", "selected_conversation": null}),
+            ),
+            (
+                "channels_select",
+                json!({"type": "channels_select", "selected_channel": null}),
+            ),
+            (
+                "checkboxes",
+                json!({"type": "checkboxes", "selected_options": []}),
+            ),
+            (
+                "radio_buttons",
+                json!({"type": "radio_buttons", "selected_option": null}),
+            ),
+            (
+                "datepicker",
+                json!({"type": "datepicker", "selected_date": null}),
+            ),
+            (
+                "timepicker",
+                json!({"type": "timepicker", "selected_time": null}),
+            ),
+            (
+                "datetimepicker",
+                json!({"type": "datetimepicker", "selected_date_time": null}),
+            ),
         ] {
             let state = state_of(&input(json!({"type": kind, "action_id": "a"})), None, None);
             assert_eq!(state["b"]["a"], expected, "{kind}");
@@ -303,17 +386,28 @@ mod tests {
     #[test]
     fn entered_values_stay_only_while_ids_type_and_option_stay() {
         let select = |values: &[&str]| {
-            let options: Vec<Value> =
-                values.iter().map(|v| json!({"text": {"type": "plain_text", "text": v}, "value": v})).collect();
+            let options: Vec<Value> = values
+                .iter()
+                .map(|v| json!({"text": {"type": "plain_text", "text": v}, "value": v}))
+                .collect();
             input(json!({"type": "static_select", "action_id": "a", "options": options}))
         };
         let mut entered = StateValues::new();
         let chosen = json!({"type": "static_select", "selected_option": {"value": "x"}});
         put_state(&mut entered, "b", "a", chosen.clone());
-        assert_eq!(state_of(&select(&["x", "y"]), Some(&entered), None)["b"]["a"], chosen);
-        assert!(state_of(&select(&["y"]), Some(&entered), None)["b"]["a"]["selected_option"].is_null());
-        let text = input(json!({"type": "plain_text_input", "action_id": "a", "initial_value": "i"}));
-        assert_eq!(state_of(&text, Some(&entered), None)["b"]["a"]["value"], "i");
+        assert_eq!(
+            state_of(&select(&["x", "y"]), Some(&entered), None)["b"]["a"],
+            chosen
+        );
+        assert!(
+            state_of(&select(&["y"]), Some(&entered), None)["b"]["a"]["selected_option"].is_null()
+        );
+        let text =
+            input(json!({"type": "plain_text_input", "action_id": "a", "initial_value": "i"}));
+        assert_eq!(
+            state_of(&text, Some(&entered), None)["b"]["a"]["value"],
+            "i"
+        );
     }
 
     #[test]

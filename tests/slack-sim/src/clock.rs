@@ -43,7 +43,9 @@ impl Clock {
         let now = self.unix_micros();
         let previous = self
             .last_ts_micros
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(now.max(last + 1)))
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| {
+                Some(now.max(last + 1))
+            })
             .unwrap_or(now);
         format_ts(now.max(previous + 1))
     }
@@ -60,7 +62,11 @@ fn format_ts(micros: u64) -> String {
 
 /// `HH:MM` in UTC of a message timestamp, as the page shows it.
 pub fn hour_and_minute(ts: &str) -> String {
-    let seconds: u64 = ts.split('.').next().and_then(|s| s.parse().ok()).unwrap_or(0);
+    let seconds: u64 = ts
+        .split('.')
+        .next()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(0);
     format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
 }
 

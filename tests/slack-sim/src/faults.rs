@@ -110,7 +110,13 @@ impl Faults {
 
     fn add(&self, method: &str, fault: Fault, skip: u32, left: Option<u32>, probability: f64) {
         let method = (method != "*").then(|| method.to_owned());
-        lock(&self.0).rules.push(Rule { method, fault, skip, left, probability });
+        lock(&self.0).rules.push(Rule {
+            method,
+            fault,
+            skip,
+            left,
+            probability,
+        });
     }
 
     /// What this call meets: any number of delays, at most one other fault.
@@ -123,7 +129,11 @@ impl Faults {
                 continue;
             }
             let is_delay = matches!(rule.fault, Fault::Latency(_) | Fault::SlowAnswer(_));
-            if !is_delay && out.iter().any(|f| !matches!(f, Fault::Latency(_) | Fault::SlowAnswer(_))) {
+            if !is_delay
+                && out
+                    .iter()
+                    .any(|f| !matches!(f, Fault::Latency(_) | Fault::SlowAnswer(_)))
+            {
                 continue;
             }
             if rule.skip > 0 {
@@ -195,11 +205,16 @@ mod tests {
             let faults = Faults::default();
             faults.seed(seed);
             faults.sometimes("a", 0.3, Fault::ResetBefore);
-            (0..200).map(|_| faults.for_call("a").len()).collect::<Vec<_>>()
+            (0..200)
+                .map(|_| faults.for_call("a").len())
+                .collect::<Vec<_>>()
         };
         assert_eq!(run(7), run(7));
         assert_ne!(run(7), run(8));
         let hits: usize = run(7).iter().sum();
-        assert!((30..90).contains(&hits), "{hits} of 200 at a probability of 0.3");
+        assert!(
+            (30..90).contains(&hits),
+            "{hits} of 200 at a probability of 0.3"
+        );
     }
 }

@@ -20,7 +20,11 @@ pub fn random(prefix: &str, len: usize) -> String {
 /// An id made of a name: `U0` + `ALICE` + zeros, 9 characters or more, as Slack's have.
 pub fn from_name(prefix: &str, name: &str) -> String {
     const BODY: usize = 7;
-    let mut body: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
+    let mut body: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
     while body.len() < BODY {
         body.push('0');
     }
@@ -34,7 +38,12 @@ pub fn short() -> String {
 
 /// Slack's trigger ids: `<number>.<number>.<hex>`.
 pub fn trigger() -> String {
-    format!("{}.{}.{}", digits(12), digits(12), uuid::Uuid::new_v4().simple())
+    format!(
+        "{}.{}.{}",
+        digits(12),
+        digits(12),
+        uuid::Uuid::new_v4().simple()
+    )
 }
 
 /// A view hash: `<seconds>.<8 characters>`.
@@ -45,7 +54,10 @@ pub fn view_hash(seconds: u64) -> String {
 fn digits(len: usize) -> String {
     let mut bytes = vec![0u8; len];
     let _ = getrandom::fill(&mut bytes);
-    bytes.into_iter().map(|b| char::from(b'0' + b % 10)).collect()
+    bytes
+        .into_iter()
+        .map(|b| char::from(b'0' + b % 10))
+        .collect()
 }
 
 /// Text of a JSON string or number, empty for anything else: arguments arrive as either.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 /// Calls older than this are forgotten (the counters keep counting): a load test makes hundreds of thousands.
-const CALLS_KEPT: usize = 20_000;
+const CALLS_KEPT: usize = 5_000;
 /// As many violations say nothing more than the first ones do.
 const VIOLATIONS_KEPT: usize = 1_000;
 

@@ -49,8 +49,12 @@ async fn main() -> std::io::Result<()> {
     if let Some(name) = &options.app_name {
         setup = setup.app_name(name);
     }
-    let bot_token = options.bot_token.unwrap_or_else(|| setup.app.bot_token.clone());
-    let app_token = options.app_token.unwrap_or_else(|| setup.app.app_token.clone());
+    let bot_token = options
+        .bot_token
+        .unwrap_or_else(|| setup.app.bot_token.clone());
+    let app_token = options
+        .app_token
+        .unwrap_or_else(|| setup.app.app_token.clone());
     setup = setup.tokens(&bot_token, &app_token);
     for command in &options.commands {
         setup = setup.command(command, "", "");

@@ -51,7 +51,14 @@ fn file(name: &str) -> Response {
         Some("png") => "image/png",
         _ => "application/octet-stream",
     };
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], *content).into_response()
+    (
+        [
+            (header::CONTENT_TYPE, kind),
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        *content,
+    )
+        .into_response()
 }
 
 #[derive(Deserialize)]
@@ -60,8 +67,10 @@ struct User {
 }
 
 async fn people(State(workspace): State<Workspace>) -> Json<Value> {
-    let links: Vec<Value> =
-        lock(&workspace.0.links).iter().map(|l| json!({"label": l.label, "url": l.url})).collect();
+    let links: Vec<Value> = lock(&workspace.0.links)
+        .iter()
+        .map(|l| json!({"label": l.label, "url": l.url}))
+        .collect();
     Json(workspace.with(|w| {
         let people: Vec<Value> = w.people().iter().filter(|p| !p.is_bot && !p.deleted).map(|p| json!({
             "id": p.id, "name": p.name, "real_name": p.real_name, "title": p.title, "is_admin": p.is_admin,
@@ -82,9 +91,17 @@ async fn people(State(workspace): State<Workspace>) -> Json<Value> {
 
 async fn names(State(workspace): State<Workspace>) -> Json<Value> {
     Json(workspace.with(|w| {
-        let users: Map<String, Value> = w.people().iter().map(|p| (p.id.clone(), json!(p.shown_name()))).collect();
-        let channels: Map<String, Value> =
-            w.channels().iter().filter(|c| !c.name.is_empty()).map(|c| (c.id.clone(), json!(c.name))).collect();
+        let users: Map<String, Value> = w
+            .people()
+            .iter()
+            .map(|p| (p.id.clone(), json!(p.shown_name())))
+            .collect();
+        let channels: Map<String, Value> = w
+            .channels()
+            .iter()
+            .filter(|c| !c.name.is_empty())
+            .map(|c| (c.id.clone(), json!(c.name)))
+            .collect();
         json!({"users": users, "channels": channels})
     }))
 }
@@ -123,9 +140,18 @@ fn channel(w: &World, c: &Channel, user: &str) -> Value {
         Kind::Mpim => "mpim",
     };
     let others = || {
-        let names: Vec<&str> =
-            c.members.iter().filter(|m| *m != user).filter_map(|m| w.person(m)).map(|p| p.shown_name()).collect();
-        if names.is_empty() { "you".to_owned() } else { names.join(", ") }
+        let names: Vec<&str> = c
+            .members
+            .iter()
+            .filter(|m| *m != user)
+            .filter_map(|m| w.person(m))
+            .map(|p| p.shown_name())
+            .collect();
+        if names.is_empty() {
+            "you".to_owned()
+        } else {
+            names.join(", ")
+        }
     };
     let (name, title) = match c.kind {
         Kind::Im | Kind::Mpim => (others(), String::new()),
@@ -133,16 +159,37 @@ fn channel(w: &World, c: &Channel, user: &str) -> Value {
     };
     let read = c.read.get(user).map_or("", String::as_str);
     let member = c.members.contains(user);
-    let unread =
-        if member { c.messages.values().rev().take_while(|m| m.ts.as_str() > read).take(1_000).filter(|m| m.user != user).count() } else { 0 };
-    let mut shown: Vec<&Message> =
-        c.messages.values().rev().filter(|m| m.thread_ts.is_none()).take(MESSAGES_SHOWN).collect();
+    let unread = if member {
+        c.messages
+            .values()
+            .rev()
+            .take_while(|m| m.ts.as_str() > read)
+            .take(1_000)
+            .filter(|m| m.user != user)
+            .count()
+    } else {
+        0
+    };
+    let mut shown: Vec<&Message> = c
+        .messages
+        .values()
+        .rev()
+        .filter(|m| m.thread_ts.is_none())
+        .take(MESSAGES_SHOWN)
+        .collect();
     shown.reverse();
-    let mine = w.ephemerals(user).iter().rev().take(MESSAGES_SHOWN).filter(|m| m.channel == c.id && m.thread_ts.is_none());
+    let mine = w
+        .ephemerals(user)
+        .iter()
+        .rev()
+        .take(MESSAGES_SHOWN)
+        .filter(|m| m.channel == c.id && m.thread_ts.is_none());
     shown.extend(mine);
     shown.sort_by(|a, b| a.ts.cmp(&b.ts));
     let messages: Vec<Value> = shown.into_iter().map(|m| message(w, c, m, user)).collect();
-    let with = (c.kind == Kind::Im).then(|| c.members.iter().find(|m| *m != user)).flatten();
+    let with = (c.kind == Kind::Im)
+        .then(|| c.members.iter().find(|m| *m != user))
+        .flatten();
     json!({
         "id": c.id, "name": name, "kind": kind, "with": with, "title": title, "member": member, "archived": c.archived,
         "unread": unread, "messages": messages,
@@ -150,10 +197,21 @@ fn channel(w: &World, c: &Channel, user: &str) -> Value {
 }
 
 fn message(w: &World, c: &Channel, m: &Message, user: &str) -> Value {
-    let mut replies: Vec<&Message> = m.replies.iter().filter_map(|ts| c.messages.get(ts)).collect();
-    replies.extend(w.ephemerals(user).iter().filter(|e| e.channel == c.id && e.thread_ts.as_ref() == Some(&m.ts)));
+    let mut replies: Vec<&Message> = m
+        .replies
+        .iter()
+        .filter_map(|ts| c.messages.get(ts))
+        .collect();
+    replies.extend(
+        w.ephemerals(user)
+            .iter()
+            .filter(|e| e.channel == c.id && e.thread_ts.as_ref() == Some(&m.ts)),
+    );
     replies.sort_by(|a, b| a.ts.cmp(&b.ts));
-    let replies: Vec<Value> = replies.into_iter().map(|r| message(w, c, r, user)).collect();
+    let replies: Vec<Value> = replies
+        .into_iter()
+        .map(|r| message(w, c, r, user))
+        .collect();
     json!({
         "ts": m.ts, "user": m.user, "user_name": crate::render::user_name(w, &m.user), "is_bot": m.by_app,
         "text": m.text, "blocks": m.blocks, "ephemeral": m.ephemeral_for.is_some(), "edited": m.edited_ts.is_some(),
@@ -162,7 +220,9 @@ fn message(w: &World, c: &Channel, m: &Message, user: &str) -> Value {
 }
 
 /// One line whenever something changed; several changes at once make one line.
-async fn events(State(workspace): State<Workspace>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+async fn events(
+    State(workspace): State<Workspace>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let changes = workspace.0.signals.listen_to_all();
     let lines = stream::unfold(changes, |mut changes| async move {
         changes.changed().await.ok()?;
@@ -183,9 +243,18 @@ struct Act {
 #[derive(Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 enum What {
-    Say { channel: String, text: String, thread_ts: Option<String> },
-    Command { channel: String, text: String },
-    Shortcut { callback_id: String },
+    Say {
+        channel: String,
+        text: String,
+        thread_ts: Option<String>,
+    },
+    Command {
+        channel: String,
+        text: String,
+    },
+    Shortcut {
+        callback_id: String,
+    },
     Press {
         channel: String,
         ts: String,
@@ -195,8 +264,18 @@ enum What {
         selected: Option<Value>,
         state: Option<Value>,
     },
-    Input { view_id: String, block_id: String, action_id: String, value: Value, via: Option<String> },
-    ViewButton { view_id: String, block_id: String, action_id: String },
+    Input {
+        view_id: String,
+        block_id: String,
+        action_id: String,
+        value: Value,
+        via: Option<String>,
+    },
+    ViewButton {
+        view_id: String,
+        block_id: String,
+        action_id: String,
+    },
     Suggest {
         view_id: Option<String>,
         channel: Option<String>,
@@ -205,21 +284,42 @@ enum What {
         action_id: String,
         query: String,
     },
-    Submit { view_id: String },
-    Close { view_id: String, #[serde(default)] clear: bool },
+    Submit {
+        view_id: String,
+    },
+    Close {
+        view_id: String,
+        #[serde(default)]
+        clear: bool,
+    },
     OpenHome,
-    OpenDm { with: String },
-    Join { channel: String },
-    Read { channel: String },
-    DismissToast { id: String },
+    OpenDm {
+        with: String,
+    },
+    Join {
+        channel: String,
+    },
+    Read {
+        channel: String,
+    },
+    DismissToast {
+        id: String,
+    },
 }
 
-async fn action(State(workspace): State<Workspace>, body: Result<Json<Act>, axum::extract::rejection::JsonRejection>) -> Response {
+async fn action(
+    State(workspace): State<Workspace>,
+    body: Result<Json<Act>, axum::extract::rejection::JsonRejection>,
+) -> Response {
     let Act { user, what } = match body {
         Ok(Json(act)) => act,
         Err(error) => {
             let text = format!("the page sent something this program does not understand: {error}");
-            return (StatusCode::BAD_REQUEST, Json(json!({"ok": false, "error": text}))).into_response();
+            return (
+                StatusCode::BAD_REQUEST,
+                Json(json!({"ok": false, "error": text})),
+            )
+                .into_response();
         }
     };
     if workspace.with(|w| w.person(&user).is_none_or(|p| p.is_bot)) {
@@ -238,20 +338,46 @@ async fn carry_out(workspace: &Workspace, user: &str, what: What) -> Result<Valu
     let done = json!({});
     // Where the app's answer is awaited elsewhere (toasts), the page is free again as soon as the envelope is sent.
     match what {
-        What::Say { channel, text, thread_ts } => {
+        What::Say {
+            channel,
+            text,
+            thread_ts,
+        } => {
             let ts = workspace.say_in_thread(user, &channel, &text, thread_ts.as_deref())?;
             return Ok(json!({"ts": ts}));
         }
         What::Command { channel, text } => drop(workspace.command(user, &channel, &text)?),
         What::Shortcut { callback_id } => drop(workspace.shortcut(user, &callback_id)?),
-        What::Press { channel, ts, block_id, action_id, value, selected, state } => {
+        What::Press {
+            channel,
+            ts,
+            block_id,
+            action_id,
+            value,
+            selected,
+            state,
+        } => {
             // Menus come as their state; some callers name it `value`.
-            let selected = selected.filter(Value::is_object).or_else(|| value.filter(Value::is_object));
+            let selected = selected
+                .filter(Value::is_object)
+                .or_else(|| value.filter(Value::is_object));
             let state = state.map(|s| s["values"].as_object().cloned().unwrap_or_default());
             let ids = (block_id.as_str(), action_id.as_str());
-            drop(workspace.press(user, (&channel, &ts), ids, selected.as_ref(), state.as_ref())?);
+            drop(workspace.press(
+                user,
+                (&channel, &ts),
+                ids,
+                selected.as_ref(),
+                state.as_ref(),
+            )?);
         }
-        What::Input { view_id, block_id, action_id, value, via } => {
+        What::Input {
+            view_id,
+            block_id,
+            action_id,
+            value,
+            via,
+        } => {
             let via = match via.as_deref() {
                 Some("enter") => Via::Enter,
                 Some("character") => Via::Character,
@@ -259,16 +385,33 @@ async fn carry_out(workspace: &Workspace, user: &str, what: What) -> Result<Valu
             };
             drop(workspace.input(user, &view_id, (&block_id, &action_id), &value, via)?);
         }
-        What::ViewButton { view_id, block_id, action_id } => {
+        What::ViewButton {
+            view_id,
+            block_id,
+            action_id,
+        } => {
             drop(workspace.view_button(user, &view_id, (&block_id, &action_id))?);
         }
-        What::Suggest { view_id, channel, ts, block_id, action_id, query } => {
+        What::Suggest {
+            view_id,
+            channel,
+            ts,
+            block_id,
+            action_id,
+            query,
+        } => {
             let place = match (&view_id, &channel, &ts) {
                 (Some(view_id), _, _) => Place::View { view_id },
                 (None, Some(channel), Some(ts)) => Place::Message { channel, ts },
-                _ => return Err(PersonError("suggest needs view_id, or channel and ts".to_owned())),
+                _ => {
+                    return Err(PersonError(
+                        "suggest needs view_id, or channel and ts".to_owned(),
+                    ));
+                }
             };
-            return workspace.suggest(user, place, (&block_id, &action_id), &query).await;
+            return workspace
+                .suggest(user, place, (&block_id, &action_id), &query)
+                .await;
         }
         What::Submit { view_id } => {
             let result = match workspace.submit(user, &view_id).await? {

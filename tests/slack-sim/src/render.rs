@@ -26,12 +26,23 @@ pub fn view(world: &World, view: &View) -> String {
 }
 
 pub fn blocks(world: &World, blocks: &[Value]) -> String {
-    blocks.iter().map(|b| block(world, b)).filter(|s| !s.is_empty()).collect::<Vec<_>>().join("\n")
+    blocks
+        .iter()
+        .map(|b| block(world, b))
+        .filter(|s| !s.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn block(world: &World, block: &Value) -> String {
     let texts = |items: &Value| -> Vec<String> {
-        items.as_array().into_iter().flatten().map(|i| element(world, i)).filter(|s| !s.is_empty()).collect()
+        items
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|i| element(world, i))
+            .filter(|s| !s.is_empty())
+            .collect()
     };
     match block["type"].as_str().unwrap_or_default() {
         "section" => {
@@ -49,8 +60,16 @@ fn block(world: &World, block: &Value) -> String {
         "context" => texts(&block["elements"]).join(" "),
         "actions" => texts(&block["elements"]).join(" "),
         "input" => {
-            let optional = if block["optional"] == true { " (optional)" } else { "" };
-            format!("{}{optional}: {}", plain(&block["label"]), element(world, &block["element"]))
+            let optional = if block["optional"] == true {
+                " (optional)"
+            } else {
+                ""
+            };
+            format!(
+                "{}{optional}: {}",
+                plain(&block["label"]),
+                element(world, &block["element"])
+            )
         }
         "divider" => "---".to_owned(),
         "markdown" => block["text"].as_str().unwrap_or_default().to_owned(),
@@ -67,7 +86,11 @@ fn element(world: &World, element: &Value) -> String {
         "image" => element["alt_text"].as_str().unwrap_or_default().to_owned(),
         kind => {
             let placeholder = plain(&element["placeholder"]);
-            if placeholder.is_empty() { format!("<{kind}>") } else { format!("<{kind} {placeholder}>") }
+            if placeholder.is_empty() {
+                format!("<{kind}>")
+            } else {
+                format!("<{kind} {placeholder}>")
+            }
         }
     }
 }
@@ -77,16 +100,30 @@ fn rich_text(world: &World, node: &Value) -> String {
         return inner.iter().map(|n| rich_text(world, n)).collect();
     }
     match node["type"].as_str().unwrap_or_default() {
-        "user" => format!("@{}", user_name(world, node["user_id"].as_str().unwrap_or_default())),
-        "channel" => format!("#{}", channel_name(world, node["channel_id"].as_str().unwrap_or_default())),
-        _ => node["text"].as_str().or_else(|| node["url"].as_str()).unwrap_or_default().to_owned(),
+        "user" => format!(
+            "@{}",
+            user_name(world, node["user_id"].as_str().unwrap_or_default())
+        ),
+        "channel" => format!(
+            "#{}",
+            channel_name(world, node["channel_id"].as_str().unwrap_or_default())
+        ),
+        _ => node["text"]
+            .as_str()
+            .or_else(|| node["url"].as_str())
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
 /// The text of a text object, mentions resolved where it is mrkdwn.
 pub fn text(world: &World, object: &Value) -> String {
     let raw = object["text"].as_str().unwrap_or_default();
-    if object["type"] == "mrkdwn" { mrkdwn(world, raw) } else { raw.to_owned() }
+    if object["type"] == "mrkdwn" {
+        mrkdwn(world, raw)
+    } else {
+        raw.to_owned()
+    }
 }
 
 /// The text of a plain text object.
@@ -100,9 +137,13 @@ pub fn mrkdwn(world: &World, raw: &str) -> String {
     let mut rest = raw;
     while let Some(start) = rest.find('<') {
         out.push_str(&rest[..start]);
-        let Some(len) = rest[start..].find('>') else { break };
+        let Some(len) = rest[start..].find('>') else {
+            break;
+        };
         let inner = &rest[start + 1..start + len];
-        let (target, label) = inner.split_once('|').map_or((inner, None), |(t, l)| (t, Some(l)));
+        let (target, label) = inner
+            .split_once('|')
+            .map_or((inner, None), |(t, l)| (t, Some(l)));
         match (target.get(..1), label) {
             (Some("@"), _) => out.push_str(&format!("@{}", user_name(world, &target[1..]))),
             (Some("#"), _) => out.push_str(&format!("#{}", channel_name(world, &target[1..]))),
@@ -113,7 +154,9 @@ pub fn mrkdwn(world: &World, raw: &str) -> String {
         rest = &rest[start + len + 1..];
     }
     out.push_str(rest);
-    out.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    out.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
 }
 
 /// `<!date^…|fallback>`, `<!here>`, `<!subteam^S…|@group>`.
@@ -125,9 +168,13 @@ fn special(target: &str, label: Option<&str>) -> String {
 }
 
 pub fn user_name(world: &World, id: &str) -> String {
-    world.person(id).map_or_else(|| id.to_owned(), |p| p.shown_name().to_owned())
+    world
+        .person(id)
+        .map_or_else(|| id.to_owned(), |p| p.shown_name().to_owned())
 }
 
 pub fn channel_name(world: &World, id: &str) -> String {
-    world.channel(id).map_or_else(|| id.to_owned(), |c| c.name.clone())
+    world
+        .channel(id)
+        .map_or_else(|| id.to_owned(), |c| c.name.clone())
 }

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, RawQuery, State, WebSocketUpgrade};
+use axum::extract::{
+    ConnectInfo, DefaultBodyLimit, Path, Query, RawQuery, State, WebSocketUpgrade,
+};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -21,7 +23,10 @@ use crate::workspace::Workspace;
 const MAX_BODY_BYTES: usize = 8 << 20;
 
 /// Binds loopback and serves until the handle is aborted.
-pub(crate) async fn serve(workspace: Workspace, port: u16) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
+pub(crate) async fn serve(
+    workspace: Workspace,
+    port: u16,
+) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     // Set once, here: a second value would mean two servers for one workspace.
@@ -51,7 +56,14 @@ async fn web_api(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let request = Request { http_method, method, query: query.unwrap_or_default(), headers, body, reset };
+    let request = Request {
+        http_method,
+        method,
+        query: query.unwrap_or_default(),
+        headers,
+        body,
+        reset,
+    };
     workspace.web_api(request).await
 }
 
@@ -62,7 +74,9 @@ async fn response_url(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    workspace.post_to_response_url(&id, headers, body, reset).await
+    workspace
+        .post_to_response_url(&id, headers, body, reset)
+        .await
 }
 
 #[derive(Deserialize)]
@@ -81,7 +95,12 @@ async fn link(
 ) -> Response {
     let debug = query.debug_reconnects.as_deref() == Some("true");
     let Some(debug) = workspace.take_ticket(&query.ticket, debug) else {
-        return (StatusCode::FORBIDDEN, "this socket URL was used before or is too old").into_response();
+        return (
+            StatusCode::FORBIDDEN,
+            "this socket URL was used before or is too old",
+        )
+            .into_response();
     };
-    upgrade.on_upgrade(move |socket| async move { workspace.serve_socket(socket, debug, reset).await })
+    upgrade
+        .on_upgrade(move |socket| async move { workspace.serve_socket(socket, debug, reset).await })
 }

@@ -30,7 +30,10 @@ impl PersonSetup {
     /// A member `alice` with real name `Alice` and address `alice@acme.example`.
     pub fn member(name: &str) -> PersonSetup {
         let mut chars = name.chars();
-        let real_name = chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default();
+        let real_name = chars
+            .next()
+            .map(|c| c.to_uppercase().chain(chars).collect())
+            .unwrap_or_default();
         PersonSetup {
             name: name.to_owned(),
             real_name,
@@ -131,7 +134,11 @@ impl ChannelSetup {
     }
 
     pub fn private(name: &str, members: &[&str]) -> ChannelSetup {
-        ChannelSetup { is_private: true, ..ChannelSetup::public(name) }.members(members)
+        ChannelSetup {
+            is_private: true,
+            ..ChannelSetup::public(name)
+        }
+        .members(members)
     }
 
     pub fn members(mut self, members: &[&str]) -> Self {
@@ -261,7 +268,11 @@ impl Setup {
             ack_timeout: Duration::from_secs(3),
             connection_lifetime: Duration::from_secs(18_060),
             ping_interval: Duration::from_secs(10),
-            event_retries: vec![Duration::ZERO, Duration::from_secs(60), Duration::from_secs(300)],
+            event_retries: vec![
+                Duration::ZERO,
+                Duration::from_secs(60),
+                Duration::from_secs(300),
+            ],
             rate_limits: false,
         }
     }
@@ -270,24 +281,63 @@ impl Setup {
     pub fn company() -> Setup {
         let staff = ["alice", "bob", "carol", "dave", "erin"];
         Setup::empty()
-            .person(PersonSetup::member("alice").real_name("Alice Adams").title("Backend engineer"))
-            .person(PersonSetup::member("bob").real_name("Bob Brown").title("Site reliability engineer"))
-            .person(PersonSetup::member("carol").real_name("Carol Clark").title("Support engineer"))
-            .person(PersonSetup::member("dave").real_name("Dave Davis").title("Data engineer"))
-            .person(PersonSetup::member("erin").real_name("Erin Evans").title("Workspace owner").owner())
-            .person(PersonSetup::member("gus").real_name("Gus Guest").title("Contractor").guest())
+            .person(
+                PersonSetup::member("alice")
+                    .real_name("Alice Adams")
+                    .title("Backend engineer"),
+            )
+            .person(
+                PersonSetup::member("bob")
+                    .real_name("Bob Brown")
+                    .title("Site reliability engineer"),
+            )
+            .person(
+                PersonSetup::member("carol")
+                    .real_name("Carol Clark")
+                    .title("Support engineer"),
+            )
+            .person(
+                PersonSetup::member("dave")
+                    .real_name("Dave Davis")
+                    .title("Data engineer"),
+            )
+            .person(
+                PersonSetup::member("erin")
+                    .real_name("Erin Evans")
+                    .title("Workspace owner")
+                    .owner(),
+            )
+            .person(
+                PersonSetup::member("gus")
+                    .real_name("Gus Guest")
+                    .title("Contractor")
+                    .guest(),
+            )
             .channel(
                 ChannelSetup::public("general")
                     .members(&["alice", "bob", "carol", "dave", "erin", "gus"])
                     .topic("Company-wide announcements and chat"),
             )
-            .channel(ChannelSetup::public("sym-requests").members(&staff).topic("Requests to decide"))
-            .channel(ChannelSetup::public("sym-emergencies").members(&staff).topic("Urgent requests"))
+            .channel(
+                ChannelSetup::public("sym-requests")
+                    .members(&staff)
+                    .topic("Requests to decide"),
+            )
+            .channel(
+                ChannelSetup::public("sym-emergencies")
+                    .members(&staff)
+                    .topic("Urgent requests"),
+            )
             .channel(ChannelSetup::public("sym-access").members(&staff))
             .channel(ChannelSetup::public("sym-errors").members(&staff))
             .channel(ChannelSetup::public("test-paginate-10").members(&staff))
-            .channel(ChannelSetup::private("secret-plans", &["alice", "bob", "erin"]))
-            .channel(ChannelSetup::private("ops-private", &["alice", "bob", "carol", "erin"]).with_bot())
+            .channel(ChannelSetup::private(
+                "secret-plans",
+                &["alice", "bob", "erin"],
+            ))
+            .channel(
+                ChannelSetup::private("ops-private", &["alice", "bob", "carol", "erin"]).with_bot(),
+            )
             .channel(ChannelSetup::public("old-stuff").members(&staff).archived())
             .user_group("oncall", "On call", &["bob", "carol"])
     }

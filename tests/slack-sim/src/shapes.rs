@@ -57,7 +57,12 @@ pub fn user(world: &World, p: &Person, with_email: bool) -> Value {
 pub fn channel(world: &World, c: &Channel) -> Value {
     let bot = &world.app.bot_user;
     if c.kind == Kind::Im {
-        let other = c.members.iter().find(|m| *m != bot).cloned().unwrap_or_else(|| bot.clone());
+        let other = c
+            .members
+            .iter()
+            .find(|m| *m != bot)
+            .cloned()
+            .unwrap_or_else(|| bot.clone());
         return json!({
             "id": c.id, "created": c.created, "is_archived": false, "is_im": true, "is_org_shared": false,
             "context_team_id": world.team.id, "updated": c.created * 1000, "user": other, "is_user_deleted":
@@ -94,7 +99,10 @@ pub fn message(world: &World, m: &Message) -> Value {
         out.insert("bot_profile".into(), bot_profile(world));
     }
     if let Some(edited) = &m.edited_ts {
-        out.insert("edited".into(), json!({"user": world.app.bot_id, "ts": edited}));
+        out.insert(
+            "edited".into(),
+            json!({"user": world.app.bot_id, "ts": edited}),
+        );
     }
     if let Some(thread) = &m.thread_ts {
         out.insert("thread_ts".into(), json!(thread));

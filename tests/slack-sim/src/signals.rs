@@ -19,7 +19,10 @@ pub(crate) struct Signals {
 
 impl Default for Signals {
     fn default() -> Self {
-        Signals { by_key: Mutex::default(), any: watch::channel(0).0 }
+        Signals {
+            by_key: Mutex::default(),
+            any: watch::channel(0).0,
+        }
     }
 }
 

@@ -79,7 +79,11 @@ impl Workspace {
     }
 
     pub(crate) fn address(&self) -> String {
-        self.0.address.get().map(ToString::to_string).unwrap_or_default()
+        self.0
+            .address
+            .get()
+            .map(ToString::to_string)
+            .unwrap_or_default()
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -88,7 +92,11 @@ impl Workspace {
     }
 
     pub(crate) fn violation(&self, kind: ViolationKind, about: &str, detail: impl Into<String>) {
-        let violation = Violation { kind, about: about.to_owned(), detail: detail.into() };
+        let violation = Violation {
+            kind,
+            about: about.to_owned(),
+            detail: detail.into(),
+        };
         tracing::warn!(%violation, "the app broke a rule");
         lock(&self.0.log).violation(violation);
         self.ring(signals::LOG);
@@ -111,14 +119,21 @@ impl Workspace {
     /// Takes out the violations that a test provoked on purpose and returns them.
     pub fn forgive(&self, which: impl Fn(&Violation) -> bool) -> Vec<Violation> {
         let mut log = lock(&self.0.log);
-        let (forgiven, kept) = std::mem::take(&mut log.violations).into_iter().partition(|v| which(v));
+        let (forgiven, kept) = std::mem::take(&mut log.violations)
+            .into_iter()
+            .partition(|v| which(v));
         log.violations = kept;
         forgiven
     }
 
     /// All calls of `method`, oldest first.
     pub fn calls(&self, method: &str) -> Vec<Call> {
-        lock(&self.0.log).calls.iter().filter(|c| c.method == method).cloned().collect()
+        lock(&self.0.log)
+            .calls
+            .iter()
+            .filter(|c| c.method == method)
+            .cloned()
+            .collect()
     }
 
     /// All calls, oldest first.

@@ -3,7 +3,7 @@
 import _symbot_host
 
 
-def call(name, **arguments):
+def call(name, /, **arguments):
     """Carry out a host call.
 
     The answer of the native function is ``(True, value)`` or ``(False, [class, name, message])``; the class is one of
@@ -23,8 +23,8 @@ def exception(class_name, name, message):
     if class_name == "CouldNotSaveError":
         return exceptions.CouldNotSaveError(message)
     cls = getattr(exceptions, class_name, None)
-    if cls is None or not issubclass(cls, exceptions.SymException):
-        return exceptions.SymException(class_name, name, message)
+    if cls is None or cls is exceptions.SymException or not issubclass(cls, exceptions.SymException):
+        return exceptions.SymException("Sym", name, message)
     return cls(name, message)
 
 

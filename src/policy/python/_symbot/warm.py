@@ -53,7 +53,6 @@ for module, names in (
     (sys, "addaudithook settrace setprofile _settraceallthreads _setprofileallthreads set_asyncgen_hooks setswitchinterval"),
     (codecs, "register register_error unregister"),
     (_codecs, "register register_error unregister"),
-    (atexit, "register"),
     (marshal, "load loads dump dumps"),
     (gc, "disable set_threshold set_debug freeze unfreeze callbacks get_objects get_referrers"),
     (_thread, "start_new_thread start_new start_joinable_thread"),
@@ -62,6 +61,8 @@ for module, names in (
     for name in names.split():
         if hasattr(module, name):
             setattr(module, name, _refused)
+# `logging` registers something at import; a worker ends without running it.
+atexit.register = atexit.unregister = lambda function, *args, **kwargs: function
 if hasattr(sys, "monitoring"):
     del sys.monitoring
 

@@ -1,6 +1,7 @@
 //! Conversations and messages as tests look at them.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -31,9 +32,14 @@ impl ChannelView {
     /// A reader that begins with what is posted from now on and does not disturb others: for many people at a time.
     pub fn from_now(&self) -> ChannelView {
         let last = self.slack.workspace().with(|w| {
-            w.channel(&self.id).and_then(|c| c.messages.keys().next_back().cloned()).unwrap_or_default()
+            w.channel(&self.id)
+                .and_then(|c| c.messages.keys().next_back().cloned())
+                .unwrap_or_default()
         });
-        ChannelView { from: Some(last), ..self.clone() }
+        ChannelView {
+            from: Some(last),
+            ..self.clone()
+        }
     }
 
     /// All messages as text, oldest first.
@@ -46,7 +52,9 @@ impl ChannelView {
     }
 
     pub fn message_count(&self) -> usize {
-        self.slack.workspace().with(|w| w.channel(&self.id).map_or(0, |c| c.messages.len()))
+        self.slack
+            .workspace()
+            .with(|w| w.channel(&self.id).map_or(0, |c| c.messages.len()))
     }
 
     /// The newest message.
@@ -59,7 +67,10 @@ impl ChannelView {
 
     /// The next message that has buttons.
     pub async fn next_request(&mut self) -> Result<SeenMessage, DriverError> {
-        self.next_where("a message with buttons", |_, m| m.blocks.as_deref().is_some_and(has_buttons)).await
+        self.next_where("a message with buttons", |_, m| {
+            m.blocks.as_deref().is_some_and(has_buttons)
+        })
+        .await
     }
 
     /// The next message.
@@ -69,7 +80,10 @@ impl ChannelView {
 
     /// The next message that says `text`, in any letter case.
     pub async fn expects_text(&mut self, text: &str) -> Result<SeenMessage, DriverError> {
-        self.next_where(&format!("a message saying \"{text}\""), |w, m| says(w, m, text)).await
+        self.next_where(&format!("a message saying \"{text}\""), |w, m| {
+            says(w, m, text)
+        })
+        .await
     }
 
     /// The next message that fits; what comes before it is passed over.
@@ -78,9 +92,15 @@ impl ChannelView {
         what: &str,
         fits: impl Fn(&World, &Message) -> bool,
     ) -> Result<SeenMessage, DriverError> {
-        let mut after = self.from.clone().unwrap_or_else(|| self.slack.seen_until(&self.id));
+        let mut after = self
+            .from
+            .clone()
+            .unwrap_or_else(|| self.slack.seen_until(&self.id));
         let name = self.slack.workspace().with(|w| {
-            let named = w.channel(&self.id).map(|c| c.name.clone()).filter(|n| !n.is_empty());
+            let named = w
+                .channel(&self.id)
+                .map(|c| c.name.clone())
+                .filter(|n| !n.is_empty());
             named.map_or_else(|| "the direct message".to_owned(), |n| format!("#{n}"))
         });
         let what = format!("{what} in {name}");
@@ -114,7 +134,9 @@ fn has_buttons(all: &[Value]) -> bool {
 pub(super) fn says(w: &World, message: &Message, text: &str) -> bool {
     let text = text.to_lowercase();
     render::message(w, message).to_lowercase().contains(&text)
-        || render::mrkdwn(w, &message.text).to_lowercase().contains(&text)
+        || render::mrkdwn(w, &message.text)
+            .to_lowercase()
+            .contains(&text)
 }
 
 /// A message that a test has seen; what it shows is read anew each time.
@@ -126,11 +148,19 @@ pub struct SeenMessage {
     /// Whose ephemeral it is.
     pub(super) viewer: Option<String>,
     pub posted_at: Instant,
+    /// As it was when the test first saw it: what stays on a screen that has not been redrawn.
+    pub(super) as_seen: Arc<Message>,
 }
 
 impl std::fmt::Debug for SeenMessage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "message {} in {}: {}", self.ts, self.channel, self.text())
+        write!(
+            f,
+            "message {} in {}: {}",
+            self.ts,
+            self.channel,
+            self.text()
+        )
     }
 }
 
@@ -142,6 +172,7 @@ impl SeenMessage {
             ts: message.ts.clone(),
             viewer: message.ephemeral_for.clone(),
             posted_at: message.posted_at,
+            as_seen: Arc::new(message.clone()),
         }
     }
 
@@ -184,7 +215,11 @@ impl SeenMessage {
     /// Texts of the replies in its thread.
     pub fn replies(&self) -> Vec<String> {
         self.look(|w, m| {
-            m.replies.iter().filter_map(|ts| w.message(&m.channel, ts)).map(|r| render::message(w, r)).collect()
+            m.replies
+                .iter()
+                .filter_map(|ts| w.message(&m.channel, ts))
+                .map(|r| render::message(w, r))
+                .collect()
         })
         .unwrap_or_default()
     }
@@ -215,18 +250,25 @@ impl SeenMessage {
 
     /// Waits until it says `text`, in any letter case.
     pub async fn expects_text(&self, text: &str) -> Result<SeenMessage, DriverError> {
-        self.expects(&format!("message {} to say \"{text}\"", self.ts), |w, m| says(w, m, text)).await
+        self.expects(&format!("message {} to say \"{text}\"", self.ts), |w, m| {
+            says(w, m, text)
+        })
+        .await
     }
 
     pub async fn expects_no_buttons(&self) -> Result<SeenMessage, DriverError> {
         let what = format!("message {} to lose its buttons", self.ts);
-        self.expects(&what, |_, m| !m.blocks.as_deref().is_some_and(has_buttons)).await
+        self.expects(&what, |_, m| !m.blocks.as_deref().is_some_and(has_buttons))
+            .await
     }
 
     pub async fn expects_reply(&self, text: &str) -> Result<SeenMessage, DriverError> {
         let what = format!("a reply saying \"{text}\" to message {}", self.ts);
         self.expects(&what, |w, m| {
-            m.replies.iter().filter_map(|ts| w.message(&m.channel, ts)).any(|r| says(w, r, text))
+            m.replies
+                .iter()
+                .filter_map(|ts| w.message(&m.channel, ts))
+                .any(|r| says(w, r, text))
         })
         .await
     }
@@ -234,17 +276,25 @@ impl SeenMessage {
     pub async fn expects_deletion(&self) -> Result<(), DriverError> {
         let what = format!("message {} to be deleted", self.ts);
         let keys = [self.channel.clone()];
-        self.slack.wait_for(&keys, &what, |w| w.message(&self.channel, &self.ts).is_none().then_some(())).await
+        self.slack
+            .wait_for(&keys, &what, |w| {
+                w.message(&self.channel, &self.ts).is_none().then_some(())
+            })
+            .await
     }
 
-    /// A message as an object for another viewer or reader, when only its place is known.
     pub(super) fn find_button(&self, user: &str, label: &str) -> Option<(String, String)> {
         self.slack.workspace().with(|w| {
             let message = w.message_for(user, &self.channel, &self.ts)?;
-            let placed = blocks::elements(message.blocks.as_deref()?)
-                .into_iter()
-                .find(|p| render::plain(&p.element["text"]) == label || p.action_id() == label)?;
-            Some((placed.block_id().to_owned(), placed.action_id().to_owned()))
+            button_ids(message, label)
         })
     }
+}
+
+/// Block id and action id of the button with this text.
+pub(super) fn button_ids(message: &Message, label: &str) -> Option<(String, String)> {
+    let placed = blocks::elements(message.blocks.as_deref()?)
+        .into_iter()
+        .find(|p| render::plain(&p.element["text"]) == label || p.action_id() == label)?;
+    Some((placed.block_id().to_owned(), placed.action_id().to_owned()))
 }

@@ -51,7 +51,12 @@ impl SlackSim {
         let (deadline, port) = (setup.deadline, setup.port);
         let workspace = Workspace::new(setup);
         let (_, server) = crate::server::serve(workspace.clone(), port).await?;
-        Ok(SlackSim(Arc::new(Running { workspace, server, deadline, seen: Mutex::default() })))
+        Ok(SlackSim(Arc::new(Running {
+            workspace,
+            server,
+            deadline,
+            seen: Mutex::default(),
+        })))
     }
 
     pub fn workspace(&self) -> &Workspace {
@@ -78,7 +83,13 @@ impl SlackSim {
 
     /// Links shown on the page.
     pub fn set_links(&self, links: &[(&str, &str)]) {
-        let links = links.iter().map(|(l, u)| Link { label: (*l).to_owned(), url: (*u).to_owned() }).collect();
+        let links = links
+            .iter()
+            .map(|(l, u)| Link {
+                label: (*l).to_owned(),
+                url: (*u).to_owned(),
+            })
+            .collect();
         self.0.workspace.set_links(links);
     }
 
@@ -87,7 +98,10 @@ impl SlackSim {
     /// # Panics
     /// When there is nobody of that name: the story is wrong, and waiting would not help.
     pub fn person(&self, name: &str) -> Person {
-        let id = self.0.workspace.with(|w| w.person_named(name).map(|p| p.id.clone()));
+        let id = self
+            .0
+            .workspace
+            .with(|w| w.person_named(name).map(|p| p.id.clone()));
         match id {
             Some(id) => Person::new(self.clone(), id),
             None => panic!("there is nobody called `{name}` in this workspace"),
@@ -107,20 +121,32 @@ impl SlackSim {
 
     /// The group direct message of the app and these people, once it exists.
     pub async fn group_dm(&self, people: &[&str]) -> Result<ChannelView, DriverError> {
-        let mut members: std::collections::BTreeSet<String> =
-            people.iter().map(|p| self.person(p).id().to_owned()).collect();
+        let mut members: std::collections::BTreeSet<String> = people
+            .iter()
+            .map(|p| self.person(p).id().to_owned())
+            .collect();
         members.insert(self.0.workspace.with(|w| w.app.bot_user.clone()));
         let keys: Vec<String> = members.iter().cloned().collect();
-        let what = format!("a group direct message of the app with {}", people.join(", "));
+        let what = format!(
+            "a group direct message of the app with {}",
+            people.join(", ")
+        );
         let id = self.wait_for(&keys, &what, |w| {
-            let found = w.channels().iter().find(|c| c.kind == crate::world::Kind::Mpim && c.members == members);
+            let found = w
+                .channels()
+                .iter()
+                .find(|c| c.kind == crate::world::Kind::Mpim && c.members == members);
             found.map(|c| c.id.clone())
         });
         Ok(ChannelView::new(self.clone(), id.await?, None))
     }
 
     fn channel_id(&self, name: &str) -> Option<String> {
-        self.0.workspace.with(|w| w.channel(name).or_else(|| w.channel_named(name)).map(|c| c.id.clone()))
+        self.0.workspace.with(|w| {
+            w.channel(name)
+                .or_else(|| w.channel_named(name))
+                .map(|c| c.id.clone())
+        })
     }
 
     /// Waits until that many connections have said hello and take envelopes.
@@ -151,7 +177,11 @@ impl SlackSim {
     }
 
     /// Waits until a method has been called at least that often.
-    pub async fn expects_calls(&self, method: &str, times: usize) -> Result<Vec<Call>, DriverError> {
+    pub async fn expects_calls(
+        &self,
+        method: &str,
+        times: usize,
+    ) -> Result<Vec<Call>, DriverError> {
         let what = format!("{times} call(s) of {method}");
         self.wait_on(&[signals::LOG], &what, &[], || {
             let calls = self.calls(method);
@@ -168,6 +198,11 @@ impl SlackSim {
         self.0.workspace.violations()
     }
 
+    /// Takes out the violations that the story provoked on purpose and returns them.
+    pub fn forgive(&self, which: impl Fn(&Violation) -> bool) -> Vec<Violation> {
+        self.0.workspace.forgive(which)
+    }
+
     /// The last line of most stories.
     pub fn expect_no_violations(&self) -> Result<(), DriverError> {
         let violations = self.violations();
@@ -175,12 +210,59 @@ impl SlackSim {
             return Ok(());
         }
         let list: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        Err(DriverError::new("no violation of Slack's rules", &list.join("\n")))
+        Err(DriverError::new(
+            "no violation of Slack's rules",
+            &list.join("\n"),
+        ))
     }
 
     /// Moves the workspace's time: trigger ids, response URLs and tickets age.
     pub fn advance(&self, by: Duration) {
         self.0.workspace.advance(by);
+    }
+
+    /// The workspace changes: a channel is archived.
+    ///
+    /// # Panics
+    /// As all of these, when there is no such channel or person.
+    pub fn archives(&self, channel: &str) {
+        self.change_channel(channel, |c, _| c.archived = true);
+    }
+
+    /// Somebody invites the app.
+    pub fn invites_app(&self, channel: &str) {
+        self.change_channel(channel, |c, bot| {
+            c.members.insert(bot.to_owned());
+        });
+    }
+
+    /// Somebody removes the app.
+    pub fn removes_app(&self, channel: &str) {
+        self.change_channel(channel, |c, bot| {
+            c.members.remove(bot);
+        });
+    }
+
+    fn change_channel(&self, channel: &str, change: impl FnOnce(&mut crate::world::Channel, &str)) {
+        let id = self.channel(channel).id().to_owned();
+        self.0.workspace.with(|w| {
+            let bot = w.app.bot_user.clone();
+            if let Some(channel) = w.channel_mut(&id) {
+                change(channel, &bot);
+            }
+        });
+        self.0.workspace.ring(&id);
+    }
+
+    /// A person's account is deactivated.
+    pub fn deactivates(&self, person: &str) {
+        let id = self.person(person).id().to_owned();
+        self.0.workspace.with(|w| {
+            if let Some(person) = w.person_mut(&id) {
+                person.deleted = true;
+            }
+        });
+        self.0.workspace.ring(&id);
     }
 
     fn seen_until(&self, key: &str) -> String {

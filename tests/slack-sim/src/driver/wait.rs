@@ -21,7 +21,10 @@ pub struct DriverError {
 
 impl DriverError {
     pub(crate) fn new(awaited: &str, seen: &str) -> DriverError {
-        DriverError { awaited: awaited.to_owned(), seen: seen.to_owned() }
+        DriverError {
+            awaited: awaited.to_owned(),
+            seen: seen.to_owned(),
+        }
     }
 }
 
@@ -49,7 +52,10 @@ impl SlackSim {
         mut check: impl FnMut(&World) -> Option<T>,
     ) -> Result<T, DriverError> {
         let listened: Vec<&str> = keys.iter().map(String::as_str).collect();
-        self.wait_on(&listened, what, keys, || self.workspace().with(|w| check(w))).await
+        self.wait_on(&listened, what, keys, || {
+            self.workspace().with(|w| check(w))
+        })
+        .await
     }
 
     pub(super) async fn wait_on<T>(
@@ -59,7 +65,10 @@ impl SlackSim {
         shown: &[String],
         mut check: impl FnMut() -> Option<T>,
     ) -> Result<T, DriverError> {
-        let mut changes: Vec<_> = signals.iter().map(|key| self.workspace().0.signals.listen(key)).collect();
+        let mut changes: Vec<_> = signals
+            .iter()
+            .map(|key| self.workspace().0.signals.listen(key))
+            .collect();
         let deadline = tokio::time::Instant::now() + self.0.deadline;
         loop {
             for change in &mut changes {
@@ -71,7 +80,9 @@ impl SlackSim {
             let any = future::select_all(changes.iter_mut().map(|c| Box::pin(c.changed())));
             if tokio::time::timeout_at(deadline, any).await.is_err() {
                 // A last look: the change may have come with the deadline.
-                return check().ok_or_else(|| self.failure(&format!("{what} within {:?}", self.0.deadline), shown));
+                return check().ok_or_else(|| {
+                    self.failure(&format!("{what} within {:?}", self.0.deadline), shown)
+                });
             }
         }
     }
@@ -85,19 +96,35 @@ impl SlackSim {
                     out.push_str(&format!("--- what {} sees ---\n", person.name));
                     dump_person(w, key, &mut out);
                 } else if let Some(channel) = w.channel(key) {
-                    let name = if channel.name.is_empty() { "direct message" } else { &channel.name };
+                    let name = if channel.name.is_empty() {
+                        "direct message"
+                    } else {
+                        &channel.name
+                    };
                     out.push_str(&format!("--- last messages in {name} ({key}) ---\n"));
-                    let messages: Vec<_> = channel.messages.values().rev().take(MESSAGES_SHOWN).collect();
+                    let messages: Vec<_> = channel
+                        .messages
+                        .values()
+                        .rev()
+                        .take(MESSAGES_SHOWN)
+                        .collect();
                     for message in messages.into_iter().rev() {
                         let who = render::user_name(w, &message.user);
-                        out.push_str(&format!("{who}: {}\n", render::message(w, message).replace('\n', "\n    ")));
+                        out.push_str(&format!(
+                            "{who}: {}\n",
+                            render::message(w, message).replace('\n', "\n    ")
+                        ));
                     }
                 }
             }
         });
         let log = lock(&self.workspace().0.log);
         out.push_str("--- last calls ---\n");
-        for call in log.calls.iter().skip(log.calls.len().saturating_sub(CALLS_SHOWN)) {
+        for call in log
+            .calls
+            .iter()
+            .skip(log.calls.len().saturating_sub(CALLS_SHOWN))
+        {
             let result = call.error.as_deref().unwrap_or("ok");
             let args: String = call.args.to_string().chars().take(160).collect();
             out.push_str(&format!("{} → {result} {args}\n", call.method));

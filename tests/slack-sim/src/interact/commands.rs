@@ -13,7 +13,9 @@ impl Workspace {
     /// Whether a person may type there.
     fn may_type(&self, user: &str, channel: &str) -> Result<(), PersonError> {
         self.with(|w| {
-            let person = w.person(user).ok_or_else(|| PersonError::new("There is no such person."))?;
+            let person = w
+                .person(user)
+                .ok_or_else(|| PersonError::new("There is no such person."))?;
             if person.deleted {
                 return Err(PersonError::new("Your account has been deactivated."));
             }
@@ -22,10 +24,16 @@ impl Workspace {
                 .filter(|c| w.can_see(user, c))
                 .ok_or_else(|| PersonError::new("There is no such conversation."))?;
             if channel.archived {
-                return Err(PersonError::new(format!("#{} has been archived.", channel.name)));
+                return Err(PersonError::new(format!(
+                    "#{} has been archived.",
+                    channel.name
+                )));
             }
             if !channel.members.contains(user) {
-                return Err(PersonError::new(format!("You are not in #{}. Join it first.", channel.name)));
+                return Err(PersonError::new(format!(
+                    "You are not in #{}. Join it first.",
+                    channel.name
+                )));
             }
             Ok(())
         })
@@ -47,7 +55,7 @@ impl Workspace {
             return Err(PersonError::new("There is nothing to send."));
         }
         self.may_type(user, channel)?;
-        let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let escaped = escaped(text);
         let (message, kind, with_bot, team) = self.change(|w, clock| {
             let draft = Draft {
                 user: user.to_owned(),
@@ -91,26 +99,38 @@ impl Workspace {
             (known, w.person(user).is_some_and(|p| p.is_ultra_restricted))
         });
         if !known {
-            return Err(PersonError::new(format!("{command} is not a valid command.")));
+            return Err(PersonError::new(format!(
+                "{command} is not a valid command."
+            )));
         }
         if single_channel {
-            return Err(PersonError::new(format!("Guests of a single channel cannot use {command}.")));
+            return Err(PersonError::new(format!(
+                "Guests of a single channel cannot use {command}."
+            )));
         }
-        let payload = self.slash_payload(user, channel, command, rest.trim());
+        let payload = self.slash_payload(user, channel, command, &escaped(rest.trim()));
         let (workspace, user) = (self.clone(), user.to_owned());
         let (channel, command) = (channel.to_owned(), command.to_owned());
         Ok(Pending(tokio::spawn(async move {
-            let error = match workspace.deliver(Envelope::SlashCommands, "slash_commands", &payload, 0).await {
+            let error = match workspace
+                .deliver(Envelope::SlashCommands, "slash_commands", &payload, 0)
+                .await
+            {
                 Delivered::Acked(answer) if answer.is_null() => return Ok(()),
                 Delivered::Acked(answer) => {
-                    let Err(problem) = workspace.answer_command(&channel, &user, &answer) else { return Ok(()) };
+                    let Err(problem) = workspace.answer_command(&channel, &user, &answer) else {
+                        return Ok(());
+                    };
                     workspace.malformed_ack("slash_commands", problem);
                     "invalid_command_response"
                 }
                 Delivered::TimedOut => "operation_timeout",
                 Delivered::Unreachable => "dispatch_failed",
             };
-            Err(workspace.tell(&user, format!("{command} failed with the error \"{error}\"")))
+            Err(workspace.tell(
+                &user,
+                format!("{command} failed with the error \"{error}\""),
+            ))
         })))
     }
 
@@ -154,7 +174,8 @@ impl Workspace {
             if let [one] = with {
                 return Ok(w.open_im(user, one, clock).0);
             }
-            let mut members: std::collections::BTreeSet<String> = with.iter().map(|&m| m.to_owned()).collect();
+            let mut members: std::collections::BTreeSet<String> =
+                with.iter().map(|&m| m.to_owned()).collect();
             members.insert(user.to_owned());
             Ok(w.open_mpim(members, clock).0)
         })?;
@@ -165,9 +186,16 @@ impl Workspace {
     /// Marks a conversation as read.
     pub fn read(&self, user: &str, channel: &str) {
         let moved = self.with(|w| {
-            let Some(channel) = w.channel_mut(channel) else { return false };
-            let Some(last) = channel.messages.keys().next_back().cloned() else { return false };
-            channel.read.insert(user.to_owned(), last.clone()).is_none_or(|before| before != last)
+            let Some(channel) = w.channel_mut(channel) else {
+                return false;
+            };
+            let Some(last) = channel.messages.keys().next_back().cloned() else {
+                return false;
+            };
+            channel
+                .read
+                .insert(user.to_owned(), last.clone())
+                .is_none_or(|before| before != last)
         });
         if moved {
             self.ring(user);
@@ -188,4 +216,11 @@ impl Workspace {
         });
         self.ring(channel);
     }
+}
+
+/// What people type reaches apps with Slack's three entities.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

@@ -8,7 +8,7 @@ use crate::shapes;
 use crate::socket::{Delivered, Envelope};
 use crate::validate;
 use crate::workspace::Workspace;
-use crate::world::{StateValues, View};
+use crate::world::{Message, StateValues, View};
 
 /// Where an element is.
 #[derive(Debug, Clone, Copy)]
@@ -39,20 +39,31 @@ impl Workspace {
     ) -> Result<Pending, PersonError> {
         let message = self.with(|w| {
             let visible = w.channel(channel).is_some_and(|c| w.can_see(user, c));
-            visible.then(|| w.message_for(user, channel, ts).cloned()).flatten()
+            visible
+                .then(|| w.message_for(user, channel, ts).cloned())
+                .flatten()
         });
         let message = message.ok_or_else(|| PersonError::new("This message is gone."))?;
         let blocks = message.blocks.as_deref().unwrap_or_default();
-        let placed = blocks::find(blocks, block_id, action_id)
-            .ok_or_else(|| PersonError::new("This message has changed and no longer has what you clicked."))?;
+        let placed = blocks::find(blocks, block_id, action_id).ok_or_else(|| {
+            PersonError::new("This message has changed and no longer has what you clicked.")
+        })?;
         self.with(|w| {
             for (block, actions) in state.into_iter().flatten() {
                 for (action, value) in actions.as_object().into_iter().flatten() {
                     w.enter_in_message(user, channel, ts, block, action, value.clone());
                 }
             }
-            if let Some(selected) = selected.filter(|_| blocks::state_key(placed.kind()).is_some()) {
-                w.enter_in_message(user, channel, ts, block_id, action_id, with_type(placed, selected));
+            if let Some(selected) = selected.filter(|_| blocks::state_key(placed.kind()).is_some())
+            {
+                w.enter_in_message(
+                    user,
+                    channel,
+                    ts,
+                    block_id,
+                    action_id,
+                    with_type(placed, selected),
+                );
             }
         });
         if selected.is_some() && !placed.dispatches() {
@@ -61,6 +72,24 @@ impl Workspace {
         let now = self.with(|w| w.message_state(user, channel, ts));
         let action = self.action(placed, selected, &now);
         let payload = self.message_action_payload(user, &message, action);
+        Ok(self.interact(user, "block_actions", payload))
+    }
+
+    /// Presses a button that was on the person's screen when they reached for it, whatever the message says by now.
+    pub fn press_as_seen(
+        &self,
+        user: &str,
+        seen: &Message,
+        (block_id, action_id): (&str, &str),
+    ) -> Result<Pending, PersonError> {
+        let blocks = seen.blocks.as_deref().unwrap_or_default();
+        let placed = blocks::find(blocks, block_id, action_id)
+            .ok_or_else(|| PersonError::new("This button was never there."))?;
+        let now = self.with(|w| w.message_for(user, &seen.channel, &seen.ts).cloned());
+        let now = now.ok_or_else(|| PersonError::new("This message is gone."))?;
+        let state = self.with(|w| w.message_state(user, &seen.channel, &seen.ts));
+        let action = self.action(placed, None, &state);
+        let payload = self.message_action_payload(user, &now, action);
         Ok(self.interact(user, "block_actions", payload))
     }
 
@@ -73,12 +102,20 @@ impl Workspace {
         value: &Value,
     ) -> Result<(), PersonError> {
         self.with(|w| {
-            let message =
-                w.message_for(user, channel, ts).ok_or_else(|| PersonError::new("This message is gone."))?;
+            let message = w
+                .message_for(user, channel, ts)
+                .ok_or_else(|| PersonError::new("This message is gone."))?;
             let blocks = message.blocks.clone().unwrap_or_default();
             let placed = blocks::find(&blocks, block_id, action_id)
                 .ok_or_else(|| PersonError::new("This message has no such field."))?;
-            w.enter_in_message(user, channel, ts, block_id, action_id, with_type(placed, value));
+            w.enter_in_message(
+                user,
+                channel,
+                ts,
+                block_id,
+                action_id,
+                with_type(placed, value),
+            );
             Ok(())
         })
     }
@@ -87,7 +124,8 @@ impl Workspace {
     pub(super) fn view_before(&self, user: &str, view_id: &str) -> Result<View, PersonError> {
         self.with(|w| {
             let view = w.view(view_id).filter(|v| v.user == user);
-            view.cloned().ok_or_else(|| PersonError::new("This dialog is no longer open."))
+            view.cloned()
+                .ok_or_else(|| PersonError::new("This dialog is no longer open."))
         })
     }
 
@@ -101,15 +139,21 @@ impl Workspace {
         via: Via,
     ) -> Result<Pending, PersonError> {
         let view = self.view_before(user, view_id)?;
-        let placed = blocks::find(&view.blocks, block_id, action_id)
-            .ok_or_else(|| PersonError::new("This dialog has changed and no longer has this field."))?;
+        let placed = blocks::find(&view.blocks, block_id, action_id).ok_or_else(|| {
+            PersonError::new("This dialog has changed and no longer has this field.")
+        })?;
         let state = with_type(placed, value);
-        let before = view.state.get(block_id).and_then(|b| b.get(action_id)).cloned();
+        let before = view
+            .state
+            .get(block_id)
+            .and_then(|b| b.get(action_id))
+            .cloned();
         if blocks::state_key(placed.kind()).is_some() {
             self.with(|w| w.enter_in_view(view_id, block_id, action_id, state.clone()));
         }
         self.ring(user);
-        let changed = before.as_ref() != Some(&state) || via == Via::Enter || placed.kind() == "overflow";
+        let changed =
+            before.as_ref() != Some(&state) || via == Via::Enter || placed.kind() == "overflow";
         if !(placed.dispatches() && changed && triggers(placed, via)) {
             return Ok(Pending::nothing_to_send());
         }
@@ -127,8 +171,9 @@ impl Workspace {
         (block_id, action_id): (&str, &str),
     ) -> Result<Pending, PersonError> {
         let view = self.view_before(user, view_id)?;
-        let placed = blocks::find(&view.blocks, block_id, action_id)
-            .ok_or_else(|| PersonError::new("This dialog has changed and no longer has this button."))?;
+        let placed = blocks::find(&view.blocks, block_id, action_id).ok_or_else(|| {
+            PersonError::new("This dialog has changed and no longer has this button.")
+        })?;
         let action = self.action(placed, None, &view.state);
         let payload = self.view_action_payload(user, &view, action);
         Ok(self.interact(user, "block_actions", payload))
@@ -141,7 +186,9 @@ impl Workspace {
         out.insert("type".into(), json!(placed.kind()));
         out.insert("action_id".into(), json!(placed.action_id()));
         out.insert("block_id".into(), json!(placed.block_id()));
-        let own = state.get(placed.block_id()).and_then(|b| b.get(placed.action_id()));
+        let own = state
+            .get(placed.block_id())
+            .and_then(|b| b.get(placed.action_id()));
         match placed.kind() {
             "button" | "workflow_button" => {
                 for key in ["text", "value", "style", "url", "confirm"] {
@@ -152,7 +199,10 @@ impl Workspace {
             }
             "overflow" => {
                 let option = selected.map(|s| s.get("selected_option").unwrap_or(s));
-                out.insert("selected_option".into(), option.cloned().unwrap_or(Value::Null));
+                out.insert(
+                    "selected_option".into(),
+                    option.cloned().unwrap_or(Value::Null),
+                );
             }
             _ => {
                 for (key, value) in own.and_then(Value::as_object).into_iter().flatten() {
@@ -160,7 +210,13 @@ impl Workspace {
                         out.insert(key.clone(), value.clone());
                     }
                 }
-                for key in ["placeholder", "initial_option", "initial_options", "initial_user", "initial_date"] {
+                for key in [
+                    "placeholder",
+                    "initial_option",
+                    "initial_options",
+                    "initial_user",
+                    "initial_date",
+                ] {
                     if let Some(value) = element.get(key) {
                         out.insert(key.into(), value.clone());
                     }
@@ -207,7 +263,9 @@ impl Workspace {
             }
             Ok(out)
         })?;
-        let kind = Envelope::Interactive { accepts_response_payload: true };
+        let kind = Envelope::Interactive {
+            accepts_response_payload: true,
+        };
         match self.deliver(kind, "block_suggestion", &payload, 0).await {
             Delivered::Acked(answer) => {
                 let problems = validate::suggestions(&answer);
@@ -217,9 +275,9 @@ impl Workspace {
                 self.malformed_ack("block_suggestion", problems.join("; "));
                 Err(PersonError::new("The options could not be loaded."))
             }
-            Delivered::TimedOut | Delivered::Unreachable => {
-                Err(PersonError::new("The options could not be loaded: the app did not respond."))
-            }
+            Delivered::TimedOut | Delivered::Unreachable => Err(PersonError::new(
+                "The options could not be loaded: the app did not respond.",
+            )),
         }
     }
 }
@@ -242,7 +300,11 @@ fn triggers(placed: Placed<'_>, via: Via) -> bool {
         return true;
     }
     let on = placed.element["dispatch_action_config"]["trigger_actions_on"].as_array();
-    let wanted = |name: &str| on.map_or(name == "on_enter_pressed", |all| all.iter().any(|t| t == name));
+    let wanted = |name: &str| {
+        on.map_or(name == "on_enter_pressed", |all| {
+            all.iter().any(|t| t == name)
+        })
+    };
     match via {
         Via::Enter => wanted("on_enter_pressed"),
         Via::Character | Via::Change => wanted("on_character_entered"),

@@ -56,7 +56,9 @@ impl Workspace {
     fn interact(&self, user: &str, about: &'static str, payload: Value) -> Pending {
         let (workspace, user) = (self.clone(), user.to_owned());
         Pending(tokio::spawn(async move {
-            let kind = Envelope::Interactive { accepts_response_payload: false };
+            let kind = Envelope::Interactive {
+                accepts_response_payload: false,
+            };
             let error = match workspace.deliver(kind, about, &payload, 0).await {
                 Delivered::Acked(_) => return Ok(()),
                 Delivered::TimedOut => "operation_timeout",

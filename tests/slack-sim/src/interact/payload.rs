@@ -18,7 +18,13 @@ pub(super) fn base(w: &World, kind: &str, user: &str) -> Value {
 }
 
 impl Workspace {
-    pub(super) fn slash_payload(&self, user: &str, channel: &str, command: &str, text: &str) -> Value {
+    pub(super) fn slash_payload(
+        &self,
+        user: &str,
+        channel: &str,
+        command: &str,
+        text: &str,
+    ) -> Value {
         self.change(|w, clock| {
             let trigger = w.new_trigger(user, Some(channel), clock);
             let url = w.new_response_url(channel, user, None, clock);
@@ -45,7 +51,12 @@ impl Workspace {
     }
 
     /// A click in a message.
-    pub(super) fn message_action_payload(&self, user: &str, message: &Message, action: Value) -> Value {
+    pub(super) fn message_action_payload(
+        &self,
+        user: &str,
+        message: &Message,
+        action: Value,
+    ) -> Value {
         self.change(|w, clock| {
             let (channel, ts) = (&message.channel, &message.ts);
             let state = w.message_state(user, channel, ts);
@@ -102,7 +113,9 @@ impl Workspace {
                 continue;
             }
             let state = &view.state[placed.block_id()][placed.action_id()];
-            let chosen = state["selected_conversation"].as_str().or_else(|| state["selected_channel"].as_str());
+            let chosen = state["selected_conversation"]
+                .as_str()
+                .or_else(|| state["selected_channel"].as_str());
             if let Some(channel) = chosen {
                 let url = w.new_response_url(channel, user, None, clock);
                 out.push(json!({

@@ -51,7 +51,9 @@ impl Workspace {
             return Ok(Submitted::Incomplete(errors));
         }
         let payload = self.submission_payload(user, &view);
-        let kind = Envelope::Interactive { accepts_response_payload: true };
+        let kind = Envelope::Interactive {
+            accepts_response_payload: true,
+        };
         let delivered = self.deliver(kind, "view_submission", &payload, 0).await;
         let result = match delivered {
             Delivered::Acked(answer) => self.apply(user, &view, &answer),
@@ -83,7 +85,11 @@ impl Workspace {
         let new_view = || {
             let spec = answer.get("view").cloned().unwrap_or(Value::Null);
             let problems = validate::view(&spec, "modal");
-            if problems.is_empty() { Ok(ViewSpec(spec)) } else { Err(problems.join("; ")) }
+            if problems.is_empty() {
+                Ok(ViewSpec(spec))
+            } else {
+                Err(problems.join("; "))
+            }
         };
         match answer["response_action"].as_str() {
             Some("clear") => {
@@ -122,10 +128,20 @@ impl Workspace {
             let Some(text) = text.as_str().filter(|t| !t.is_empty()) else {
                 return trouble(format!("the error of block `{block_id}` is not a text"));
             };
-            match view.blocks.iter().find(|b| b["block_id"] == block_id.as_str()) {
-                None => return trouble(format!("an error for block `{block_id}`, which the view does not have")),
+            match view
+                .blocks
+                .iter()
+                .find(|b| b["block_id"] == block_id.as_str())
+            {
+                None => {
+                    return trouble(format!(
+                        "an error for block `{block_id}`, which the view does not have"
+                    ));
+                }
                 Some(block) if block["type"] != "input" => {
-                    return trouble(format!("an error for block `{block_id}`, which is not an input"));
+                    return trouble(format!(
+                        "an error for block `{block_id}`, which is not an input"
+                    ));
                 }
                 Some(_) => errors.insert(block_id.clone(), text.to_owned()),
             };
@@ -143,7 +159,11 @@ impl Workspace {
         let view = self.view_before(user, view_id)?;
         let clear = clear || view.clear_on_close;
         let closed = self.with(|w| {
-            if clear { w.close_all(user) } else { w.close_view(user, view_id).into_iter().collect() }
+            if clear {
+                w.close_all(user)
+            } else {
+                w.close_view(user, view_id).into_iter().collect()
+            }
         });
         self.ring(user);
         for view in closed.iter().filter(|v| v.notify_on_close) {
@@ -154,10 +174,16 @@ impl Workspace {
         Ok(())
     }
 
-    fn interact_silently(&self, about: &'static str, payload: Value) -> tokio::task::JoinHandle<()> {
+    fn interact_silently(
+        &self,
+        about: &'static str,
+        payload: Value,
+    ) -> tokio::task::JoinHandle<()> {
         let workspace = self.clone();
         tokio::spawn(async move {
-            let kind = Envelope::Interactive { accepts_response_payload: false };
+            let kind = Envelope::Interactive {
+                accepts_response_payload: false,
+            };
             let _ = workspace.deliver(kind, about, &payload, 0).await;
         })
     }
@@ -166,7 +192,10 @@ impl Workspace {
 /// Slack's client checks before sending: block id → what it shows.
 fn incomplete(view: &View) -> BTreeMap<String, String> {
     let mut errors = BTreeMap::new();
-    for placed in blocks::elements(&view.blocks).into_iter().filter(Placed::in_input_block) {
+    for placed in blocks::elements(&view.blocks)
+        .into_iter()
+        .filter(Placed::in_input_block)
+    {
         let state = &view.state[placed.block_id()][placed.action_id()];
         if let Some(error) = field_error(placed, state) {
             errors.insert(placed.block_id().to_owned(), error);
@@ -177,7 +206,8 @@ fn incomplete(view: &View) -> BTreeMap<String, String> {
 
 fn field_error(placed: Placed<'_>, state: &Value) -> Option<String> {
     if blocks::is_empty(state) {
-        return (placed.block["optional"] != true).then(|| "Please complete this required field.".to_owned());
+        return (placed.block["optional"] != true)
+            .then(|| "Please complete this required field.".to_owned());
     }
     let element = placed.element;
     let text = state["value"].as_str().unwrap_or_default();
@@ -193,11 +223,17 @@ fn field_error(placed: Placed<'_>, state: &Value) -> Option<String> {
         "number_input" => number_error(element, text),
         "email_text_input" => {
             let sound = text.split_once('@').is_some_and(|(user, host)| {
-                !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.')
+                !user.is_empty()
+                    && host.contains('.')
+                    && !host.starts_with('.')
+                    && !host.ends_with('.')
             });
-            (!sound || text.contains(char::is_whitespace)).then(|| "Please enter a valid email address.".to_owned())
+            (!sound || text.contains(char::is_whitespace))
+                .then(|| "Please enter a valid email address.".to_owned())
         }
-        "url_text_input" => url::Url::parse(text).is_err().then(|| "Please enter a valid URL.".to_owned()),
+        "url_text_input" => url::Url::parse(text)
+            .is_err()
+            .then(|| "Please enter a valid URL.".to_owned()),
         kind if kind.starts_with("multi_") => {
             let most = element["max_selected_items"].as_u64()?;
             let chosen = state[blocks::state_key(kind)?].as_array()?.len() as u64;
@@ -208,16 +244,24 @@ fn field_error(placed: Placed<'_>, state: &Value) -> Option<String> {
 }
 
 fn number_error(element: &Value, text: &str) -> Option<String> {
-    let Ok(number) = text.trim().parse::<f64>() else { return Some("Please enter a valid number.".to_owned()) };
+    let Ok(number) = text.trim().parse::<f64>() else {
+        return Some("Please enter a valid number.".to_owned());
+    };
     if element["is_decimal_allowed"] != true && text.contains(['.', ',', 'e', 'E']) {
         return Some("Please enter a whole number.".to_owned());
     }
     let bound = |key: &str| element[key].as_str().and_then(|s| s.parse::<f64>().ok());
     if bound("min_value").is_some_and(|least| number < least) {
-        return Some(format!("Please enter a number of at least {}.", element["min_value"].as_str()?));
+        return Some(format!(
+            "Please enter a number of at least {}.",
+            element["min_value"].as_str()?
+        ));
     }
     if bound("max_value").is_some_and(|most| number > most) {
-        return Some(format!("Please enter a number of at most {}.", element["max_value"].as_str()?));
+        return Some(format!(
+            "Please enter a number of at most {}.",
+            element["max_value"].as_str()?
+        ));
     }
     None
 }

@@ -1,7 +1,8 @@
 //! Whether Slack would take what the app sends. Structure comes from a schema made of Slack's own types (`schema.rs`),
-//! lengths, counts, uniqueness and what belongs together from rules (`rules.rs`). Answers messages in the form of
+//! lengths, counts, uniqueness and what belongs together from rules (`rules.rs`, `elements.rs`). Answers messages in the form of
 //! `response_metadata.messages`; empty means valid. Pure. Called by the Web API and for views in acks.
 
+mod elements;
 mod rules;
 mod schema;
 #[cfg(test)]
@@ -14,7 +15,8 @@ pub(crate) struct Problems(Vec<String>);
 
 impl Problems {
     fn add(&mut self, pointer: &str, message: impl std::fmt::Display) {
-        self.0.push(format!("[ERROR] {message} [json-pointer:{pointer}]"));
+        self.0
+            .push(format!("[ERROR] {message} [json-pointer:{pointer}]"));
     }
 
     fn is_empty(&self) -> bool {
@@ -41,10 +43,17 @@ pub(crate) fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     if view["type"] != kind {
         let found = view["type"].as_str().unwrap_or("nothing");
-        problems.add("/view/type", format!("unsupported type: {found} (this method takes {kind})"));
+        problems.add(
+            "/view/type",
+            format!("unsupported type: {found} (this method takes {kind})"),
+        );
         return problems.0;
     }
-    let (definition, surface) = if kind == "home" { ("HomeView", Surface::Home) } else { ("ModalView", Surface::Modal) };
+    let (definition, surface) = if kind == "home" {
+        ("HomeView", Surface::Home)
+    } else {
+        ("ModalView", Surface::Modal)
+    };
     schema::check(&mut problems, definition, view, "/view");
     if !problems.is_empty() {
         return problems.0;
@@ -59,7 +68,7 @@ pub(crate) fn view(view: &Value, kind: &str) -> Vec<String> {
 /// Options that answer a `block_suggestion`.
 pub(crate) fn suggestions(answer: &Value) -> Vec<String> {
     let mut problems = Problems(Vec::new());
-    rules::suggestions(&mut problems, answer);
+    elements::suggestions(&mut problems, answer);
     problems.0
 }
 

@@ -17,15 +17,17 @@ fn definitions() -> &'static Value {
     static PARSED: OnceLock<Value> = OnceLock::new();
     PARSED.get_or_init(|| {
         // The file is checked in and read by a test; an empty object would make every check fail, not pass.
-        let mut schema: Value = serde_json::from_str(SCHEMA).unwrap_or_else(|_| json!({"definitions": {}}));
+        let mut schema: Value =
+            serde_json::from_str(SCHEMA).unwrap_or_else(|_| json!({"definitions": {}}));
         let mut definitions = schema["definitions"].take();
         // Each nested block or element is looked at by its own type below; here it only has to be an object.
         for (definition, field) in NESTED {
-            definitions[*definition]["properties"][*field] = if is_array(&definitions[*definition], field) {
-                json!({"type": "array", "items": {"type": "object"}})
-            } else {
-                json!({"type": "object"})
-            };
+            definitions[*definition]["properties"][*field] =
+                if is_array(&definitions[*definition], field) {
+                    json!({"type": "array", "items": {"type": "object"}})
+                } else {
+                    json!({"type": "object"})
+                };
         }
         definitions
     })
@@ -44,7 +46,8 @@ static NESTED: &[(&str, &str)] = &[
 ];
 
 fn validator(definition: &str) -> Option<std::sync::Arc<Validator>> {
-    static COMPILED: OnceLock<Mutex<HashMap<String, Option<std::sync::Arc<Validator>>>>> = OnceLock::new();
+    static COMPILED: OnceLock<Mutex<HashMap<String, Option<std::sync::Arc<Validator>>>>> =
+        OnceLock::new();
     let mut compiled = lock(COMPILED.get_or_init(Mutex::default));
     compiled
         .entry(definition.to_owned())
@@ -55,7 +58,9 @@ fn validator(definition: &str) -> Option<std::sync::Arc<Validator>> {
                 "$ref": format!("#/definitions/{definition}"),
                 "definitions": definitions(),
             });
-            jsonschema::validator_for(&schema).ok().map(std::sync::Arc::new)
+            jsonschema::validator_for(&schema)
+                .ok()
+                .map(std::sync::Arc::new)
         })
         .clone()
 }
@@ -133,7 +138,12 @@ pub(super) fn check(problems: &mut Problems, definition: &str, value: &Value, po
             Value::Null => {}
             Value::Array(items) => {
                 for (i, item) in items.iter().enumerate() {
-                    check_element(problems, definition, item, &format!("{pointer}/{field}/{i}"));
+                    check_element(
+                        problems,
+                        definition,
+                        item,
+                        &format!("{pointer}/{field}/{i}"),
+                    );
                 }
             }
             item => check_element(problems, definition, item, &format!("{pointer}/{field}")),
@@ -145,14 +155,20 @@ fn check_element(problems: &mut Problems, owner: &str, element: &Value, pointer:
     let kind = element["type"].as_str().unwrap_or_default();
     match definition_of_element(kind).filter(|_| fits(owner, kind)) {
         Some(definition) => check(problems, definition, element, pointer),
-        None => problems.add(&format!("{pointer}/type"), format!("unsupported type: {kind}")),
+        None => problems.add(
+            &format!("{pointer}/type"),
+            format!("unsupported type: {kind}"),
+        ),
     }
 }
 
 /// Which element types each kind of block holds.
 fn fits(owner: &str, kind: &str) -> bool {
     match owner {
-        "InputBlock" => !matches!(kind, "button" | "overflow" | "image" | "mrkdwn" | "plain_text" | "workflow_button"),
+        "InputBlock" => !matches!(
+            kind,
+            "button" | "overflow" | "image" | "mrkdwn" | "plain_text" | "workflow_button"
+        ),
         "ContextBlock" => matches!(kind, "image" | "mrkdwn" | "plain_text"),
         "ActionsBlock" => !matches!(
             kind,
@@ -187,14 +203,38 @@ mod tests {
 
     #[test]
     fn every_definition_that_is_named_exists_and_compiles() {
-        for kind in ["actions", "context", "divider", "header", "image", "input", "rich_text", "section"] {
+        for kind in [
+            "actions",
+            "context",
+            "divider",
+            "header",
+            "image",
+            "input",
+            "rich_text",
+            "section",
+        ] {
             let name = definition_of_block(kind).unwrap_or_default();
             assert!(validator(name).is_some(), "{kind}");
         }
         for kind in [
-            "button", "checkboxes", "conversations_select", "datepicker", "datetimepicker", "email_text_input",
-            "external_select", "multi_static_select", "number_input", "overflow", "plain_text_input", "radio_buttons",
-            "static_select", "timepicker", "url_text_input", "users_select", "multi_users_select", "channels_select",
+            "button",
+            "checkboxes",
+            "conversations_select",
+            "datepicker",
+            "datetimepicker",
+            "email_text_input",
+            "external_select",
+            "multi_static_select",
+            "number_input",
+            "overflow",
+            "plain_text_input",
+            "radio_buttons",
+            "static_select",
+            "timepicker",
+            "url_text_input",
+            "users_select",
+            "multi_users_select",
+            "channels_select",
         ] {
             let name = definition_of_element(kind).unwrap_or_default();
             assert!(validator(name).is_some(), "{kind}");

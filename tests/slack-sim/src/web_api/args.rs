@@ -21,8 +21,12 @@ impl Args {
     pub(crate) fn read(request: &Request) -> Args {
         let mut args = Args::default();
         args.add_form(request.query.as_bytes());
-        let content_type =
-            request.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_lowercase();
+        let content_type = request
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_lowercase();
         if request.http_method == Method::POST && !request.body.is_empty() {
             if content_type.starts_with("application/json") {
                 // Reading methods take no JSON bodies; Slack ignores them there, and then misses the arguments.
@@ -34,7 +38,9 @@ impl Args {
                         Err(_) => args.problem = Some("invalid_json"),
                     }
                 }
-            } else if content_type.starts_with("application/x-www-form-urlencoded") || content_type.is_empty() {
+            } else if content_type.starts_with("application/x-www-form-urlencoded")
+                || content_type.is_empty()
+            {
                 args.add_form(&request.body);
             } else {
                 args.problem = Some("invalid_post_type");
@@ -52,18 +58,25 @@ impl Args {
     }
 
     pub(crate) fn from_json(values: Map<String, Value>) -> Args {
-        Args { values, ..Args::default() }
+        Args {
+            values,
+            ..Args::default()
+        }
     }
 
     fn add_form(&mut self, form: &[u8]) {
         for (key, value) in url::form_urlencoded::parse(form) {
-            self.values.insert(key.into_owned(), Value::String(value.into_owned()));
+            self.values
+                .insert(key.into_owned(), Value::String(value.into_owned()));
         }
     }
 
     /// Names of what was given and not null.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.values.iter().filter(|(_, v)| !v.is_null()).map(|(k, _)| k.as_str())
+        self.values
+            .iter()
+            .filter(|(_, v)| !v.is_null())
+            .map(|(k, _)| k.as_str())
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<String> {
@@ -71,11 +84,14 @@ impl Args {
     }
 
     pub(crate) fn required(&self, name: &str) -> Result<String, ApiError> {
-        self.text(name).ok_or_else(|| ApiError::argument(&format!("missing required field: {name}")))
+        self.text(name)
+            .ok_or_else(|| ApiError::argument(&format!("missing required field: {name}")))
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.values.get(name).is_some_and(|v| !v.is_null() && v != "")
+        self.values
+            .get(name)
+            .is_some_and(|v| !v.is_null() && v != "")
     }
 
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
@@ -97,9 +113,12 @@ impl Args {
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         match self.values.get(name) {
             Some(Value::Array(items)) => items.iter().map(text_of).collect(),
-            Some(other) => {
-                text_of(other).split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect()
-            }
+            Some(other) => text_of(other)
+                .split(',')
+                .map(str::trim)
+                .filter(|s| !s.is_empty())
+                .map(str::to_owned)
+                .collect(),
             None => Vec::new(),
         }
     }
@@ -110,7 +129,11 @@ impl Args {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(s)) if s.trim().is_empty() => Ok(None),
             Some(Value::String(s)) => serde_json::from_str(s).map(Some).map_err(|e| {
-                let code = if name == "blocks" { "invalid_blocks_format" } else { "invalid_arguments" };
+                let code = if name == "blocks" {
+                    "invalid_blocks_format"
+                } else {
+                    "invalid_arguments"
+                };
                 let message = format!("[ERROR] `{name}` is not JSON: {e}");
                 ApiError::violation(code, ViolationKind::InvalidPayload, vec![message])
             }),

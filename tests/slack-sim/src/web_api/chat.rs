@@ -24,7 +24,10 @@ pub(super) struct Content {
 
 /// Reads and validates `text`, `blocks` and `attachments`.
 pub(super) fn content(args: &Args) -> Result<Content, ApiError> {
-    let text = args.text("text").or_else(|| args.text("markdown_text")).unwrap_or_default();
+    let text = args
+        .text("text")
+        .or_else(|| args.text("markdown_text"))
+        .unwrap_or_default();
     let blocks = match args.structure("blocks")? {
         None => None,
         Some(Value::Array(blocks)) => Some(blocks),
@@ -37,31 +40,53 @@ pub(super) fn content(args: &Args) -> Result<Content, ApiError> {
             ));
         }
     };
-    let attachments = args.structure("attachments")?.filter(|a| a.as_array().is_none_or(|a| !a.is_empty()));
+    let attachments = args
+        .structure("attachments")?
+        .filter(|a| a.as_array().is_none_or(|a| !a.is_empty()));
     if let Some(blocks) = &blocks {
         let messages = validate::message_blocks(blocks);
         if !messages.is_empty() {
-            return Err(ApiError::violation("invalid_blocks", ViolationKind::InvalidPayload, messages));
+            return Err(ApiError::violation(
+                "invalid_blocks",
+                ViolationKind::InvalidPayload,
+                messages,
+            ));
         }
     }
     let blocks = blocks.filter(|b| !b.is_empty());
     if text.is_empty() && blocks.is_none() && attachments.is_none() {
-        return Err(ApiError::violation("no_text", ViolationKind::InvalidArgument, Vec::new()));
+        return Err(ApiError::violation(
+            "no_text",
+            ViolationKind::InvalidArgument,
+            Vec::new(),
+        ));
     }
     let text = if text.chars().count() > TEXT_CUT_AT_CHARS {
         text.chars().take(TEXT_CUT_AT_CHARS).collect()
     } else {
         text
     };
-    Ok(Content { text, blocks, attachments })
+    Ok(Content {
+        text,
+        blocks,
+        attachments,
+    })
 }
 
 fn metadata(args: &Args) -> Result<Option<Value>, ApiError> {
-    let Some(metadata) = args.structure("metadata")? else { return Ok(None) };
+    let Some(metadata) = args.structure("metadata")? else {
+        return Ok(None);
+    };
     let sound = metadata["event_type"].is_string() && metadata["event_payload"].is_object();
     if !sound {
-        let message = "[ERROR] metadata needs event_type and event_payload [json-pointer:/metadata]".to_owned();
-        return Err(ApiError::violation("invalid_metadata_format", ViolationKind::InvalidPayload, vec![message]));
+        let message =
+            "[ERROR] metadata needs event_type and event_payload [json-pointer:/metadata]"
+                .to_owned();
+        return Err(ApiError::violation(
+            "invalid_metadata_format",
+            ViolationKind::InvalidPayload,
+            vec![message],
+        ));
     }
     Ok(Some(metadata))
 }
@@ -83,7 +108,10 @@ impl Workspace {
             }
             let channel = match w.channel(target) {
                 Some(channel) => channel,
-                None => w.channel_named(target).filter(|c| c.kind != Kind::Mpim).ok_or_else(not_found)?,
+                None => w
+                    .channel_named(target)
+                    .filter(|c| c.kind != Kind::Mpim)
+                    .ok_or_else(not_found)?,
             };
             Ok(channel.id.clone())
         })
@@ -93,7 +121,9 @@ impl Workspace {
     fn may_post(&self, id: &str) -> Result<(), ApiError> {
         let public_scope = self.has_scope("chat:write.public");
         self.with(|w| {
-            let channel = w.channel(id).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel(id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             let member = w.bot_is_in(channel);
             if !member && channel.kind != Kind::Public {
                 return Err(ApiError::new("channel_not_found"));
@@ -109,9 +139,13 @@ impl Workspace {
     }
 
     pub(super) fn chat_post_message(&self, args: &Args) -> ApiResult {
-        let target = args
-            .text("channel")
-            .ok_or_else(|| ApiError::violation("channel_not_found", ViolationKind::InvalidArgument, Vec::new()))?;
+        let target = args.text("channel").ok_or_else(|| {
+            ApiError::violation(
+                "channel_not_found",
+                ViolationKind::InvalidArgument,
+                Vec::new(),
+            )
+        })?;
         let content = content(args)?;
         let metadata = metadata(args)?;
         let id = self.destination(&target)?;
@@ -137,7 +171,9 @@ impl Workspace {
                 metadata,
                 thread_ts,
             };
-            let message = w.post(id, draft, clock).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let message = w
+                .post(id, draft, clock)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             Ok(json!({"channel": id, "ts": message.ts, "message": shapes::message(w, &message)}))
         })?;
         self.ring(id);
@@ -145,7 +181,9 @@ impl Workspace {
     }
 
     fn thread(&self, channel: &str, args: &Args) -> Result<Option<String>, ApiError> {
-        let Some(ts) = args.text("thread_ts") else { return Ok(None) };
+        let Some(ts) = args.text("thread_ts") else {
+            return Ok(None);
+        };
         self.with(|w| match w.message(channel, &ts) {
             // A reply to a reply lands in the thread of its parent.
             Some(parent) => Ok(Some(parent.thread_ts.clone().unwrap_or(ts))),
@@ -154,16 +192,26 @@ impl Workspace {
     }
 
     pub(super) fn chat_post_ephemeral(&self, args: &Args) -> ApiResult {
-        let target = args
-            .text("channel")
-            .ok_or_else(|| ApiError::violation("channel_not_found", ViolationKind::InvalidArgument, Vec::new()))?;
+        let target = args.text("channel").ok_or_else(|| {
+            ApiError::violation(
+                "channel_not_found",
+                ViolationKind::InvalidArgument,
+                Vec::new(),
+            )
+        })?;
         let user = args.required("user")?;
         let content = content(args)?;
         let id = self.destination(&target)?;
         self.with(|w| {
-            let channel = w.channel(&id).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel(&id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             if !w.bot_is_in(channel) {
-                let code = if channel.kind == Kind::Public { "not_in_channel" } else { "channel_not_found" };
+                let code = if channel.kind == Kind::Public {
+                    "not_in_channel"
+                } else {
+                    "channel_not_found"
+                };
                 return Err(ApiError::new(code));
             }
             if channel.archived {
@@ -199,11 +247,16 @@ impl Workspace {
         let target = args.required("channel")?;
         let ts = args.required("ts")?;
         self.with(|w| {
-            let channel = w.channel(&target).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel(&target)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             if channel.kind != Kind::Public && !w.bot_is_in(channel) {
                 return Err(ApiError::new("channel_not_found"));
             }
-            let message = channel.messages.get(&ts).ok_or_else(|| ApiError::new("message_not_found"))?;
+            let message = channel
+                .messages
+                .get(&ts)
+                .ok_or_else(|| ApiError::new("message_not_found"))?;
             if !message.by_app {
                 return Err(ApiError::new(refusal));
             }
@@ -219,11 +272,18 @@ impl Workspace {
         let has_blocks = args.structure("blocks")?.is_some();
         let content = content(args)?;
         if content.text.len() > UPDATE_TEXT_MAX_BYTES {
-            return Err(ApiError::violation("msg_too_long", ViolationKind::InvalidPayload, Vec::new()));
+            return Err(ApiError::violation(
+                "msg_too_long",
+                ViolationKind::InvalidPayload,
+                Vec::new(),
+            ));
         }
         let metadata = metadata(args)?;
         if !has_blocks && before.blocks.is_some() && !content.text.is_empty() {
-            let detail = format!("message {} in {id} had blocks and gets text only: the blocks vanish", before.ts);
+            let detail = format!(
+                "message {} in {id} had blocks and gets text only: the blocks vanish",
+                before.ts
+            );
             self.violation(ViolationKind::BlocksLost, "chat.update", detail);
         }
         let keeps_text = content.text.is_empty() && !args.has("text");
@@ -259,11 +319,16 @@ impl Workspace {
         let id = args.required("channel")?;
         let ts = args.required("message_ts")?;
         self.with(|w| {
-            let channel = w.channel(&id).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel(&id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             if channel.kind != Kind::Public && !w.bot_is_in(channel) {
                 return Err(ApiError::new("channel_not_found"));
             }
-            let message = channel.messages.get(&ts).ok_or_else(|| ApiError::new("message_not_found"))?;
+            let message = channel
+                .messages
+                .get(&ts)
+                .ok_or_else(|| ApiError::new("message_not_found"))?;
             Ok(json!({"channel": id, "permalink": permalink(w, message)}))
         })
     }
@@ -271,7 +336,10 @@ impl Workspace {
 
 fn permalink(w: &World, message: &Message) -> String {
     let number = message.ts.replace('.', "");
-    let base = format!("https://{}.slack.com/archives/{}/p{number}", w.team.domain, message.channel);
+    let base = format!(
+        "https://{}.slack.com/archives/{}/p{number}",
+        w.team.domain, message.channel
+    );
     match &message.thread_ts {
         Some(thread) => format!("{base}?thread_ts={thread}&cid={}", message.channel),
         None => base,

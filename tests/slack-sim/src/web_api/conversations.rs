@@ -55,7 +55,10 @@ impl Workspace {
                 .filter(|c| included(w, c))
                 .collect();
             let (start, end, next) = page(&all, args, DEFAULT_PAGE)?;
-            let channels: Vec<Value> = all[start..end].iter().map(|c| shapes::channel(w, c)).collect();
+            let channels: Vec<Value> = all[start..end]
+                .iter()
+                .map(|c| shapes::channel(w, c))
+                .collect();
             Ok(json!({"channels": channels, "response_metadata": {"next_cursor": next}}))
         })
     }
@@ -67,11 +70,15 @@ impl Workspace {
 
     /// Conversations a person is in, of those the app can see.
     pub(super) fn users_conversations(&self, args: &Args) -> ApiResult {
-        let user = args.text("user").unwrap_or_else(|| self.with(|w| w.app.bot_user.clone()));
+        let user = args
+            .text("user")
+            .unwrap_or_else(|| self.with(|w| w.app.bot_user.clone()));
         if self.with(|w| w.person(&user).is_none()) {
             return Err(ApiError::new("user_not_found"));
         }
-        self.list(args, |w, c| c.members.contains(&user) && (c.kind == Kind::Public || w.bot_is_in(c)))
+        self.list(args, |w, c| {
+            c.members.contains(&user) && (c.kind == Kind::Public || w.bot_is_in(c))
+        })
     }
 
     pub(super) fn conversations_info(&self, args: &Args) -> ApiResult {
@@ -79,7 +86,9 @@ impl Workspace {
         let kind = self.visible_kind(&id)?;
         self.need_scope(scope_of(kind))?;
         self.with(|w| {
-            let channel = w.channel(&id).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel(&id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             Ok(json!({"channel": shapes::channel(w, channel)}))
         })
     }
@@ -89,7 +98,9 @@ impl Workspace {
         let kind = self.visible_kind(&id)?;
         self.need_scope(scope_of(kind))?;
         self.with(|w| {
-            let channel = w.channel(&id).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel(&id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             let members: Vec<&String> = channel.members.iter().collect();
             let (start, end, next) = page(&members, args, DEFAULT_PAGE)?;
             Ok(json!({"members": members[start..end], "response_metadata": {"next_cursor": next}}))
@@ -126,11 +137,16 @@ impl Workspace {
                 match w.person(user) {
                     None => return Err(ApiError::new("user_not_found")),
                     Some(p) if p.deleted => return Err(ApiError::new("user_disabled")),
-                    Some(p) if p.is_bot && p.id != w.app.bot_user => return Err(ApiError::new("cannot_dm_bot")),
+                    Some(p) if p.is_bot && p.id != w.app.bot_user => {
+                        return Err(ApiError::new("cannot_dm_bot"));
+                    }
                     Some(_) => {}
                 }
             }
-            Ok((w.app.bot_user.clone(), users.iter().cloned().collect::<BTreeSet<String>>()))
+            Ok((
+                w.app.bot_user.clone(),
+                users.iter().cloned().collect::<BTreeSet<String>>(),
+            ))
         })?;
         let others: Vec<&String> = known.iter().filter(|u| **u != bot).collect();
         match others.as_slice() {
@@ -156,8 +172,14 @@ impl Workspace {
 
     fn opened(&self, id: &str, already_open: bool, full: bool) -> ApiResult {
         self.with(|w| {
-            let channel = w.channel(id).ok_or_else(|| ApiError::new("channel_not_found"))?;
-            let shape = if full { shapes::channel(w, channel) } else { json!({"id": id}) };
+            let channel = w
+                .channel(id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let shape = if full {
+                shapes::channel(w, channel)
+            } else {
+                json!({"id": id})
+            };
             let mut out = json!({"channel": shape});
             if already_open {
                 out["no_op"] = json!(true);
@@ -175,12 +197,16 @@ impl Workspace {
         }
         let out = self.with(|w| {
             let bot = w.app.bot_user.clone();
-            let channel = w.channel_mut(&id).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel_mut(&id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             if channel.archived {
                 return Err(ApiError::new("is_archived"));
             }
             let was_in = !channel.members.insert(bot);
-            let channel = w.channel(&id).ok_or_else(|| ApiError::new("channel_not_found"))?;
+            let channel = w
+                .channel(&id)
+                .ok_or_else(|| ApiError::new("channel_not_found"))?;
             let mut out = json!({"channel": shapes::channel(w, channel)});
             if was_in {
                 out["warning"] = json!("already_in_channel");

@@ -21,7 +21,8 @@ pub(crate) struct MethodSpec {
 
 impl MethodSpec {
     pub(crate) fn knows(&self, argument: &str) -> bool {
-        self.arguments == ["*"] || self.arguments.contains(&argument)
+        // Slack's own clients send `team_id` with every call; it matters to organisation-wide tokens only.
+        self.arguments == ["*"] || argument == "team_id" || self.arguments.contains(&argument)
     }
 }
 
@@ -36,50 +37,110 @@ const fn method(
     reads_json: bool,
     arguments: &'static [&'static str],
 ) -> MethodSpec {
-    MethodSpec { name, token, scope, reads_json, arguments }
+    MethodSpec {
+        name,
+        token,
+        scope,
+        reads_json,
+        arguments,
+    }
 }
 
 static METHODS: &[MethodSpec] = &[
     method("api.test", Token::None, None, true, &["*"]),
     method("auth.test", Token::Any, None, true, &[]),
-    method("apps.connections.open", Token::App, None, true, &["debug_reconnects"]),
-    method("team.info", Token::Bot, Some("team:read"), false, &["team", "domain"]),
-    method("bots.info", Token::Bot, Some("users:read"), false, &["bot", "team_id"]),
-    method("users.info", Token::Bot, Some("users:read"), false, &["user", "include_locale"]),
-    method("users.list", Token::Bot, Some("users:read"), false, &["cursor", "limit", "include_locale", "team_id"]),
-    method("users.lookupByEmail", Token::Bot, Some("users:read.email"), false, &["email"]),
+    method(
+        "apps.connections.open",
+        Token::App,
+        None,
+        true,
+        &["debug_reconnects"],
+    ),
+    method(
+        "team.info",
+        Token::Bot,
+        Some("team:read"),
+        false,
+        &["team", "domain"],
+    ),
+    method("bots.info", Token::Bot, Some("users:read"), false, &["bot"]),
+    method(
+        "users.info",
+        Token::Bot,
+        Some("users:read"),
+        false,
+        &["user", "include_locale"],
+    ),
+    method(
+        "users.list",
+        Token::Bot,
+        Some("users:read"),
+        false,
+        &["cursor", "limit", "include_locale"],
+    ),
+    method(
+        "users.lookupByEmail",
+        Token::Bot,
+        Some("users:read.email"),
+        false,
+        &["email"],
+    ),
     method(
         "users.conversations",
         Token::Bot,
         None,
         false,
-        &["cursor", "limit", "exclude_archived", "types", "user", "team_id"],
+        &["cursor", "limit", "exclude_archived", "types", "user"],
     ),
     method(
         "usergroups.list",
         Token::Bot,
         Some("usergroups:read"),
         false,
-        &["include_count", "include_disabled", "include_users", "team_id"],
+        &["include_count", "include_disabled", "include_users"],
     ),
     method(
         "usergroups.users.list",
         Token::Bot,
         Some("usergroups:read"),
         false,
-        &["usergroup", "include_disabled", "team_id"],
+        &["usergroup", "include_disabled"],
     ),
     method(
         "conversations.list",
         Token::Bot,
         None,
         false,
-        &["cursor", "limit", "exclude_archived", "types", "team_id"],
+        &["cursor", "limit", "exclude_archived", "types"],
     ),
-    method("conversations.info", Token::Bot, None, false, &["channel", "include_locale", "include_num_members"]),
-    method("conversations.members", Token::Bot, None, false, &["channel", "cursor", "limit"]),
-    method("conversations.open", Token::Bot, None, true, &["channel", "users", "return_im", "prevent_creation"]),
-    method("conversations.join", Token::Bot, Some("channels:join"), true, &["channel"]),
+    method(
+        "conversations.info",
+        Token::Bot,
+        None,
+        false,
+        &["channel", "include_locale", "include_num_members"],
+    ),
+    method(
+        "conversations.members",
+        Token::Bot,
+        None,
+        false,
+        &["channel", "cursor", "limit"],
+    ),
+    method(
+        "conversations.open",
+        Token::Bot,
+        None,
+        true,
+        &["channel", "users", "return_im", "prevent_creation"],
+    ),
+    method(
+        "conversations.join",
+        Token::Bot,
+        Some("channels:join"),
+        true,
+        &["channel"],
+    ),
     method(
         "chat.postMessage",
         Token::Bot,
@@ -146,10 +207,46 @@ static METHODS: &[MethodSpec] = &[
             "markdown_text",
         ],
     ),
-    method("chat.delete", Token::Bot, Some("chat:write"), true, &["channel", "ts", "as_user"]),
-    method("chat.getPermalink", Token::Bot, None, false, &["channel", "message_ts"]),
-    method("views.open", Token::Bot, None, true, &["trigger_id", "interactivity_pointer", "view"]),
-    method("views.push", Token::Bot, None, true, &["trigger_id", "interactivity_pointer", "view"]),
-    method("views.update", Token::Bot, None, true, &["view_id", "external_id", "hash", "view"]),
-    method("views.publish", Token::Bot, None, true, &["user_id", "hash", "view"]),
+    method(
+        "chat.delete",
+        Token::Bot,
+        Some("chat:write"),
+        true,
+        &["channel", "ts", "as_user"],
+    ),
+    method(
+        "chat.getPermalink",
+        Token::Bot,
+        None,
+        false,
+        &["channel", "message_ts"],
+    ),
+    method(
+        "views.open",
+        Token::Bot,
+        None,
+        true,
+        &["trigger_id", "interactivity_pointer", "view"],
+    ),
+    method(
+        "views.push",
+        Token::Bot,
+        None,
+        true,
+        &["trigger_id", "interactivity_pointer", "view"],
+    ),
+    method(
+        "views.update",
+        Token::Bot,
+        None,
+        true,
+        &["view_id", "external_id", "hash", "view"],
+    ),
+    method(
+        "views.publish",
+        Token::Bot,
+        None,
+        true,
+        &["user_id", "hash", "view"],
+    ),
 ];

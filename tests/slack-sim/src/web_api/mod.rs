@@ -37,22 +37,38 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: &str) -> ApiError {
-        ApiError { code: code.to_owned(), messages: Vec::new(), extra: None, violation: None }
+        ApiError {
+            code: code.to_owned(),
+            messages: Vec::new(),
+            extra: None,
+            violation: None,
+        }
     }
 
     /// A refusal that no well-behaved app should meet.
     pub(crate) fn violation(code: &str, kind: ViolationKind, messages: Vec<String>) -> ApiError {
-        ApiError { code: code.to_owned(), messages, extra: None, violation: Some(kind) }
+        ApiError {
+            code: code.to_owned(),
+            messages,
+            extra: None,
+            violation: Some(kind),
+        }
     }
 
     /// A required argument is missing or malformed.
     pub(crate) fn argument(message: &str) -> ApiError {
-        ApiError::violation("invalid_arguments", ViolationKind::InvalidArgument, vec![format!("[ERROR] {message}")])
+        ApiError::violation(
+            "invalid_arguments",
+            ViolationKind::InvalidArgument,
+            vec![format!("[ERROR] {message}")],
+        )
     }
 
     fn missing_scope(needed: &str, provided: &[String]) -> ApiError {
         ApiError {
-            extra: Some(Box::new(json!({"needed": needed, "provided": provided.join(",")}))),
+            extra: Some(Box::new(
+                json!({"needed": needed, "provided": provided.join(",")}),
+            )),
             ..ApiError::violation("missing_scope", ViolationKind::MissingScope, Vec::new())
         }
     }
@@ -96,20 +112,29 @@ impl Workspace {
             }
         }
         let logged = |error: Option<String>, injected: bool| {
-            self.record(Call { method: method.clone(), args: args.for_log(), error, injected, at });
+            self.record(Call {
+                method: method.clone(),
+                args: args.for_log(),
+                error,
+                injected,
+                at,
+            });
         };
         match fault {
             Some(Fault::Error(code)) => {
                 logged(Some(code.clone()), true);
                 return answer(&json!({"ok": false, "error": code}));
             }
-            Some(Fault::RateLimited { retry_after_seconds }) => {
+            Some(Fault::RateLimited {
+                retry_after_seconds,
+            }) => {
                 logged(Some("ratelimited".to_owned()), true);
                 return rate_limited(retry_after_seconds);
             }
             Some(Fault::ServerError(status)) => {
                 logged(Some(format!("http {status}")), true);
-                let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let status =
+                    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 return (status, "upstream trouble").into_response();
             }
             Some(Fault::ResetBefore) => {
@@ -120,7 +145,10 @@ impl Workspace {
             _ => {}
         }
         if self.0.setup.rate_limits
-            && let Some(seconds) = self.0.limits.exceeded(&method, &args, self.0.clock.instant())
+            && let Some(seconds) = self
+                .0
+                .limits
+                .exceeded(&method, &args, self.0.clock.instant())
         {
             logged(Some("ratelimited".to_owned()), false);
             return rate_limited(seconds);
@@ -137,7 +165,12 @@ impl Workspace {
             }
             Err(error) => {
                 if let Some(kind) = error.violation {
-                    let detail = format!("{} {}; args: {}", error.code, error.messages.join("; "), args.excerpt());
+                    let detail = format!(
+                        "{} {}; args: {}",
+                        error.code,
+                        error.messages.join("; "),
+                        args.excerpt()
+                    );
                     self.violation(kind, &method, detail);
                 }
                 (error.body(), Some(error.code))
@@ -152,24 +185,35 @@ impl Workspace {
                 request.reset.arm();
                 StatusCode::OK.into_response()
             }
-            Some(Fault::Garbage) => (StatusCode::OK, "<html>Something went wrong</html>").into_response(),
+            Some(Fault::Garbage) => {
+                (StatusCode::OK, "<html>Something went wrong</html>").into_response()
+            }
             _ => answer(&body),
         }
     }
 
     fn call(&self, method: &str, args: &Args) -> ApiResult {
         let Some(spec) = methods::find(method) else {
-            let mut error = ApiError::violation("unknown_method", ViolationKind::UnknownMethod, Vec::new());
+            let mut error =
+                ApiError::violation("unknown_method", ViolationKind::UnknownMethod, Vec::new());
             error.extra = Some(Box::new(json!({"req_method": method})));
             return Err(error);
         };
         if let Some(problem) = &args.problem {
-            return Err(ApiError::violation(problem, ViolationKind::InvalidArgument, Vec::new()));
+            return Err(ApiError::violation(
+                problem,
+                ViolationKind::InvalidArgument,
+                Vec::new(),
+            ));
         }
         self.authorise(spec, args)?;
         for name in args.names() {
             if !spec.knows(name) {
-                self.violation(ViolationKind::UnknownArgument, method, format!("argument `{name}`"));
+                self.violation(
+                    ViolationKind::UnknownArgument,
+                    method,
+                    format!("argument `{name}`"),
+                );
             }
         }
         match method {
@@ -210,9 +254,16 @@ impl Workspace {
             return Ok(());
         }
         let wrong = |code| ApiError::violation(code, ViolationKind::WrongToken, Vec::new());
-        let Some(token) = args.token.as_deref().filter(|t| !t.is_empty()) else { return Err(wrong("not_authed")) };
-        let (is_bot, is_app, scopes) =
-            self.with(|w| (token == w.app.bot_token, token == w.app.app_token, w.app.scopes.clone()));
+        let Some(token) = args.token.as_deref().filter(|t| !t.is_empty()) else {
+            return Err(wrong("not_authed"));
+        };
+        let (is_bot, is_app, scopes) = self.with(|w| {
+            (
+                token == w.app.bot_token,
+                token == w.app.app_token,
+                w.app.scopes.clone(),
+            )
+        });
         if !is_bot && !is_app {
             return Err(wrong("invalid_auth"));
         }
@@ -222,7 +273,9 @@ impl Workspace {
             _ => {}
         }
         match spec.scope {
-            Some(scope) if !scopes.iter().any(|s| s == scope) => Err(ApiError::missing_scope(scope, &scopes)),
+            Some(scope) if !scopes.iter().any(|s| s == scope) => {
+                Err(ApiError::missing_scope(scope, &scopes))
+            }
             _ => Ok(()),
         }
     }
@@ -235,7 +288,10 @@ impl Workspace {
         if self.has_scope(scope) {
             return Ok(());
         }
-        Err(ApiError::missing_scope(scope, &self.with(|w| w.app.scopes.clone())))
+        Err(ApiError::missing_scope(
+            scope,
+            &self.with(|w| w.app.scopes.clone()),
+        ))
     }
 
     fn auth_test(&self) -> Value {
@@ -275,15 +331,18 @@ fn ok_first(body: Value) -> Value {
 
 fn answer(body: &Value) -> Response {
     let mut response = (StatusCode::OK, body.to_string()).into_response();
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
     response
 }
 
 fn rate_limited(retry_after_seconds: u32) -> Response {
     let mut response = answer(&json!({"ok": false, "error": "ratelimited"}));
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
     response
 }

@@ -53,8 +53,13 @@ impl Workspace {
                     reset.arm();
                     return StatusCode::OK.into_response();
                 }
-                Fault::RateLimited { retry_after_seconds } => {
-                    let headers = [(axum::http::header::RETRY_AFTER, retry_after_seconds.to_string())];
+                Fault::RateLimited {
+                    retry_after_seconds,
+                } => {
+                    let headers = [(
+                        axum::http::header::RETRY_AFTER,
+                        retry_after_seconds.to_string(),
+                    )];
                     return (StatusCode::TOO_MANY_REQUESTS, headers, "ratelimited").into_response();
                 }
                 Fault::ServerError(_) | Fault::Error(_) | Fault::Garbage => {
@@ -64,14 +69,23 @@ impl Workspace {
         }
         let result = self.respond(id, &args);
         let error = result.as_ref().err().cloned();
-        self.record(Call { method: METHOD.to_owned(), args: args.for_log(), error, injected: false, at });
+        self.record(Call {
+            method: METHOD.to_owned(),
+            args: args.for_log(),
+            error,
+            injected: false,
+            at,
+        });
         if reset_after {
             reset.arm();
         }
         match result {
             // A structured post is answered with JSON.
             Ok(()) => {
-                let headers = [(axum::http::header::CONTENT_TYPE, "application/json; charset=utf-8")];
+                let headers = [(
+                    axum::http::header::CONTENT_TYPE,
+                    "application/json; charset=utf-8",
+                )];
                 (StatusCode::OK, headers, json!({"ok": true}).to_string()).into_response()
             }
             Err(code) => {
@@ -79,8 +93,16 @@ impl Workspace {
                     "expired_url" | "used_url" => StatusCode::NOT_FOUND,
                     _ => StatusCode::BAD_REQUEST,
                 };
-                let headers = [(axum::http::header::CONTENT_TYPE, "application/json; charset=utf-8")];
-                (status, headers, json!({"ok": false, "error": code}).to_string()).into_response()
+                let headers = [(
+                    axum::http::header::CONTENT_TYPE,
+                    "application/json; charset=utf-8",
+                )];
+                (
+                    status,
+                    headers,
+                    json!({"ok": false, "error": code}).to_string(),
+                )
+                    .into_response()
             }
         }
     }
@@ -92,7 +114,11 @@ impl Workspace {
         }
         for name in args.names() {
             if !ARGUMENTS.contains(&name) {
-                self.violation(ViolationKind::UnknownArgument, METHOD, format!("argument `{name}`"));
+                self.violation(
+                    ViolationKind::UnknownArgument,
+                    METHOD,
+                    format!("argument `{name}`"),
+                );
             }
         }
         let delete = args.flag("delete_original").unwrap_or(false);
@@ -119,11 +145,24 @@ impl Workspace {
                 }
             }
         };
-        let url = self.change(|w, clock| w.use_response_url(id, clock)).map_err(|code| {
-            self.violation(ViolationKind::SpentResponseUrl, METHOD, format!("{code}: {}", args.excerpt()));
-            code.to_owned()
-        })?;
-        self.carry_out(&url, content, delete, replace, in_channel, args.text("thread_ts"));
+        let url = self
+            .change(|w, clock| w.use_response_url(id, clock))
+            .map_err(|code| {
+                self.violation(
+                    ViolationKind::SpentResponseUrl,
+                    METHOD,
+                    format!("{code}: {}", args.excerpt()),
+                );
+                code.to_owned()
+            })?;
+        self.carry_out(
+            &url,
+            content,
+            delete,
+            replace,
+            in_channel,
+            args.text("thread_ts"),
+        );
         self.ring(&url.channel);
         self.ring(&url.user);
         Ok(())
@@ -149,7 +188,9 @@ impl Workspace {
             let Some(content) = content else { return };
             if replace && let Some(ts) = original {
                 let (text, blocks) = (content.text.clone(), content.blocks.clone());
-                let _ = w.edit(&url.channel, ts, text.clone(), blocks.clone(), clock).is_some()
+                let _ = w
+                    .edit(&url.channel, ts, text.clone(), blocks.clone(), clock)
+                    .is_some()
                     || w.edit_ephemeral(&url.user, ts, text, blocks, clock);
                 return;
             }
@@ -171,12 +212,18 @@ impl Workspace {
     }
 
     /// The immediate answer to a slash command, in the ack.
-    pub(crate) fn answer_command(&self, channel: &str, user: &str, payload: &Value) -> Result<(), String> {
+    pub(crate) fn answer_command(
+        &self,
+        channel: &str,
+        user: &str,
+        payload: &Value,
+    ) -> Result<(), String> {
         let Some(object) = payload.as_object() else {
             return Err("the ack payload of a slash command is not an object".to_owned());
         };
         let args = Args::from_json(object.clone());
-        let content = content(&args).map_err(|e| format!("{} {}", e.code, e.messages.join("; ")))?;
+        let content =
+            content(&args).map_err(|e| format!("{} {}", e.code, e.messages.join("; ")))?;
         let in_channel = args.text("response_type").as_deref() == Some("in_channel");
         let url = ResponseUrl {
             channel: channel.to_owned(),

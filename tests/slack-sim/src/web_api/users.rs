@@ -10,7 +10,11 @@ use crate::workspace::Workspace;
 const MAX_PAGE: usize = 1_000;
 
 /// One page of a list and the cursor of the next, in the way Slack's cursors work: opaque, empty at the end.
-pub(super) fn page<T>(all: &[T], args: &Args, default: usize) -> Result<(usize, usize, String), ApiError> {
+pub(super) fn page<T>(
+    all: &[T],
+    args: &Args,
+    default: usize,
+) -> Result<(usize, usize, String), ApiError> {
     let limit = match args.number("limit") {
         None | Some(0) => default,
         Some(limit) => limit.min(MAX_PAGE),
@@ -24,7 +28,11 @@ pub(super) fn page<T>(all: &[T], args: &Args, default: usize) -> Result<(usize, 
             .ok_or_else(|| ApiError::new("invalid_cursor"))?,
     };
     let end = (start + limit).min(all.len());
-    let next = if end < all.len() { format!("dXNlcjp{end}=") } else { String::new() };
+    let next = if end < all.len() {
+        format!("dXNlcjp{end}=")
+    } else {
+        String::new()
+    };
     Ok((start, end, next))
 }
 
@@ -33,7 +41,9 @@ impl Workspace {
         let id = args.required("user")?;
         let with_email = self.has_scope("users:read.email");
         self.with(|w| {
-            let person = w.person(&id).ok_or_else(|| ApiError::new("user_not_found"))?;
+            let person = w
+                .person(&id)
+                .ok_or_else(|| ApiError::new("user_not_found"))?;
             Ok(json!({"user": shapes::user(w, person, with_email)}))
         })
     }
@@ -42,7 +52,10 @@ impl Workspace {
         let with_email = self.has_scope("users:read.email");
         self.with(|w| {
             let (start, end, next) = page(w.people(), args, usize::MAX / 2)?;
-            let members: Vec<Value> = w.people()[start..end].iter().map(|p| shapes::user(w, p, with_email)).collect();
+            let members: Vec<Value> = w.people()[start..end]
+                .iter()
+                .map(|p| shapes::user(w, p, with_email))
+                .collect();
             Ok(json!({
                 "members": members, "cache_ts": self.clock().unix_seconds(),
                 "response_metadata": {"next_cursor": next},
@@ -53,10 +66,12 @@ impl Workspace {
     pub(super) fn users_lookup_by_email(&self, args: &Args) -> ApiResult {
         let email = args.required("email")?;
         self.with(|w| {
-            let found = w
-                .people()
-                .iter()
-                .find(|p| !p.deleted && p.email.as_deref().is_some_and(|e| e.eq_ignore_ascii_case(&email)));
+            let found = w.people().iter().find(|p| {
+                !p.deleted
+                    && p.email
+                        .as_deref()
+                        .is_some_and(|e| e.eq_ignore_ascii_case(&email))
+            });
             match found {
                 Some(person) => Ok(json!({"user": shapes::user(w, person, true)})),
                 None => Err(ApiError::new("users_not_found")),
@@ -95,7 +110,11 @@ impl Workspace {
     pub(super) fn usergroups_users_list(&self, args: &Args) -> ApiResult {
         let id = args.required("usergroup")?;
         self.with(|w| {
-            let group = w.user_groups.iter().find(|g| g.id == id).ok_or_else(|| ApiError::new("no_such_subteam"))?;
+            let group = w
+                .user_groups
+                .iter()
+                .find(|g| g.id == id)
+                .ok_or_else(|| ApiError::new("no_such_subteam"))?;
             Ok(json!({"users": group.members}))
         })
     }

@@ -10,12 +10,18 @@ use crate::workspace::Workspace;
 use crate::world::{TriggerRefusal, View, ViewSpec};
 
 fn view_argument(args: &Args, kind: &str) -> Result<ViewSpec, ApiError> {
-    let view = args.structure("view")?.ok_or_else(|| ApiError::argument("missing required field: view"))?;
+    let view = args
+        .structure("view")?
+        .ok_or_else(|| ApiError::argument("missing required field: view"))?;
     let messages = validate::view(&view, kind);
     if messages.is_empty() {
         return Ok(ViewSpec(view));
     }
-    Err(ApiError::violation("invalid_arguments", ViolationKind::InvalidPayload, messages))
+    Err(ApiError::violation(
+        "invalid_arguments",
+        ViolationKind::InvalidPayload,
+        messages,
+    ))
 }
 
 impl Workspace {
@@ -24,22 +30,30 @@ impl Workspace {
             .text("trigger_id")
             .or_else(|| args.text("interactivity_pointer"))
             .ok_or_else(|| ApiError::argument("missing required field: trigger_id"))?;
-        self.change(|w, clock| w.exchange_trigger(&id, clock)).map_err(|refusal| {
-            let mut error = ApiError::new(refusal.code());
-            // Late happens to the best; inventing or reusing a trigger does not.
-            if refusal != TriggerRefusal::Expired {
-                error.violation = Some(ViolationKind::InvalidArgument);
-            }
-            error
-        })
+        self.change(|w, clock| w.exchange_trigger(&id, clock))
+            .map_err(|refusal| {
+                let mut error = ApiError::new(refusal.code());
+                // Late happens to the best; inventing or reusing a trigger does not.
+                if refusal != TriggerRefusal::Expired {
+                    error.violation = Some(ViolationKind::InvalidArgument);
+                }
+                error
+            })
     }
 
     fn external_id_is_free(&self, spec: &ViewSpec, except: Option<&str>) -> Result<(), ApiError> {
         let id = spec.external_id();
-        let taken =
-            !id.is_empty() && self.with(|w| w.view_with_external_id(&id).is_some_and(|v| Some(v.id.as_str()) != except));
+        let taken = !id.is_empty()
+            && self.with(|w| {
+                w.view_with_external_id(&id)
+                    .is_some_and(|v| Some(v.id.as_str()) != except)
+            });
         if taken {
-            return Err(ApiError::violation("duplicate_external_id", ViolationKind::InvalidArgument, Vec::new()));
+            return Err(ApiError::violation(
+                "duplicate_external_id",
+                ViolationKind::InvalidArgument,
+                Vec::new(),
+            ));
         }
         Ok(())
     }
@@ -66,13 +80,21 @@ impl Workspace {
         }
         let view = self
             .change(|w, clock| w.push_modal(&user, &spec, clock))
-            .ok_or_else(|| ApiError::violation("push_limit_reached", ViolationKind::InvalidArgument, Vec::new()))?;
+            .ok_or_else(|| {
+                ApiError::violation(
+                    "push_limit_reached",
+                    ViolationKind::InvalidArgument,
+                    Vec::new(),
+                )
+            })?;
         self.ring(&user);
         Ok(self.view_answer(&view))
     }
 
     pub(super) fn views_update(&self, args: &Args) -> ApiResult {
-        let view = args.structure("view")?.ok_or_else(|| ApiError::argument("missing required field: view"))?;
+        let view = args
+            .structure("view")?
+            .ok_or_else(|| ApiError::argument("missing required field: view"))?;
         let kind = view["type"].as_str().unwrap_or("modal").to_owned();
         let spec = view_argument(args, if kind == "home" { "home" } else { "modal" })?;
         let found = match (args.text("view_id"), args.text("external_id")) {
@@ -95,8 +117,13 @@ impl Workspace {
     pub(super) fn views_publish(&self, args: &Args) -> ApiResult {
         let spec = view_argument(args, "home")?;
         let user = args.required("user_id")?;
-        let (known, enabled, old) =
-            self.with(|w| (w.person(&user).is_some(), w.app.home_tab, w.home(&user).map(|v| v.hash.clone())));
+        let (known, enabled, old) = self.with(|w| {
+            (
+                w.person(&user).is_some(),
+                w.app.home_tab,
+                w.home(&user).map(|v| v.hash.clone()),
+            )
+        });
         if !known {
             return Err(ApiError::new("user_not_found"));
         }

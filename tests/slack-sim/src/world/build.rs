@@ -55,7 +55,10 @@ impl World {
         let slackbot = PersonSetup::member("slackbot").real_name("Slackbot").bot();
         world.insert_person("USLACKBOT".to_owned(), &slackbot);
         let named = |name: &str| PersonSetup::member(&handle).real_name(name).bot();
-        let bot = PersonSetup { display_name: app_setup.name.clone(), ..named(&app_setup.name) };
+        let bot = PersonSetup {
+            display_name: app_setup.name.clone(),
+            ..named(&app_setup.name)
+        };
         world.insert_person(world.app.bot_user.clone(), &bot);
         for person in &setup.people {
             world.add_person(person);
@@ -64,9 +67,19 @@ impl World {
             world.add_channel(channel, clock);
         }
         for group in &setup.user_groups {
-            let members = group.members.iter().filter_map(|m| world.person_named(m)).map(|p| p.id.clone()).collect();
+            let members = group
+                .members
+                .iter()
+                .filter_map(|m| world.person_named(m))
+                .map(|p| p.id.clone())
+                .collect();
             let id = ids::from_name("S", &group.handle);
-            world.user_groups.push(UserGroup { id, handle: group.handle.clone(), name: group.name.clone(), members });
+            world.user_groups.push(UserGroup {
+                id,
+                handle: group.handle.clone(),
+                name: group.name.clone(),
+                members,
+            });
         }
         world
     }
@@ -109,7 +122,11 @@ impl World {
             id = ids::random("C0", 9);
         }
         let mut members: std::collections::BTreeSet<String> = match &setup.members {
-            Some(names) => names.iter().filter_map(|n| self.person_named(n)).map(|p| p.id.clone()).collect(),
+            Some(names) => names
+                .iter()
+                .filter_map(|n| self.person_named(n))
+                .map(|p| p.id.clone())
+                .collect(),
             None => self
                 .people
                 .iter()
@@ -120,11 +137,19 @@ impl World {
         if setup.with_bot {
             members.insert(self.app.bot_user.clone());
         }
-        let creator = self.people.iter().find(|p| p.is_owner).map_or_else(|| "USLACKBOT".to_owned(), |p| p.id.clone());
+        let creator = self
+            .people
+            .iter()
+            .find(|p| p.is_owner)
+            .map_or_else(|| "USLACKBOT".to_owned(), |p| p.id.clone());
         self.insert_channel(Channel {
             id: id.clone(),
             name: setup.name.clone(),
-            kind: if setup.is_private { Kind::Private } else { Kind::Public },
+            kind: if setup.is_private {
+                Kind::Private
+            } else {
+                Kind::Public
+            },
             archived: setup.is_archived,
             topic: setup.topic.clone(),
             created: clock.unix_seconds(),
@@ -137,9 +162,11 @@ impl World {
     }
 
     pub(super) fn insert_channel(&mut self, channel: Channel) {
-        self.channels_by_id.insert(channel.id.clone(), self.channels.len());
+        self.channels_by_id
+            .insert(channel.id.clone(), self.channels.len());
         if !channel.name.is_empty() {
-            self.channels_by_name.insert(channel.name.clone(), self.channels.len());
+            self.channels_by_name
+                .insert(channel.name.clone(), self.channels.len());
         }
         self.channels.push(channel);
     }

@@ -22,10 +22,11 @@ impl World {
     /// By handle, display name or real name, with or without `@`.
     pub fn person_named(&self, name: &str) -> Option<&Person> {
         let name = name.trim_start_matches('@');
-        self.people
-            .iter()
-            .find(|p| p.name == name)
-            .or_else(|| self.people.iter().find(|p| p.display_name == name || p.real_name == name || p.id == name))
+        self.people.iter().find(|p| p.name == name).or_else(|| {
+            self.people
+                .iter()
+                .find(|p| p.display_name == name || p.real_name == name || p.id == name)
+        })
     }
 
     pub fn channels(&self) -> &[Channel] {
@@ -42,7 +43,9 @@ impl World {
 
     /// With or without `#`.
     pub fn channel_named(&self, name: &str) -> Option<&Channel> {
-        self.channels_by_name.get(name.trim_start_matches('#')).map(|&i| &self.channels[i])
+        self.channels_by_name
+            .get(name.trim_start_matches('#'))
+            .map(|&i| &self.channels[i])
     }
 
     pub fn bot_is_in(&self, channel: &Channel) -> bool {
@@ -54,7 +57,10 @@ impl World {
         if channel.members.contains(user) {
             return true;
         }
-        channel.kind == Kind::Public && self.person(user).is_some_and(|p| !p.is_restricted && !p.is_stranger)
+        channel.kind == Kind::Public
+            && self
+                .person(user)
+                .is_some_and(|p| !p.is_restricted && !p.is_stranger)
     }
 
     /// The direct message of two people, if they ever opened one.
@@ -90,7 +96,11 @@ impl World {
             return (id.clone(), false);
         }
         let id = ids::random("C0", 9);
-        let names: Vec<&str> = members.iter().filter_map(|m| self.person(m)).map(|p| p.name.as_str()).collect();
+        let names: Vec<&str> = members
+            .iter()
+            .filter_map(|m| self.person(m))
+            .map(|p| p.name.as_str())
+            .collect();
         let name = format!("mpdm-{}-1", names.join("--"));
         self.insert_channel(Channel {
             id: id.clone(),
@@ -119,7 +129,10 @@ impl World {
     }
 
     pub(crate) fn add_toast(&mut self, user: &str, text: String) {
-        self.toasts.entry(user.to_owned()).or_default().push(Toast { id: ids::random("T", 6), text });
+        self.toasts.entry(user.to_owned()).or_default().push(Toast {
+            id: ids::random("T", 6),
+            text,
+        });
     }
 
     pub fn toasts(&self, user: &str) -> &[Toast] {
@@ -134,5 +147,9 @@ impl World {
 }
 
 fn pair(a: &str, b: &str) -> (String, String) {
-    if a <= b { (a.to_owned(), b.to_owned()) } else { (b.to_owned(), a.to_owned()) }
+    if a <= b {
+        (a.to_owned(), b.to_owned())
+    } else {
+        (b.to_owned(), a.to_owned())
+    }
 }

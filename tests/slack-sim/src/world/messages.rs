@@ -26,15 +26,27 @@ impl World {
     pub(crate) fn post(&mut self, channel: &str, draft: Draft, clock: &Clock) -> Option<Message> {
         let message = new_message(channel, draft, None, clock);
         let channel = self.channel_mut(channel)?;
-        if let Some(parent) = message.thread_ts.as_ref().and_then(|ts| channel.messages.get_mut(ts)) {
+        if let Some(parent) = message
+            .thread_ts
+            .as_ref()
+            .and_then(|ts| channel.messages.get_mut(ts))
+        {
             parent.replies.push(message.ts.clone());
         }
-        channel.read.insert(message.user.clone(), message.ts.clone());
+        channel
+            .read
+            .insert(message.user.clone(), message.ts.clone());
         channel.messages.insert(message.ts.clone(), message.clone());
         Some(message)
     }
 
-    pub(crate) fn post_ephemeral(&mut self, channel: &str, to: &str, draft: Draft, clock: &Clock) -> Message {
+    pub(crate) fn post_ephemeral(
+        &mut self,
+        channel: &str,
+        to: &str,
+        draft: Draft,
+        clock: &Clock,
+    ) -> Message {
         let message = new_message(channel, draft, Some(to.to_owned()), clock);
         let all = self.ephemerals.entry(to.to_owned()).or_default();
         if all.len() == EPHEMERALS_KEPT {
@@ -51,8 +63,11 @@ impl World {
 
     /// A message as this person sees it: their ephemerals included.
     pub fn message_for(&self, user: &str, channel: &str, ts: &str) -> Option<&Message> {
-        self.message(channel, ts)
-            .or_else(|| self.ephemerals(user).iter().find(|m| m.channel == channel && m.ts == ts))
+        self.message(channel, ts).or_else(|| {
+            self.ephemerals(user)
+                .iter()
+                .find(|m| m.channel == channel && m.ts == ts)
+        })
     }
 
     pub fn ephemerals(&self, user: &str) -> &[Message] {
@@ -81,7 +96,10 @@ impl World {
         blocks: Option<Vec<Value>>,
         clock: &Clock,
     ) -> bool {
-        let found = self.ephemerals.get_mut(user).and_then(|all| all.iter_mut().find(|m| m.ts == ts));
+        let found = self
+            .ephemerals
+            .get_mut(user)
+            .and_then(|all| all.iter_mut().find(|m| m.ts == ts));
         match found {
             Some(message) => {
                 change(message, text, blocks, clock);
@@ -92,16 +110,25 @@ impl World {
     }
 
     pub(crate) fn delete(&mut self, channel: &str, ts: &str) -> bool {
-        let Some(channel) = self.channel_mut(channel) else { return false };
-        let Some(gone) = channel.messages.remove(ts) else { return false };
-        if let Some(parent) = gone.thread_ts.and_then(|parent| channel.messages.get_mut(&parent)) {
+        let Some(channel) = self.channel_mut(channel) else {
+            return false;
+        };
+        let Some(gone) = channel.messages.remove(ts) else {
+            return false;
+        };
+        if let Some(parent) = gone
+            .thread_ts
+            .and_then(|parent| channel.messages.get_mut(&parent))
+        {
             parent.replies.retain(|r| r != ts);
         }
         true
     }
 
     pub(crate) fn delete_ephemeral(&mut self, user: &str, ts: &str) -> bool {
-        let Some(all) = self.ephemerals.get_mut(user) else { return false };
+        let Some(all) = self.ephemerals.get_mut(user) else {
+            return false;
+        };
         let before = all.len();
         all.retain(|m| m.ts != ts);
         all.len() < before
@@ -109,7 +136,10 @@ impl World {
 
     /// State of a message's inputs as this person left them, initial values where untouched.
     pub fn message_state(&self, user: &str, channel: &str, ts: &str) -> StateValues {
-        let Some(blocks) = self.message_for(user, channel, ts).and_then(|m| m.blocks.as_deref()) else {
+        let Some(blocks) = self
+            .message_for(user, channel, ts)
+            .and_then(|m| m.blocks.as_deref())
+        else {
             return StateValues::new();
         };
         let key = (user.to_owned(), channel.to_owned(), ts.to_owned());
@@ -126,11 +156,21 @@ impl World {
         state: Value,
     ) {
         let key = (user.to_owned(), channel.to_owned(), ts.to_owned());
-        blocks::put_state(self.message_state.entry(key).or_default(), block_id, action_id, state);
+        blocks::put_state(
+            self.message_state.entry(key).or_default(),
+            block_id,
+            action_id,
+            state,
+        );
     }
 }
 
-fn new_message(channel: &str, draft: Draft, ephemeral_for: Option<String>, clock: &Clock) -> Message {
+fn new_message(
+    channel: &str,
+    draft: Draft,
+    ephemeral_for: Option<String>,
+    clock: &Clock,
+) -> Message {
     Message {
         ts: clock.next_ts(),
         channel: channel.to_owned(),

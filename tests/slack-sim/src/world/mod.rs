@@ -41,7 +41,11 @@ pub struct Person {
 impl Person {
     /// What others see: the display name, or the real name where there is none.
     pub fn shown_name(&self) -> &str {
-        if self.display_name.is_empty() { &self.real_name } else { &self.display_name }
+        if self.display_name.is_empty() {
+            &self.real_name
+        } else {
+            &self.display_name
+        }
     }
 }
 

@@ -32,10 +32,19 @@ impl TriggerRefusal {
 }
 
 impl World {
-    pub(crate) fn new_trigger(&mut self, user: &str, channel: Option<&str>, clock: &Clock) -> String {
+    pub(crate) fn new_trigger(
+        &mut self,
+        user: &str,
+        channel: Option<&str>,
+        clock: &Clock,
+    ) -> String {
         let id = ids::trigger();
-        let trigger =
-            Trigger { user: user.to_owned(), channel: channel.map(str::to_owned), made: clock.instant(), used: false };
+        let trigger = Trigger {
+            user: user.to_owned(),
+            channel: channel.map(str::to_owned),
+            made: clock.instant(),
+            used: false,
+        };
         self.triggers.insert(id.clone(), trigger);
         self.trigger_order.push_back(id.clone());
         if self.trigger_order.len() > KEPT
@@ -90,7 +99,11 @@ impl World {
     }
 
     /// Counts a use; the error is Slack's code.
-    pub(crate) fn use_response_url(&mut self, id: &str, clock: &Clock) -> Result<ResponseUrl, &'static str> {
+    pub(crate) fn use_response_url(
+        &mut self,
+        id: &str,
+        clock: &Clock,
+    ) -> Result<ResponseUrl, &'static str> {
         let url = self.response_urls.get_mut(id).ok_or("expired_url")?;
         if clock.instant() - url.made > RESPONSE_URL_LIFETIME {
             return Err("expired_url");

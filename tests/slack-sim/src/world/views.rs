@@ -16,7 +16,11 @@ pub(crate) struct ViewSpec(pub(crate) Value);
 
 impl ViewSpec {
     fn text(&self, key: &str) -> String {
-        self.0.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+        self.0
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
     }
 
     fn flag(&self, key: &str) -> bool {
@@ -24,11 +28,20 @@ impl ViewSpec {
     }
 
     fn plain(&self, key: &str) -> Value {
-        self.0.get(key).cloned().map_or(Value::Null, blocks::completed_text)
+        self.0
+            .get(key)
+            .cloned()
+            .map_or(Value::Null, blocks::completed_text)
     }
 
     fn blocks(&self) -> Vec<Value> {
-        blocks::completed(self.0.get("blocks").and_then(Value::as_array).cloned().unwrap_or_default())
+        blocks::completed(
+            self.0
+                .get("blocks")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
+        )
     }
 
     pub(crate) fn external_id(&self) -> String {
@@ -64,14 +77,25 @@ impl World {
     }
 
     /// Opens a modal in place of whatever was open.
-    pub(crate) fn open_modal(&mut self, user: &str, spec: &ViewSpec, from: Option<String>, clock: &Clock) -> View {
+    pub(crate) fn open_modal(
+        &mut self,
+        user: &str,
+        spec: &ViewSpec,
+        from: Option<String>,
+        clock: &Clock,
+    ) -> View {
         self.close_all(user);
         let view = new_view(user, spec, None, from, clock);
         self.show(view)
     }
 
     /// Puts a modal on top. `None` if there are already three.
-    pub(crate) fn push_modal(&mut self, user: &str, spec: &ViewSpec, clock: &Clock) -> Option<View> {
+    pub(crate) fn push_modal(
+        &mut self,
+        user: &str,
+        spec: &ViewSpec,
+        clock: &Clock,
+    ) -> Option<View> {
         if self.stack(user).len() >= MAX_STACK {
             return None;
         }
@@ -81,7 +105,10 @@ impl World {
     }
 
     fn show(&mut self, view: View) -> View {
-        self.stacks.entry(view.user.clone()).or_default().push(view.id.clone());
+        self.stacks
+            .entry(view.user.clone())
+            .or_default()
+            .push(view.id.clone());
         self.views.insert(view.id.clone(), view.clone());
         view
     }
@@ -98,9 +125,12 @@ impl World {
         view.notify_on_close = spec.flag("notify_on_close");
         view.external_id = spec.external_id();
         view.blocks = spec.blocks();
-        view.state = blocks::state_of(&view.blocks, Some(&view.state), view.from_channel.as_deref());
+        view.state = blocks::state_of(
+            &view.blocks,
+            Some(&view.state),
+            view.from_channel.as_deref(),
+        );
         view.errors.clear();
-        view.loading = false;
         view.hash = ids::view_hash(clock.unix_seconds());
         view.updated_at = clock.instant();
         view.updates += 1;
@@ -145,15 +175,29 @@ impl World {
         closed
     }
 
-    pub(crate) fn enter_in_view(&mut self, view_id: &str, block_id: &str, action_id: &str, state: Value) -> bool {
-        let Some(view) = self.views.get_mut(view_id) else { return false };
+    pub(crate) fn enter_in_view(
+        &mut self,
+        view_id: &str,
+        block_id: &str,
+        action_id: &str,
+        state: Value,
+    ) -> bool {
+        let Some(view) = self.views.get_mut(view_id) else {
+            return false;
+        };
         blocks::put_state(&mut view.state, block_id, action_id, state);
         view.errors.remove(block_id);
         true
     }
 }
 
-fn new_view(user: &str, spec: &ViewSpec, below: Option<&View>, from: Option<String>, clock: &Clock) -> View {
+fn new_view(
+    user: &str,
+    spec: &ViewSpec,
+    below: Option<&View>,
+    from: Option<String>,
+    clock: &Clock,
+) -> View {
     let id = ids::random("V0", 9);
     let blocks = spec.blocks();
     let state: StateValues = blocks::state_of(&blocks, None, from.as_deref());

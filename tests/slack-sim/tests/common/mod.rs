@@ -20,15 +20,25 @@ pub struct Answer {
 }
 
 /// One HTTP request on a connection of its own.
-pub async fn http(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> std::io::Result<Answer> {
+pub async fn http(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<Answer> {
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_once('/').unwrap();
     let mut stream = TcpStream::connect(host).await?;
-    let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+    let mut head = format!(
+        "{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes()).await?;
+    stream
+        .write_all(format!("{head}\r\n{body}").as_bytes())
+        .await?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await?;
     let text = String::from_utf8_lossy(&answer);
@@ -37,27 +47,45 @@ pub async fn http(method: &str, url: &str, headers: &[(&str, &str)], body: &str)
     };
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
-    Ok(Answer { status, headers: head.to_lowercase(), body })
+    Ok(Answer {
+        status,
+        headers: head.to_lowercase(),
+        body,
+    })
 }
 
 /// Calls a method with a JSON body and a token.
-pub async fn call_as(slack: &SlackSim, token: &str, method: &str, args: Value) -> std::io::Result<Answer> {
+pub async fn call_as(
+    slack: &SlackSim,
+    token: &str,
+    method: &str,
+    args: Value,
+) -> std::io::Result<Answer> {
     let url = format!("{}/{method}", slack.api_url());
     let bearer = format!("Bearer {token}");
-    let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json; charset=utf-8")];
+    let headers = [
+        ("Authorization", bearer.as_str()),
+        ("Content-Type", "application/json; charset=utf-8"),
+    ];
     http("POST", &url, &headers, &args.to_string()).await
 }
 
 /// Calls a method with the bot token and a JSON body.
 pub async fn call(slack: &SlackSim, method: &str, args: Value) -> Value {
-    call_as(slack, &slack.bot_token(), method, args).await.unwrap().body
+    call_as(slack, &slack.bot_token(), method, args)
+        .await
+        .unwrap()
+        .body
 }
 
 /// Calls a method with GET and a query.
 pub async fn get(slack: &SlackSim, method: &str, query: &str) -> Value {
     let url = format!("{}/{method}?{query}", slack.api_url());
     let bearer = format!("Bearer {}", slack.bot_token());
-    http("GET", &url, &[("Authorization", &bearer)], "").await.unwrap().body
+    http("GET", &url, &[("Authorization", &bearer)], "")
+        .await
+        .unwrap()
+        .body
 }
 
 pub struct Socket {
@@ -67,14 +95,24 @@ pub struct Socket {
 
 impl Socket {
     pub async fn url(slack: &SlackSim) -> String {
-        let answer = call_as(slack, &slack.app_token(), "apps.connections.open", json!({})).await.unwrap();
+        let answer = call_as(
+            slack,
+            &slack.app_token(),
+            "apps.connections.open",
+            json!({}),
+        )
+        .await
+        .unwrap();
         answer.body["url"].as_str().unwrap().to_owned()
     }
 
     pub async fn open(slack: &SlackSim) -> Socket {
         let url = Socket::url(slack).await;
         let (ws, _) = connect_async(url).await.unwrap();
-        let mut socket = Socket { ws, hello: Value::Null };
+        let mut socket = Socket {
+            ws,
+            hello: Value::Null,
+        };
         socket.hello = socket.next().await;
         assert_eq!(socket.hello["type"], "hello");
         slack.connected(1).await.unwrap();
@@ -88,7 +126,10 @@ impl Socket {
 
     pub async fn try_next(&mut self) -> Option<Value> {
         loop {
-            let frame = tokio::time::timeout(Duration::from_secs(2), self.ws.next()).await.ok()??.ok()?;
+            let frame = tokio::time::timeout(Duration::from_secs(2), self.ws.next())
+                .await
+                .ok()??
+                .ok()?;
             match frame {
                 Message::Text(text) => return serde_json::from_str(&text).ok(),
                 Message::Close(_) => return None,
@@ -99,20 +140,33 @@ impl Socket {
 
     /// Whether the connection ends within two seconds, whatever comes before.
     pub async fn ends(&mut self) -> bool {
-        let all = async { while let Some(Ok(frame)) = self.ws.next().await { if frame.is_close() { break } } };
-        tokio::time::timeout(Duration::from_secs(2), all).await.is_ok()
+        let all = async {
+            while let Some(Ok(frame)) = self.ws.next().await {
+                if frame.is_close() {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(2), all)
+            .await
+            .is_ok()
     }
 
     pub async fn send(&mut self, value: Value) {
-        self.ws.send(Message::text(value.to_string())).await.unwrap();
+        self.ws
+            .send(Message::text(value.to_string()))
+            .await
+            .unwrap();
     }
 
     pub async fn ack(&mut self, envelope: &Value) {
-        self.send(json!({"envelope_id": envelope["envelope_id"]})).await;
+        self.send(json!({"envelope_id": envelope["envelope_id"]}))
+            .await;
     }
 
     pub async fn ack_with(&mut self, envelope: &Value, payload: Value) {
-        self.send(json!({"envelope_id": envelope["envelope_id"], "payload": payload})).await;
+        self.send(json!({"envelope_id": envelope["envelope_id"], "payload": payload}))
+            .await;
     }
 
     pub async fn close(mut self) {
@@ -126,7 +180,9 @@ pub async fn company() -> SlackSim {
 
 /// Short deadlines: what is awaited in these tests comes at once or never.
 pub async fn start(setup: Setup) -> SlackSim {
-    SlackSim::start(setup.deadline(Duration::from_secs(3))).await.unwrap()
+    SlackSim::start(setup.deadline(Duration::from_secs(3)))
+        .await
+        .unwrap()
 }
 
 /// A modal with these blocks and a submit button.

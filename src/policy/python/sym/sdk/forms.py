@@ -30,7 +30,7 @@ class FieldOption(_BaseModel):
     value: _Any = None
     label: str = _Field(..., max_length=_OPTION_LENGTH_MAX)
 
-    @_validator("value")
+    @_validator("value", pre=True)
     def _short_enough(cls, value):
         if value is None:
             raise ValueError("value must be non-empty")

@@ -3,10 +3,11 @@
 //! Each envelope goes to exactly one connection (unless a fault asks otherwise) and is waited for. What an ack means is the
 //! business of [`crate::interact`]; whether it came in time, once, and for something that was sent is judged here.
 
+mod connection;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use axum::extract::ws::{Message as Frame, WebSocket};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -15,23 +16,12 @@ use crate::faults::SocketFault;
 use crate::ids;
 use crate::lock;
 use crate::log::ViolationKind;
-use crate::signals;
 use crate::workspace::Workspace;
 
-/// Slack: "up to 10 WebSocket connections".
-const MAX_CONNECTIONS: usize = 10;
 /// A socket URL not used soon is worthless.
 const TICKET_LIFETIME: Duration = Duration::from_secs(30);
-/// Slack warns about this long before it closes a connection.
-const WARNING_AHEAD: Duration = Duration::from_secs(10);
-/// Life of a connection opened with `debug_reconnects=true`.
-const DEBUG_LIFETIME: Duration = Duration::from_secs(360);
 /// After `refresh_requested` the old connection is closed when this has passed.
 const REFRESH_GRACE: Duration = Duration::from_secs(10);
-/// Unanswered pings after which a connection counts as dead.
-const PINGS_UNANSWERED: u32 = 3;
-/// Sent less than this before the app closed its connection: it cannot have seen it.
-const CROSSING: Duration = Duration::from_millis(200);
 /// Acked envelopes are remembered this long, to tell a second ack from one of nothing.
 const ENVELOPES_KEPT: usize = 20_000;
 
@@ -55,7 +45,9 @@ impl Envelope {
     fn accepts_response_payload(self) -> bool {
         match self {
             Envelope::SlashCommands => true,
-            Envelope::Interactive { accepts_response_payload } => accepts_response_payload,
+            Envelope::Interactive {
+                accepts_response_payload,
+            } => accepts_response_payload,
             Envelope::EventsApi => false,
         }
     }
@@ -75,7 +67,10 @@ pub(crate) enum Delivered {
 enum Out {
     Text(String),
     /// Announce the end, and close after `grace`.
-    Disconnect { reason: &'static str, grace: Duration },
+    Disconnect {
+        reason: &'static str,
+        grace: Duration,
+    },
     /// End the TCP connection at once.
     Cut,
     /// Neither read nor write again, keep the TCP connection.
@@ -125,7 +120,9 @@ impl Hub {
     /// The next connection in turn that takes envelopes.
     fn pick(&mut self) -> Option<usize> {
         let count = self.connections.len();
-        let found = (0..count).map(|i| (self.turn + i) % count).find(|&i| self.connections[i].budget != Some(0))?;
+        let found = (0..count)
+            .map(|i| (self.turn + i) % count)
+            .find(|&i| self.connections[i].budget != Some(0))?;
         self.turn = found + 1;
         Some(found)
     }
@@ -165,8 +162,18 @@ impl Workspace {
         let made = self.0.clock.instant();
         let mut hub = lock(&self.0.hub);
         hub.tickets.retain(|_, t| made - t.made <= TICKET_LIFETIME);
-        hub.tickets.insert(ticket.clone(), Ticket { made, debug_reconnects });
-        format!("ws://{}/link/?ticket={ticket}&app_id={}", self.address(), self.with(|w| w.app.id.clone()))
+        hub.tickets.insert(
+            ticket.clone(),
+            Ticket {
+                made,
+                debug_reconnects,
+            },
+        );
+        format!(
+            "ws://{}/link/?ticket={ticket}&app_id={}",
+            self.address(),
+            self.with(|w| w.app.id.clone())
+        )
     }
 
     /// Spends a ticket. `Some(debug_reconnects)` if it was good.
@@ -176,68 +183,32 @@ impl Workspace {
         (now - ticket.made <= TICKET_LIFETIME).then_some(ticket.debug_reconnects || query_debug)
     }
 
-    /// How many connections take envelopes now.
-    pub fn connections(&self) -> usize {
-        lock(&self.0.hub).connections.iter().filter(|c| c.budget != Some(0)).count()
-    }
-
-    /// Cuts every connection without a word, as a dying network does.
-    pub fn cut_sockets(&self) {
-        self.to_all(|| Out::Cut);
-    }
-
-    /// Every connection stays open and answers nothing any more.
-    pub fn freeze_sockets(&self) {
-        self.to_all(|| Out::Freeze);
-    }
-
-    /// Asks every connection to be replaced, as Slack does when it moves apps to other machines.
-    pub fn request_refresh(&self) {
-        self.disconnect_all("refresh_requested", REFRESH_GRACE);
-    }
-
-    /// As [`Workspace::request_refresh`] when Socket Mode was switched off: connections end at once.
-    pub fn disable_link(&self) {
-        self.disconnect_all("link_disabled", Duration::ZERO);
-    }
-
-    /// Announces the end in 10 s; envelopes still come.
-    pub fn warn_sockets(&self) {
-        self.to_all(|| Out::Text(disconnect_text("warning")));
-    }
-
-    fn disconnect_all(&self, reason: &'static str, grace: Duration) {
-        let mut hub = lock(&self.0.hub);
-        for connection in &mut hub.connections {
-            connection.budget = Some(0);
-            let _ = connection.out.send(Out::Disconnect { reason, grace });
-        }
-    }
-
-    fn to_all(&self, out: impl Fn() -> Out) {
-        let mut hub = lock(&self.0.hub);
-        let mut excused = HashSet::new();
-        for connection in &mut hub.connections {
-            let out = out();
-            match out {
-                Out::Cut => connection.budget = Some(0),
-                Out::Freeze => connection.frozen = true,
-                Out::Text(_) | Out::Disconnect { .. } => {}
-            }
-            if connection.frozen || connection.budget == Some(0) {
-                excused.extend(connection.unacked.iter().cloned());
-            }
-            let _ = connection.out.send(out);
-        }
-        hub.excuse(&excused, None);
-    }
-
     /// Sends an envelope to one connection and waits for its ack. `retry` counts earlier attempts at the same event.
-    pub(crate) async fn deliver(&self, kind: Envelope, about: &str, payload: &Value, retry: u32) -> Delivered {
-        self.deliver_as(&uuid::Uuid::new_v4().to_string(), kind, about, payload, retry).await
+    pub(crate) async fn deliver(
+        &self,
+        kind: Envelope,
+        about: &str,
+        payload: &Value,
+        retry: u32,
+    ) -> Delivered {
+        self.deliver_as(
+            &uuid::Uuid::new_v4().to_string(),
+            kind,
+            about,
+            payload,
+            retry,
+        )
+        .await
     }
 
-    async fn deliver_as(&self, id: &str, kind: Envelope, about: &str, payload: &Value, retry: u32) -> Delivered {
+    async fn deliver_as(
+        &self,
+        id: &str,
+        kind: Envelope,
+        about: &str,
+        payload: &Value,
+        retry: u32,
+    ) -> Delivered {
         let mut envelope = json!({
             "envelope_id": id, "type": kind.name(), "payload": payload,
             "accepts_response_payload": kind.accepts_response_payload(),
@@ -251,7 +222,9 @@ impl Workspace {
         let (waiter, ack) = oneshot::channel();
         {
             let mut hub = lock(&self.0.hub);
-            let Some(index) = hub.pick() else { return Delivered::Unreachable };
+            let Some(index) = hub.pick() else {
+                return Delivered::Unreachable;
+            };
             let pending = Pending {
                 about: about.to_owned(),
                 accepts_response_payload: kind.accepts_response_payload(),
@@ -319,7 +292,10 @@ impl Workspace {
             Some(SocketFault::RefreshBurst { more }) => {
                 let connection = &mut hub.connections[index];
                 connection.budget = Some(more + 1);
-                let _ = connection.out.send(Out::Disconnect { reason: "refresh_requested", grace: REFRESH_GRACE });
+                let _ = connection.out.send(Out::Disconnect {
+                    reason: "refresh_requested",
+                    grace: REFRESH_GRACE,
+                });
                 hub.send(index, id, text);
                 // The envelopes that follow must come right behind, so this connection stays first in turn.
                 hub.turn = index;
@@ -331,22 +307,36 @@ impl Workspace {
     fn judge_missing_ack(&self, id: &str) {
         let (about, excused) = {
             let mut hub = lock(&self.0.hub);
-            let Some(pending) = hub.envelopes.get_mut(id) else { return };
+            let Some(pending) = hub.envelopes.get_mut(id) else {
+                return;
+            };
             pending.waiter = None;
             (pending.about.clone(), pending.excused || pending.acked > 0)
         };
         if !excused {
-            self.violation(ViolationKind::MissingAck, &about, format!("envelope {id} got no ack in time"));
+            self.violation(
+                ViolationKind::MissingAck,
+                &about,
+                format!("envelope {id} got no ack in time"),
+            );
         }
     }
 
     fn on_ack(&self, connection_id: u64, text: &str) {
         let Ok(message) = serde_json::from_str::<Value>(text) else {
-            self.violation(ViolationKind::BadSocketMessage, "socket", format!("not JSON: {}", cut(text)));
+            self.violation(
+                ViolationKind::BadSocketMessage,
+                "socket",
+                format!("not JSON: {}", cut(text)),
+            );
             return;
         };
         let Some(id) = message["envelope_id"].as_str().map(str::to_owned) else {
-            self.violation(ViolationKind::BadSocketMessage, "socket", format!("no envelope_id: {}", cut(text)));
+            self.violation(
+                ViolationKind::BadSocketMessage,
+                "socket",
+                format!("no envelope_id: {}", cut(text)),
+            );
             return;
         };
         let payload = message.get("payload").cloned().unwrap_or(Value::Null);
@@ -358,11 +348,18 @@ impl Workspace {
                 connection.unacked.remove(&id);
             }
             match hub.envelopes.get_mut(&id) {
-                None => wrongs.push((ViolationKind::UnknownAck, "socket".into(), format!("ack of unknown envelope {id}"))),
+                None => wrongs.push((
+                    ViolationKind::UnknownAck,
+                    "socket".into(),
+                    format!("ack of unknown envelope {id}"),
+                )),
                 Some(pending) => {
                     pending.acked += 1;
                     if pending.acked > pending.sent {
-                        let detail = format!("envelope {id} was sent {} times and acked again", pending.sent);
+                        let detail = format!(
+                            "envelope {id} was sent {} times and acked again",
+                            pending.sent
+                        );
                         wrongs.push((ViolationKind::DoubleAck, pending.about.clone(), detail));
                     } else if Instant::now() > pending.deadline && !pending.excused {
                         let detail = format!("ack of envelope {id} came after its time");
@@ -370,7 +367,11 @@ impl Workspace {
                     } else {
                         if !bare && !pending.accepts_response_payload {
                             let detail = format!("ack payload where none is read: {}", cut(text));
-                            wrongs.push((ViolationKind::MalformedAck, pending.about.clone(), detail));
+                            wrongs.push((
+                                ViolationKind::MalformedAck,
+                                pending.about.clone(),
+                                detail,
+                            ));
                         }
                         if !pending.lose_ack
                             && let Some(waiter) = pending.waiter.take()
@@ -393,154 +394,20 @@ impl Workspace {
         let about = about.to_owned();
         tokio::spawn(async move {
             for attempt in 0.. {
-                if let Delivered::Acked(_) = workspace.deliver(Envelope::EventsApi, &about, &payload, attempt).await {
+                if let Delivered::Acked(_) = workspace
+                    .deliver(Envelope::EventsApi, &about, &payload, attempt)
+                    .await
+                {
                     return;
                 }
-                let Some(wait) = workspace.0.setup.event_retries.get(attempt as usize) else { return };
+                let Some(wait) = workspace.0.setup.event_retries.get(attempt as usize) else {
+                    return;
+                };
                 tokio::time::sleep(*wait).await;
                 workspace.count("retries");
             }
         });
     }
-
-    /// The life of one connection, from hello to its end.
-    pub(crate) async fn serve_socket(&self, mut socket: WebSocket, debug_reconnects: bool, reset: crate::net::Reset) {
-        let (out, mut outbox) = mpsc::unbounded_channel();
-        let registered = {
-            let mut hub = lock(&self.0.hub);
-            if hub.connections.len() >= MAX_CONNECTIONS {
-                None
-            } else {
-                hub.next_id += 1;
-                let id = hub.next_id;
-                Some((id, hub.connections.len() + 1))
-            }
-        };
-        let Some((id, number)) = registered else {
-            let _ = socket.send(Frame::text(disconnect_text("too_many_websockets"))).await;
-            let _ = socket.send(Frame::Close(None)).await;
-            return;
-        };
-        let lifetime = if debug_reconnects {
-            self.0.setup.connection_lifetime.min(DEBUG_LIFETIME)
-        } else {
-            self.0.setup.connection_lifetime
-        };
-        let hello = json!({
-            "type": "hello", "num_connections": number,
-            "debug_info": {"host": "applink-simulated", "build_number": 1, "approximate_connection_time": lifetime.as_secs()},
-            "connection_info": {"app_id": self.with(|w| w.app.id.clone())},
-        });
-        if socket.send(Frame::text(hello.to_string())).await.is_err() {
-            return;
-        }
-        lock(&self.0.hub).connections.push(Connection { id, out, budget: None, unacked: HashSet::new(), frozen: false });
-        self.count("connections");
-        self.ring(signals::SOCKETS);
-        let clean = self.pump(&mut socket, id, &mut outbox, lifetime, &reset).await;
-        {
-            let mut hub = lock(&self.0.hub);
-            if let Some(at) = hub.connections.iter().position(|c| c.id == id) {
-                let gone = hub.connections.remove(at);
-                // An app that says goodbye should have acked, but for what crossed its goodbye; one whose connection
-                // broke could not ack.
-                hub.excuse(&gone.unacked, clean.then_some(CROSSING));
-            }
-        }
-        self.ring(signals::SOCKETS);
-    }
-
-    /// Moves frames until the connection ends; true if the app ended it properly.
-    async fn pump(
-        &self,
-        socket: &mut WebSocket,
-        id: u64,
-        outbox: &mut mpsc::UnboundedReceiver<Out>,
-        lifetime: Duration,
-        reset: &crate::net::Reset,
-    ) -> bool {
-        let mut ping = tokio::time::interval(self.0.setup.ping_interval);
-        ping.reset();
-        let mut unanswered = 0;
-        let warn = tokio::time::sleep(lifetime.saturating_sub(WARNING_AHEAD));
-        let end = tokio::time::sleep(lifetime);
-        tokio::pin!(warn, end);
-        let mut warned = false;
-        loop {
-            tokio::select! {
-                frame = socket.recv() => match frame {
-                    Some(Ok(Frame::Text(text))) => self.on_ack(id, text.as_str()),
-                    Some(Ok(Frame::Pong(_))) => unanswered = 0,
-                    Some(Ok(Frame::Close(_))) => return true,
-                    Some(Ok(_)) => {}
-                    Some(Err(_)) | None => return false,
-                },
-                out = outbox.recv() => match out {
-                    Some(Out::Text(text)) => if socket.send(Frame::text(text)).await.is_err() { return false },
-                    Some(Out::Disconnect { reason, grace }) => {
-                        if socket.send(Frame::text(disconnect_text(reason))).await.is_err() {
-                            return false;
-                        }
-                        end.as_mut().reset(Instant::now() + grace);
-                        warned = true;
-                    }
-                    Some(Out::Cut) => {
-                        reset.arm();
-                        return false;
-                    }
-                    Some(Out::Freeze) => {
-                        self.freeze(id);
-                        // The peer notices nothing: the connection stays, and stays silent, for as long as the workspace.
-                        std::future::pending::<()>().await;
-                    }
-                    None => return false,
-                },
-                _ = ping.tick() => {
-                    unanswered += 1;
-                    if unanswered > PINGS_UNANSWERED {
-                        return false;
-                    }
-                    let payload = format!("Ping from applink-simulated {id}");
-                    if socket.send(Frame::Ping(payload.into_bytes().into())).await.is_err() {
-                        return false;
-                    }
-                }
-                () = &mut warn, if !warned => {
-                    warned = true;
-                    if socket.send(Frame::text(disconnect_text("warning"))).await.is_err() {
-                        return false;
-                    }
-                }
-                () = &mut end => {
-                    self.stop_sending(id);
-                    let _ = socket.send(Frame::Close(None)).await;
-                    return true;
-                }
-            }
-        }
-    }
-
-    fn stop_sending(&self, id: u64) {
-        let mut hub = lock(&self.0.hub);
-        if let Some(connection) = hub.connections.iter_mut().find(|c| c.id == id) {
-            connection.budget = Some(0);
-        }
-    }
-
-    /// A half-open connection still gets its share of envelopes until Slack would notice.
-    fn freeze(&self, id: u64) {
-        let workspace = self.clone();
-        let noticed_after = self.0.setup.ping_interval * PINGS_UNANSWERED;
-        tokio::spawn(async move {
-            tokio::time::sleep(noticed_after).await;
-            lock(&workspace.0.hub).connections.retain(|c| c.id != id);
-            workspace.ring(signals::SOCKETS);
-        });
-    }
-}
-
-fn disconnect_text(reason: &str) -> String {
-    json!({"type": "disconnect", "reason": reason, "debug_info": {"host": "applink-simulated"}}).to_string()
 }
 
 fn cut(text: &str) -> String {
