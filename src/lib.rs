@@ -1,10 +1,15 @@
 //! Symbot: a self-hosted Slack bot for access requests. `docs/architecture.md` draws the house.
 
+pub mod bot;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod engine;
 pub mod flows;
 pub mod policy;
 pub mod secret;
 pub mod slack;
 pub mod store;
+pub mod telemetry;
 pub mod web;

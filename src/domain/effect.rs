@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::permission::Verdict;
-use super::person::PersonRef;
+use super::permission::{Refusal, Verdict};
+use super::person::Person;
 use super::routing::Destination;
 use super::run::{ChannelType, MessageRef, RunId};
+use super::time::Timestamp;
 
 /// Stable identity of an effect: the run and the number of the effect within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,10 +39,42 @@ pub enum Effect {
     UpdateMessage { message: MessageRef },
     /// Tell the requester by direct message how it ended, or that nobody could be told.
     TellRequester { about: RequesterNews },
-    /// Answer a person privately.
-    Answer { to: AnswerTo, text: String },
+    /// Answer a person privately; the words are made when it is sent.
+    Answer { to: AnswerTo, reply: Reply },
     /// Post to the environment's error logger.
-    ReportError { channel: String, text: String },
+    ReportError { channel: String, problem: Problem },
+}
+
+/// What an attempt to decide came to, when it did not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub enum Reply {
+    Refused {
+        refusal: Refusal,
+    },
+    /// Approved or denied before; the run says by whom.
+    AlreadyDecided,
+    Expired,
+    /// The message belongs to a notification whose turn is over.
+    Forwarded {
+        notification: usize,
+    },
+    /// The run could not be routed; nobody can decide it.
+    Errored,
+    /// `get_permissions` has not answered yet.
+    NotReady,
+}
+
+/// What administrators are told through the error logger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Short code that also stands in the log and in what the person saw.
+    pub code: String,
+    /// What was being done: `get_permissions`, `delivery`, …
+    pub step: String,
+    pub message: String,
+    /// True when the request goes on all the same.
+    pub warning: bool,
 }
 
 /// What the requester is told.
@@ -67,15 +100,32 @@ pub struct AnswerTo {
     pub response_url: Option<String>,
 }
 
-/// A person's attempt to decide, as it reaches the step function.
+/// Setting or cancelling the run's timer for one notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum TimerChange {
+    Set(Timer),
+    Cancel { run: RunId, notification: usize },
+}
+
+/// A durable timer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timer {
+    pub due: Timestamp,
+    pub run: RunId,
+    pub notification: usize,
+}
+
+/// A person's attempt to decide, as it reaches the step function.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     pub verdict: Verdict,
-    pub actor: PersonRef,
+    /// With the role of this moment.
+    pub actor: Person,
     pub message: Option<String>,
     pub via: ChannelType,
-    /// The message that was clicked, to be refreshed or adopted.
-    pub clicked: Option<MessageRef>,
+    /// The message that was clicked and the notification its button names, to be refreshed or adopted.
+    pub clicked: Option<(MessageRef, usize)>,
     /// Where to answer; `None` in the web app, which reads the answer from the transition.
     pub answer: Option<AnswerTo>,
 }

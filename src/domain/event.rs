@@ -1,1 +1,52 @@
 //! What can happen to a run.
+
+use super::effect::Attempt;
+use super::field::SubmittedField;
+use super::permission::Permissions;
+use super::person::PersonRef;
+use super::routing::Notification;
+use super::run::{ChosenTarget, MessageRef, PinnedFlow, RunError, RunId, SourceChannel};
+
+/// A submitted form: the birth of a run.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    pub id: RunId,
+    pub flow: PinnedFlow,
+    pub requester: PersonRef,
+    pub source: SourceChannel,
+    pub fields: Vec<SubmittedField>,
+    pub target: Option<ChosenTarget>,
+    pub duration_seconds: Option<u64>,
+}
+
+/// Everything that can happen afterwards. Each may come late, twice, or for a run that is long closed.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The reducers have answered.
+    Routed {
+        permissions: Permissions,
+        notifications: Vec<Notification>,
+        /// The fields again, with names of people filled in.
+        fields: Option<Vec<SubmittedField>>,
+    },
+    /// A reducer failed.
+    RoutingFailed { error: RunError },
+    /// One destination of a notification was tried to the end.
+    Delivered {
+        notification: usize,
+        destination: usize,
+        outcome: DeliveryOutcome,
+    },
+    /// The time of a notification is over.
+    TimerFired { notification: usize },
+    /// Somebody pressed Approve or Deny.
+    Attempted(Attempt),
+}
+
+/// How sending ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryOutcome {
+    Sent(MessageRef),
+    /// For administrators: Slack's word or ours.
+    Failed(String),
+}

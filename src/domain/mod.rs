@@ -12,6 +12,8 @@ pub mod person;
 pub mod routing;
 pub mod run;
 pub mod step;
+#[cfg(test)]
+mod step_tests;
 pub mod time;
 
 pub use person::{Person, PersonRef, Role};

@@ -1,4 +1,37 @@
-//! Terraform root modules → the catalog of flows.
+//! Terraform root modules → the catalog of flows, without Terraform.
+//!
+//! `load` is the way in. Below it: `config` and `parse` read files into declarations; `eval` evaluates them lazily into
+//! `value`s, with `functions` and `types`; `objects` collects the `sym_*` resources by the table in `schema`; `build`,
+//! `field`, `code` and `rules` make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`;
+//! `report` is the answer of `symbot check`. Nothing here talks to Slack, runs Python or keeps anything.
 
+#[cfg(test)]
+mod agreement;
+mod build;
 pub mod catalog;
+mod code;
+mod config;
+#[cfg(test)]
+mod corpus;
 pub mod diagnostic;
+mod eval;
+mod field;
+mod files;
+mod functions;
+#[cfg(test)]
+mod fuzz;
+mod given;
+mod json_syntax;
+mod load;
+mod number;
+mod objects;
+mod parse;
+pub mod report;
+mod rules;
+mod schema;
+mod source;
+mod types;
+mod value;
+
+pub use build::FlowDetails;
+pub use load::{LoadOptions, Loaded, load};

@@ -1,3 +1,19 @@
 //! Policy code: impl.py in worker processes.
+//!
+//! [`pool`] is what the engine uses; [`types`] is what goes in and comes out; [`host`] is the one list of what
+//! implementations can reach. [`worker`] is the other process: interpreter ([`vm`], [`native`]), jail, and the check that
+//! nothing leaks from one request to the next ([`baseline`]). The Python side is in `python/`.
 
+mod baseline;
+mod data;
+mod decode;
+pub mod host;
+mod inherited;
+mod jail;
+mod native;
+pub mod pool;
+mod process;
 pub mod types;
+mod vm;
+pub mod wire;
+pub mod worker;

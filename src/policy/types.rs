@@ -99,8 +99,30 @@ pub struct HandlerAnswer {
     pub permissions: Option<Permissions>,
     /// `None` when the reducer is absent; an empty list when it returned nothing.
     pub notifications: Option<Vec<Notification>>,
+    /// What the hooks among the handlers want, by name. An `on_…` hook that does not let its event proceed ends the call:
+    /// the handlers named after it are not called and have no results.
+    pub hooks: std::collections::BTreeMap<String, HookOutcome>,
     /// What the handlers printed, cut at a stated size.
     pub printed: String,
+}
+
+/// What a hook returned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum HookOutcome {
+    /// Nothing: the event takes its course.
+    Proceed,
+    /// `ApprovalTemplate.ignore(message=…)`: the event is nullified.
+    Ignore { message: Option<String> },
+    /// `ApprovalTemplate.<event>(…)`: this event instead (`on_…`) or next (`after_…`).
+    Fire {
+        /// `prompt`, `request`, `approve`, `deny`, `escalate`, `deescalate`.
+        event: String,
+        target: Option<String>,
+        duration_seconds: Option<u64>,
+        /// Further keywords, such as `reason`; they go into the payload of the fired event.
+        fields: Map<String, Value>,
+    },
 }
 
 /// Why a call failed. `Display` is for administrators; people see only a code.

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 // Views.
 pub const VIEW_BLOCKS: usize = 100;
+/// The serialized view; `views.open` refuses more (`view_too_large`: "greater than 250kb").
+pub const VIEW_BYTES: usize = 250_000;
 pub const VIEW_TITLE_CHARS: usize = 24;
 pub const VIEW_SUBMIT_CHARS: usize = 24;
 pub const VIEW_CLOSE_CHARS: usize = 24;

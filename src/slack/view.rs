@@ -25,6 +25,22 @@ pub struct FormMetadata {
     pub run: Option<uuid::Uuid>,
 }
 
+impl FormMetadata {
+    /// As it is carried in `private_metadata`; `None` when it would not fit (slugs of thousands of letters).
+    #[must_use]
+    pub fn encode(&self) -> Option<String> {
+        serde_json::to_string(self)
+            .ok()
+            .filter(|text| text.chars().count() <= super::limits::PRIVATE_METADATA_CHARS)
+    }
+
+    /// Reads `private_metadata`; `None` for anything that is not ours.
+    #[must_use]
+    pub fn decode(private_metadata: &str) -> Option<Self> {
+        serde_json::from_str(private_metadata).ok()
+    }
+}
+
 /// One line of the flow picker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowChoice {
@@ -69,6 +85,39 @@ pub struct ButtonValue {
     pub run: uuid::Uuid,
     pub verdict: Verdict,
     pub notification: usize,
+}
+
+impl ButtonValue {
+    /// The text of the button's `value`.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        serde_json::json!({
+            "run": self.run,
+            "verdict": self.verdict.verb(),
+            "notification": self.notification,
+        })
+        .to_string()
+    }
+
+    /// Reads a button's `value`: more keys are ignored, a missing notification is the first. `None` for anything that does
+    /// not name a run and a verdict.
+    #[must_use]
+    pub fn decode(value: &str) -> Option<Self> {
+        let value: serde_json::Value = serde_json::from_str(value).ok()?;
+        Some(Self {
+            run: uuid::Uuid::parse_str(value.get("run")?.as_str()?).ok()?,
+            verdict: match value.get("verdict")?.as_str()? {
+                "approve" => Verdict::Approve,
+                "deny" => Verdict::Deny,
+                _ => return None,
+            },
+            notification: value
+                .get("notification")
+                .and_then(serde_json::Value::as_u64)
+                .and_then(|index| usize::try_from(index).ok())
+                .unwrap_or(0),
+        })
+    }
 }
 
 /// `callback_id` of the modals, `action_id` of the buttons and inputs.

@@ -1,11 +1,11 @@
 //! The narrow waist between the engine and whatever keeps its state: one commit per transition, and the few reads that
 //! the engine and the pages need. Two implementations stand behind it: sled and memory.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::audit::AuditRecord;
 use crate::domain::effect::{EffectId, StoredEffect};
+pub use crate::domain::effect::{Timer, TimerChange};
 use crate::domain::run::{Run, RunId};
 use crate::domain::time::Timestamp;
 
@@ -28,22 +28,6 @@ pub struct Commit {
 
 /// How long de-duplication keys are remembered at least.
 pub const DEDUP_LIFETIME_SECONDS: u64 = 2 * 3600;
-
-/// Setting or cancelling the run's timer for one notification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "snake_case")]
-pub enum TimerChange {
-    Set(Timer),
-    Cancel { run: RunId, notification: usize },
-}
-
-/// A durable timer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Timer {
-    pub due: Timestamp,
-    pub run: RunId,
-    pub notification: usize,
-}
 
 /// Which runs a list shows; newest first.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +69,8 @@ pub enum StoreError {
     Failed(String),
 }
 
-type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+/// What every method returns: a future that can be sent between tasks.
+pub type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The store. Every method may be called from any task; a returned `commit` is on the disk.
 pub trait Store: Send + Sync {

@@ -61,10 +61,18 @@ pub struct BackendError {
     pub message: String,
 }
 
-type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
+/// What the methods of [`Backend`] return.
+pub type Answer<'a, T> =
+    std::pin::Pin<Box<dyn Future<Output = Result<T, BackendError>> + Send + 'a>>;
 
 /// Implemented by the engine.
 pub trait Backend: Send + Sync {
+    /// Whose link this is, without redeeming it, so that the sign-in page can name the person. `Ok(None)`: cannot be
+    /// told. A backend that does not implement it has a page without the name.
+    fn peek_link(&self, token: String) -> Answer<'_, Result<Option<Person>, LinkRefusal>> {
+        drop(token);
+        Box::pin(async { Ok(Ok(None)) })
+    }
     /// Redeems a one-time sign-in link (single use, five minutes).
     fn redeem_link(&self, token: String) -> Answer<'_, Result<Person, LinkRefusal>>;
     /// The person with this id with the role of this moment; `None` when unknown or deactivated.

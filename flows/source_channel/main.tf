@@ -1,0 +1,15 @@
+resource "sym_flow" "this" {
+  name  = "source-channel"
+  label = "Source channel"
+
+  implementation = file("${path.module}/impl.py")
+
+  params {
+    prompt_field {
+      name     = "reason"
+      label    = "Why do you need access?"
+      type     = "string"
+      required = true
+    }
+  }
+}

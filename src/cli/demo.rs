@@ -1,0 +1,154 @@
+//! `symbot demo`: a simulated Slack workspace and the bot in one process, for trying things out in a browser.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use slack_sim::{Setup, SlackSim};
+
+use super::{EXIT_WRONG, complain, with_runtime, wrong_setting};
+use crate::bot::Bot;
+use crate::clock::SystemClock;
+use crate::config::{self, LogFormat, RunArgs, Settings, SlackSettings};
+use crate::secret::Secret;
+use crate::slack::view::ids;
+use crate::telemetry;
+
+/// What the demo logs when `SYMBOT_LOG` is not set: only what somebody trying it out should know.
+const DEMO_LOG: &str = "warn,symbot=info,slack_sim=warn";
+
+/// Flags of `symbot demo`.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Flows to use; repeatable
+    #[arg(long = "flows", value_name = "DIR", default_value = "flows")]
+    flows: Vec<PathBuf>,
+    /// Port of the simulated workspace's page [default: a free one]
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+    /// Port of the web app [default: a free one]
+    #[arg(long = "web-port", value_name = "PORT", default_value_t = 0)]
+    web_port: u16,
+    /// Keep the data in this directory [default: a temporary one, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Do not open the browser
+    #[arg(long = "no-open")]
+    no_open: bool,
+}
+
+pub(super) fn run(args: DemoArgs) -> ExitCode {
+    let filter = config::log_filter().unwrap_or_else(|| DEMO_LOG.to_owned());
+    if let Err(error) = telemetry::start(Some(LogFormat::Text), Some(&filter)) {
+        return complain(
+            super::EXIT_USAGE,
+            &error.to_string(),
+            "use a level (error, warn, info, debug, trace) or target=level",
+        );
+    }
+    with_runtime(demo(args))
+}
+
+async fn demo(args: DemoArgs) -> ExitCode {
+    let setup = Setup::company().port(args.port).shortcut(
+        ids::SHORTCUT,
+        "Request access",
+        "Ask for access to something",
+    );
+    let slack = match SlackSim::start(setup).await {
+        Ok(slack) => slack,
+        Err(error) => {
+            return complain(
+                EXIT_WRONG,
+                &format!("the simulated workspace cannot start: {error}"),
+                "choose another --port",
+            );
+        }
+    };
+    // Held to the end: dropping it removes the directory.
+    let mut temporary = None;
+    let data = match args.data {
+        Some(data) => data,
+        None => match tempfile::Builder::new().prefix("symbot-demo-").tempdir() {
+            Ok(directory) => temporary.insert(directory).path().to_owned(),
+            Err(error) => {
+                return complain(
+                    EXIT_WRONG,
+                    &format!("no temporary directory can be made: {error}"),
+                    "give one with --data DIR",
+                );
+            }
+        },
+    };
+    let run_args = RunArgs {
+        flows: args.flows,
+        var_files: Vec::new(),
+        vars: Vec::new(),
+        data,
+        admins: Vec::new(),
+        web: format!("127.0.0.1:{}", args.web_port),
+        web_url: None,
+        handler_timeout: 10,
+        workers: None,
+        log_format: None,
+    };
+    let settings = Settings::with_slack(
+        run_args,
+        SlackSettings {
+            api_url: Some(slack.api_url()),
+            app_token: Secret::new(slack.app_token()),
+            bot_token: Secret::new(slack.bot_token()),
+        },
+    );
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return wrong_setting(&error),
+    };
+    let bot = match Bot::start(settings, Arc::new(SystemClock)).await {
+        Ok(bot) => bot,
+        Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+    };
+    if let Some(url) = bot.web_url() {
+        slack.set_links(&[("Web app (type /sym login for a link to sign in)", url)]);
+    }
+    announce(&slack.page_url(), bot.web_url());
+    if !args.no_open {
+        open_browser(&slack.page_url());
+    }
+    let code = bot.run_until_signal().await;
+    drop(temporary);
+    code
+}
+
+fn announce(page: &str, web: Option<&str>) {
+    println!("Slack simulator: {page}");
+    if let Some(web) = web {
+        println!("Web app: {web}");
+    }
+    println!();
+    println!(
+        "You are Alice in #general: type /sym, pick \"Approval\", fill in the form and submit."
+    );
+    println!("Then look into #sym-requests, switch to Bob (top left) and press Approve.");
+    println!("Ctrl-C ends the demo.");
+}
+
+/// Opens the page where there is a browser; where there is none, the address has been printed.
+fn open_browser(url: &str) {
+    if !config::has_display() {
+        return;
+    }
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let opened = std::process::Command::new(program)
+        .arg(url)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn();
+    if let Err(error) = opened {
+        tracing::debug!(%error, "the browser could not be opened");
+    }
+}

@@ -1,0 +1,146 @@
+//! The command line: arguments → one function per subcommand. Only here is anything printed.
+//!
+//! Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod audit;
+mod check;
+mod demo;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::bot::Bot;
+use crate::clock::SystemClock;
+use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
+use crate::telemetry;
+
+/// The thing asked about is wrong.
+const EXIT_WRONG: u8 = 1;
+
+/// Wrong usage, as clap uses it.
+const EXIT_USAGE: u8 = 2;
+
+/// A self-hosted Slack bot for access requests that runs existing Sym configurations.
+#[derive(Debug, Parser)]
+#[command(name = "symbot", version, about, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the bot
+    Run(Box<RunArgs>),
+    /// Run the bot on a Slack workspace simulated in this process and open it in the browser
+    Demo(demo::DemoArgs),
+    /// Load flows and their code and report every problem with its place
+    Check(CheckArgs),
+    /// Read and verify the audit journal
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArgs {
+    /// Terraform root module, or a folder of such
+    #[arg(value_name = "DIR")]
+    dirs: Vec<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// File with values for Terraform variables; repeatable
+    #[arg(long = "var-file", value_name = "FILE")]
+    var_files: Vec<PathBuf>,
+    /// Value of a Terraform variable; repeatable
+    #[arg(long = "var", value_name = "K=V")]
+    vars: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Check that no record was changed, removed or put in
+    Verify {
+        /// Directory of the store and the audit journal
+        #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
+        data: PathBuf,
+    },
+    /// Print records, one JSON object per line
+    Export {
+        /// Directory of the store and the audit journal
+        #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
+        data: PathBuf,
+        /// Only records from this moment on (ISO 8601)
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Only records of this run
+        #[arg(long, value_name = "ID")]
+        run: Option<String>,
+    },
+}
+
+/// Parses the arguments of the process and does what they say.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        Command::Run(args) => run(*args),
+        Command::Demo(args) => demo::run(args),
+        Command::Check(_args) => ExitCode::SUCCESS,
+        Command::Audit(_command) => ExitCode::SUCCESS,
+    }
+}
+
+fn run(args: RunArgs) -> ExitCode {
+    if let Err(error) = telemetry::start(args.log_format, config::log_filter().as_deref()) {
+        return complain(
+            EXIT_USAGE,
+            &error.to_string(),
+            "use a level (error, warn, info, debug, trace) or target=level",
+        );
+    }
+    let settings = match Settings::read(args) {
+        Ok(settings) => settings,
+        Err(error) => return wrong_setting(&error),
+    };
+    with_runtime(async move {
+        let bot = match Bot::start(settings, std::sync::Arc::new(SystemClock)).await {
+            Ok(bot) => bot,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
+        bot.run_until_signal().await
+    })
+}
+
+/// Runs `future` on a runtime of its own.
+fn with_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => complain(
+            EXIT_WRONG,
+            &format!("the asynchronous runtime cannot start: {error}"),
+            "check the limits on threads and open files",
+        ),
+    }
+}
+
+fn wrong_setting(error: &ConfigError) -> ExitCode {
+    complain(EXIT_USAGE, &error.message, &error.hint)
+}
+
+/// One line that says what is wrong and one that says what to do.
+fn complain(code: u8, message: &str, hint: &str) -> ExitCode {
+    eprintln!("symbot: {message}");
+    if !hint.is_empty() {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(code)
+}

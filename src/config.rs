@@ -1,0 +1,340 @@
+//! Settings of `symbot run`, from flags and environment. The only module that reads the environment.
+//!
+//! Secrets are wrapped the moment they are read; every problem names the setting and says what to do.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::secret::Secret;
+
+/// Flags of `symbot run`; each also has an environment variable (see `docs/operations.md`).
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Terraform root module with flows, or a folder of such; repeatable
+    #[arg(
+        long = "flows",
+        value_name = "DIR",
+        env = "SYMBOT_FLOWS",
+        value_delimiter = ':',
+        default_value = "flows"
+    )]
+    pub flows: Vec<PathBuf>,
+    /// File with values for Terraform variables, as in Terraform; repeatable
+    #[arg(long = "var-file", value_name = "FILE")]
+    pub var_files: Vec<PathBuf>,
+    /// Value of a Terraform variable, as in Terraform; repeatable
+    #[arg(long = "var", value_name = "K=V")]
+    pub vars: Vec<String>,
+    /// Directory of the store and the audit journal
+    #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
+    pub data: PathBuf,
+    /// Admins: comma-separated e-mails or Slack user ids [default: the workspace's owners]
+    #[arg(
+        long,
+        value_name = "LIST",
+        env = "SYMBOT_ADMINS",
+        value_delimiter = ','
+    )]
+    pub admins: Vec<String>,
+    /// Address of the web app, /healthz and /readyz; "off" turns it off
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "SYMBOT_WEB_ADDR",
+        default_value = "127.0.0.1:7374"
+    )]
+    pub web: String,
+    /// Address under which people reach the web app [default: http:// and the address]
+    #[arg(long = "web-url", value_name = "URL", env = "SYMBOT_WEB_URL")]
+    pub web_url: Option<String>,
+    /// Deadline of one handler call in seconds
+    #[arg(
+        long = "handler-timeout",
+        value_name = "SECS",
+        env = "SYMBOT_HANDLER_TIMEOUT",
+        default_value_t = 10
+    )]
+    pub handler_timeout: u64,
+    /// Number of policy workers [default: number of cores, at least 2]
+    #[arg(long, value_name = "N", env = "SYMBOT_WORKERS")]
+    pub workers: Option<usize>,
+    /// Form of the log [default: text on a terminal, else json]
+    #[arg(long = "log-format", value_name = "FORMAT", env = "SYMBOT_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Where Slack is and how to talk to it.
+#[derive(Debug, Clone)]
+pub struct SlackSettings {
+    /// Base such as `http://127.0.0.1:4999/api`; `None` is Slack itself.
+    pub api_url: Option<String>,
+    pub app_token: Secret,
+    pub bot_token: Secret,
+}
+
+/// Everything `run` needs, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub slack: SlackSettings,
+    pub flows: FlowSettings,
+    pub data: PathBuf,
+    pub admins: Vec<String>,
+    /// `None`: off.
+    pub web: Option<WebSettings>,
+    pub handler_timeout: Duration,
+    pub workers: usize,
+}
+
+/// What the flows are read from.
+#[derive(Debug, Clone, Default)]
+pub struct FlowSettings {
+    pub dirs: Vec<PathBuf>,
+    pub var_files: Vec<PathBuf>,
+    pub vars: Vec<(String, String)>,
+    /// `TF_VAR_*` without the prefix.
+    pub env_vars: Vec<(String, String)>,
+}
+
+/// Where the web app listens and what its address is for people.
+#[derive(Debug, Clone)]
+pub struct WebSettings {
+    pub addr: String,
+    /// `None`: made from the address once it is bound.
+    pub url: Option<String>,
+}
+
+/// A setting that is missing or wrong.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct ConfigError {
+    pub message: String,
+    pub hint: String,
+}
+
+impl ConfigError {
+    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+/// Fewest policy workers: one runaway handler must not stop the others.
+const WORKERS_MIN: usize = 2;
+
+/// Most policy workers: each takes about 50 MB.
+const WORKERS_MAX: usize = 64;
+
+impl Settings {
+    /// Checks flags and reads the environment.
+    ///
+    /// # Errors
+    /// Names the setting that is missing or wrong and what to do.
+    pub fn read(args: RunArgs) -> Result<Self, ConfigError> {
+        let slack = SlackSettings {
+            api_url: api_url(environment("SLACK_API_URL"))?,
+            app_token: token(
+                "SLACK_APP_TOKEN",
+                "xapp-",
+                "an app-level token with the scope connections:write",
+            )?,
+            bot_token: token(
+                "SLACK_BOT_TOKEN",
+                "xoxb-",
+                "the Bot User OAuth Token of the installed app",
+            )?,
+        };
+        Self::with_slack(args, slack)
+    }
+
+    /// As [`Settings::read`], with Slack's address and tokens given: for the demo.
+    ///
+    /// # Errors
+    /// Names the setting that is wrong and what to do.
+    pub fn with_slack(args: RunArgs, slack: SlackSettings) -> Result<Self, ConfigError> {
+        if args.handler_timeout == 0 || args.handler_timeout > 600 {
+            return Err(ConfigError::new(
+                format!("--handler-timeout is {} seconds", args.handler_timeout),
+                "give a whole number of seconds from 1 to 600",
+            ));
+        }
+        let cores =
+            std::thread::available_parallelism().map_or(WORKERS_MIN, std::num::NonZeroUsize::get);
+        let workers = args.workers.unwrap_or(cores.max(WORKERS_MIN));
+        if workers == 0 || workers > WORKERS_MAX {
+            return Err(ConfigError::new(
+                format!("--workers is {workers}"),
+                format!("give a number from 1 to {WORKERS_MAX}"),
+            ));
+        }
+        let web = match args.web.as_str() {
+            "off" => None,
+            addr => {
+                if addr.parse::<std::net::SocketAddr>().is_err() && !addr.starts_with("localhost:")
+                {
+                    return Err(ConfigError::new(
+                        format!("--web (SYMBOT_WEB_ADDR) is \"{addr}\", which is no address"),
+                        "give an IP address and a port such as 127.0.0.1:7374, or \"off\"",
+                    ));
+                }
+                let url = args
+                    .web_url
+                    .filter(|url| !url.is_empty())
+                    .map(|url| web_url(&url))
+                    .transpose()?;
+                Some(WebSettings {
+                    addr: addr.to_owned(),
+                    url,
+                })
+            }
+        };
+        Ok(Self {
+            slack,
+            flows: FlowSettings::new(args.flows, args.var_files, &args.vars)?,
+            data: args.data,
+            admins: args
+                .admins
+                .into_iter()
+                .map(|who| who.trim().to_owned())
+                .filter(|who| !who.is_empty())
+                .collect(),
+            web,
+            handler_timeout: Duration::from_secs(args.handler_timeout),
+            workers,
+        })
+    }
+}
+
+impl FlowSettings {
+    /// From flags; `TF_VAR_*` is read from the environment.
+    ///
+    /// # Errors
+    /// A `--var` without `=`.
+    pub fn new(
+        dirs: Vec<PathBuf>,
+        var_files: Vec<PathBuf>,
+        vars: &[String],
+    ) -> Result<Self, ConfigError> {
+        let vars = vars
+            .iter()
+            .map(|var| match var.split_once('=') {
+                Some((name, value)) if !name.trim().is_empty() => {
+                    Ok((name.trim().to_owned(), value.to_owned()))
+                }
+                _ => Err(ConfigError::new(
+                    format!("--var \"{var}\" has no name and value"),
+                    "write --var name=value, as in Terraform",
+                )),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            dirs,
+            var_files,
+            vars,
+            env_vars: terraform_variables(),
+        })
+    }
+}
+
+#[allow(clippy::disallowed_methods)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// `TF_VAR_name=value` of the environment, sorted by name.
+#[allow(clippy::disallowed_methods)]
+fn terraform_variables() -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = std::env::vars_os()
+        .filter_map(|(name, value)| {
+            let name = name.to_str()?.strip_prefix("TF_VAR_")?.to_owned();
+            Some((name, value.to_str()?.to_owned()))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// `SYMBOT_LOG`, for the tracing filter.
+#[must_use]
+pub fn log_filter() -> Option<String> {
+    environment("SYMBOT_LOG")
+}
+
+/// Whether a graphical session is there in which a browser could open.
+#[must_use]
+pub fn has_display() -> bool {
+    cfg!(target_os = "macos")
+        || environment("DISPLAY").is_some()
+        || environment("WAYLAND_DISPLAY").is_some()
+}
+
+fn token(name: &str, prefix: &str, what: &str) -> Result<Secret, ConfigError> {
+    let file_name = format!("{name}_FILE");
+    let value = match (environment(name), environment(&file_name)) {
+        (Some(value), _) => value,
+        (None, Some(path)) => read_secret_file(&file_name, Path::new(&path))?,
+        (None, None) => {
+            return Err(ConfigError::new(
+                format!("{name} is not set"),
+                format!(
+                    "set {name} (or {file_name}) to {what}, which starts with {prefix}; see the README, \"Connect it to your Slack\""
+                ),
+            ));
+        }
+    };
+    let value = value.trim().to_owned();
+    if !value.starts_with(prefix)
+        || value.len() == prefix.len()
+        || value.contains(char::is_whitespace)
+    {
+        return Err(ConfigError::new(
+            format!("{name} does not look like {what}"),
+            format!("it must start with {prefix} and be one word; were the two tokens swapped?"),
+        ));
+    }
+    Ok(Secret::new(value))
+}
+
+fn read_secret_file(name: &str, path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::new(
+            format!("{name}: cannot read {}: {error}", path.display()),
+            "give the path of a file that holds the token and that the bot may read",
+        )
+    })
+}
+
+fn api_url(value: Option<String>) -> Result<Option<String>, ConfigError> {
+    let Some(value) = value else { return Ok(None) };
+    let trimmed = value.trim().trim_end_matches('/').to_owned();
+    match url::Url::parse(&trimmed) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {
+            Ok(Some(trimmed))
+        }
+        _ => Err(ConfigError::new(
+            format!("SLACK_API_URL is \"{value}\", which is no http or https address"),
+            "give a base such as http://127.0.0.1:4999/api, or leave it unset for Slack itself",
+        )),
+    }
+}
+
+fn web_url(value: &str) -> Result<String, ConfigError> {
+    let trimmed = value.trim().trim_end_matches('/').to_owned();
+    match url::Url::parse(&trimmed) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(trimmed),
+        _ => Err(ConfigError::new(
+            format!("--web-url (SYMBOT_WEB_URL) is \"{value}\", which is no http or https address"),
+            "give the address under which people reach the web app, such as https://symbot.example.com",
+        )),
+    }
+}

@@ -1,0 +1,521 @@
+//! What must hold for a request whatever happens to it, in whatever order.
+
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::effect::{AnswerTo, Attempt, Effect, Reply, RequesterNews, TimerChange};
+use super::event::{DeliveryOutcome, Event, Submission};
+use super::permission::{Audience, Level, Permissions, Refusal, Verdict};
+use super::person::{Person, Role};
+use super::routing::{Destination, Notification};
+use super::run::{
+    ChannelType, Delivery, MessageRef, PinnedFlow, Run, RunError, SourceChannel, Status,
+};
+use super::step::{Transition, step, submit};
+use super::time::Timestamp;
+
+const REQUESTER: usize = 0;
+
+fn person(number: usize, role: Role) -> Person {
+    Person {
+        id: Uuid::from_u128(1000 + number as u128),
+        slack_id: Some(format!("U{number}")),
+        email: None,
+        name: format!("person {number}"),
+        first_name: None,
+        last_name: None,
+        role,
+        active: true,
+    }
+}
+
+fn submission() -> Submission {
+    Submission {
+        id: Uuid::from_u128(7),
+        flow: PinnedFlow {
+            name: "approval".to_owned(),
+            label: "Approval".to_owned(),
+            environment: None,
+            version: "v".to_owned(),
+            allow_guest_interaction: false,
+            include_decision_message: false,
+            grants_access: false,
+            error_logger: Some("#errors".to_owned()),
+        },
+        requester: person(REQUESTER, Role::Member).to_ref(),
+        source: SourceChannel {
+            kind: ChannelType::Slack,
+            id: Some("C1".to_owned()),
+            identifier: Some("#general".to_owned()),
+        },
+        fields: Vec::new(),
+        target: None,
+        duration_seconds: None,
+    }
+}
+
+fn notification(destinations: usize, timeout_seconds: Option<i64>) -> Notification {
+    let destinations = (0..destinations)
+        .map(|number| Destination::ChannelId {
+            id: format!("C{number}"),
+        })
+        .collect();
+    Notification {
+        destinations,
+        timeout_seconds,
+    }
+}
+
+fn permissions(approve_deny: Audience, allow_self_approval: bool) -> Permissions {
+    Permissions {
+        webapp_view: Audience::Level(Level::Admin),
+        approve_deny,
+        allow_self_approval,
+    }
+}
+
+fn message(number: u8) -> MessageRef {
+    MessageRef {
+        channel: "C0".to_owned(),
+        ts: format!("{number}.0"),
+    }
+}
+
+fn attempt(actor: Person, verdict: Verdict, clicked: Option<(MessageRef, usize)>) -> Attempt {
+    let answer = AnswerTo {
+        slack_id: "U".to_owned(),
+        channel: None,
+        response_url: None,
+    };
+    Attempt {
+        verdict,
+        actor,
+        message: None,
+        via: ChannelType::Slack,
+        clicked,
+        answer: Some(answer),
+    }
+}
+
+fn routed(notifications: Vec<Notification>) -> Event {
+    Event::Routed {
+        permissions: permissions(Audience::Level(Level::Member), false),
+        notifications,
+        fields: None,
+    }
+}
+
+/// A run that has been routed, with the answer's transition.
+fn open_run(notifications: Vec<Notification>) -> Run {
+    let born = submit(submission(), Timestamp(0));
+    step(&born.run, routed(notifications), Timestamp(1))
+        .expect("routing changes the run")
+        .run
+}
+
+fn sent(notification: usize, destination: usize, number: u8) -> Event {
+    Event::Delivered {
+        notification,
+        destination,
+        outcome: DeliveryOutcome::Sent(message(number)),
+    }
+}
+
+fn failed(notification: usize, destination: usize) -> Event {
+    Event::Delivered {
+        notification,
+        destination,
+        outcome: DeliveryOutcome::Failed("channel_not_found".to_owned()),
+    }
+}
+
+fn news(transition: &Transition) -> Vec<RequesterNews> {
+    transition
+        .effects
+        .iter()
+        .filter_map(|stored| match &stored.effect {
+            Effect::TellRequester { about } => Some(*about),
+            _ => None,
+        })
+        .collect()
+}
+
+fn notified(transition: &Transition) -> Vec<(usize, usize)> {
+    transition
+        .effects
+        .iter()
+        .filter_map(|stored| match &stored.effect {
+            Effect::Notify {
+                notification,
+                destination,
+                ..
+            } => Some((*notification, *destination)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn a_delivery_failure_uses_the_next_notification_at_once() {
+    let run = open_run(vec![notification(1, None), notification(1, None)]);
+    let next = step(&run, failed(0, 0), Timestamp(2)).expect("a change");
+    assert_eq!(notified(&next), vec![(1, 0)]);
+    assert_eq!(next.run.current, Some(1));
+}
+
+#[test]
+fn one_failed_destination_of_two_is_no_failure_of_the_notification() {
+    let run = open_run(vec![notification(2, None), notification(1, None)]);
+    let next = step(&run, failed(0, 0), Timestamp(2)).expect("a change");
+    let next = step(&next.run, sent(0, 1, 1), Timestamp(3)).expect("a change");
+    assert_eq!(next.run.current, Some(0));
+    assert_eq!(notified(&next), vec![]);
+}
+
+#[test]
+fn time_forwards_to_the_end_of_the_list_and_then_expires() {
+    let mut run = open_run(vec![
+        notification(1, Some(15)),
+        notification(1, Some(15)),
+        notification(1, Some(15)),
+    ]);
+    for index in 0..3 {
+        let delivered = step(&run, sent(index, 0, index as u8), Timestamp(1000)).expect("a change");
+        let due = delivered.timers.iter().find_map(|change| match change {
+            TimerChange::Set(timer) => Some(timer.due),
+            TimerChange::Cancel { .. } => None,
+        });
+        assert_eq!(
+            due,
+            Some(Timestamp(16_000)),
+            "the timer starts at the delivery"
+        );
+        let fired = step(
+            &delivered.run,
+            Event::TimerFired {
+                notification: index,
+            },
+            Timestamp(16_000),
+        )
+        .expect("a change");
+        if index < 2 {
+            assert_eq!(notified(&fired), vec![(index + 1, 0)]);
+        } else {
+            assert_eq!(fired.run.status, Status::Expired);
+            assert_eq!(news(&fired), vec![RequesterNews::Expired]);
+        }
+        run = fired.run;
+    }
+}
+
+#[test]
+fn an_undeliverable_last_notification_leaves_the_request_open_and_tells_the_requester() {
+    let run = open_run(vec![notification(1, Some(15))]);
+    let next = step(&run, failed(0, 0), Timestamp(2)).expect("a change");
+    assert_eq!(next.run.status, Status::Requested);
+    assert_eq!(next.run.current, None);
+    assert_eq!(news(&next), vec![RequesterNews::Undeliverable]);
+    assert!(
+        next.effects
+            .iter()
+            .any(|stored| matches!(stored.effect, Effect::ReportError { .. }))
+    );
+    // The web app can still decide it.
+    let decided = step(
+        &next.run,
+        Event::Attempted(attempt(person(1, Role::Member), Verdict::Approve, None)),
+        Timestamp(3),
+    );
+    assert_eq!(decided.expect("a change").run.status, Status::Approved);
+}
+
+#[test]
+fn a_notification_without_destinations_hands_over_to_the_next() {
+    let run = open_run(vec![notification(0, None), notification(1, None)]);
+    assert_eq!(run.current, Some(1));
+}
+
+#[test]
+fn the_second_decision_is_answered_and_changes_nothing() {
+    let run = open_run(vec![notification(1, None)]);
+    let run = step(&run, sent(0, 0, 1), Timestamp(2))
+        .expect("a change")
+        .run;
+    let by = |actor| Event::Attempted(attempt(actor, Verdict::Deny, Some((message(1), 0))));
+    let first = step(&run, by(person(1, Role::Member)), Timestamp(3)).expect("a change");
+    assert_eq!(first.reply, None);
+    let second = step(&first.run, by(person(2, Role::Admin)), Timestamp(4)).expect("an answer");
+    assert_eq!(second.reply, Some(Reply::AlreadyDecided));
+    assert_eq!(second.run.decision, first.run.decision);
+    assert!(
+        second
+            .effects
+            .iter()
+            .any(|stored| matches!(stored.effect, Effect::Answer { .. }))
+    );
+}
+
+#[test]
+fn a_click_on_a_forwarded_message_is_refused_although_the_person_may_decide() {
+    let run = open_run(vec![notification(1, Some(1)), notification(1, None)]);
+    let run = step(&run, sent(0, 0, 1), Timestamp(2))
+        .expect("a change")
+        .run;
+    let run = step(&run, Event::TimerFired { notification: 0 }, Timestamp(1002))
+        .expect("a change")
+        .run;
+    let late = attempt(
+        person(1, Role::Admin),
+        Verdict::Approve,
+        Some((message(1), 0)),
+    );
+    let answered = step(&run, Event::Attempted(late), Timestamp(1003)).expect("an answer");
+    assert_eq!(answered.reply, Some(Reply::Forwarded { notification: 0 }));
+    assert_eq!(answered.run.status, Status::Requested);
+}
+
+#[test]
+fn nobody_decides_before_the_permissions_are_known() {
+    let born = submit(submission(), Timestamp(0));
+    let early = Event::Attempted(attempt(person(1, Role::Admin), Verdict::Approve, None));
+    assert_eq!(
+        step(&born.run, early, Timestamp(1))
+            .expect("an answer")
+            .reply,
+        Some(Reply::NotReady)
+    );
+}
+
+#[test]
+fn a_click_that_overtakes_the_record_of_its_delivery_works_and_the_message_is_updated_once() {
+    let run = open_run(vec![notification(1, None)]);
+    let click = attempt(
+        person(1, Role::Member),
+        Verdict::Approve,
+        Some((message(1), 0)),
+    );
+    let decided = step(&run, Event::Attempted(click), Timestamp(2)).expect("a change");
+    assert_eq!(decided.run.status, Status::Approved);
+    let recorded = step(&decided.run, sent(0, 0, 1), Timestamp(3))
+        .expect("a change")
+        .run;
+    let known: Vec<_> = recorded.notifications[0].messages().collect();
+    assert_eq!(known, vec![&message(1)]);
+}
+
+#[test]
+fn a_failed_reducer_closes_the_run_and_tells_requester_and_error_logger() {
+    let born = submit(submission(), Timestamp(0));
+    let error = RunError {
+        code: "IMPL-1".to_owned(),
+        message: "impl.py:3: KeyError".to_owned(),
+    };
+    let next = step(&born.run, Event::RoutingFailed { error }, Timestamp(1)).expect("a change");
+    assert_eq!(next.run.status, Status::Errored);
+    assert_eq!(news(&next), vec![RequesterNews::Failed]);
+    let codes: Vec<_> = next
+        .effects
+        .iter()
+        .filter_map(|stored| match &stored.effect {
+            Effect::ReportError { problem, .. } => Some(problem.code.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(codes, vec!["IMPL-1"]);
+}
+
+#[test]
+fn the_permission_table_holds() {
+    use super::permission::may_decide;
+    let member = person(1, Role::Member);
+    let admin = person(2, Role::Admin);
+    let guest = person(3, Role::Guest);
+    let requester = person(REQUESTER, Role::Member);
+    let own = requester.id;
+    let levels = [
+        (Audience::Level(Level::Admin), Err(Refusal::NotPermitted)),
+        (Audience::Level(Level::Member), Ok(())),
+        (Audience::Level(Level::AllUsers), Ok(())),
+        (Audience::People(vec![member.id]), Ok(())),
+        (Audience::People(vec![guest.id]), Err(Refusal::NotPermitted)),
+    ];
+    for verdict in [Verdict::Approve, Verdict::Deny] {
+        for (audience, expected) in &levels {
+            let rule = permissions(audience.clone(), false);
+            assert_eq!(
+                may_decide(&rule, false, own, &member, verdict),
+                *expected,
+                "member, {audience:?}"
+            );
+            assert_eq!(
+                may_decide(&rule, false, own, &admin, verdict),
+                Ok(()),
+                "admins always, {audience:?}"
+            );
+            assert_eq!(
+                may_decide(&rule, false, own, &guest, verdict),
+                Err(Refusal::Guest),
+                "guest, {audience:?}"
+            );
+        }
+    }
+    // Guests need both the flow's consent and to be included.
+    let all = permissions(Audience::Level(Level::AllUsers), false);
+    let members = permissions(Audience::Level(Level::Member), false);
+    assert_eq!(
+        may_decide(&all, true, own, &guest, Verdict::Approve),
+        Ok(())
+    );
+    assert_eq!(
+        may_decide(&members, true, own, &guest, Verdict::Approve),
+        Err(Refusal::NotPermitted)
+    );
+    // Self-approval is its own flag, for admins too, and works even where the audience leaves the requester out.
+    let admins = |own_approval| permissions(Audience::Level(Level::Admin), own_approval);
+    assert_eq!(
+        may_decide(&members, false, own, &requester, Verdict::Approve),
+        Err(Refusal::OwnRequest)
+    );
+    assert_eq!(
+        may_decide(&admins(true), false, own, &requester, Verdict::Approve),
+        Ok(())
+    );
+    assert_eq!(
+        may_decide(&admins(true), false, own, &requester, Verdict::Deny),
+        Err(Refusal::NotPermitted)
+    );
+    assert_eq!(
+        may_decide(&members, false, own, &requester, Verdict::Deny),
+        Ok(())
+    );
+    assert_eq!(
+        may_decide(&members, false, admin.id, &admin, Verdict::Approve),
+        Err(Refusal::OwnRequest)
+    );
+    assert_eq!(
+        may_decide(&members, false, admin.id, &admin, Verdict::Deny),
+        Ok(())
+    );
+    let gone = Person {
+        active: false,
+        ..admin.clone()
+    };
+    assert_eq!(
+        may_decide(&all, true, own, &gone, Verdict::Approve),
+        Err(Refusal::Inactive)
+    );
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let role = prop_oneof![Just(Role::Admin), Just(Role::Member), Just(Role::Guest)];
+    let verdict = prop_oneof![Just(Verdict::Approve), Just(Verdict::Deny)];
+    let audience = prop_oneof![
+        Just(Audience::Level(Level::Admin)),
+        Just(Audience::Level(Level::Member)),
+        Just(Audience::Level(Level::AllUsers)),
+        Just(Audience::People(vec![person(1, Role::Member).id])),
+    ];
+    let notifications = prop::collection::vec(
+        (0_usize..3, prop::option::of(-1_i64..20))
+            .prop_map(|(count, timeout)| notification(count, timeout)),
+        0..4,
+    );
+    let clicked = prop::option::of(
+        (0_u8..6, 0_usize..4).prop_map(|(number, index)| (message(number), index)),
+    );
+    prop_oneof![
+        2 => (audience, any::<bool>(), notifications).prop_map(|(audience, own, notifications)| Event::Routed {
+            permissions: permissions(audience, own),
+            notifications,
+            fields: None,
+        }),
+        1 => Just(Event::RoutingFailed { error: RunError { code: "E".to_owned(), message: "m".to_owned() } }),
+        4 => (0_usize..4, 0_usize..3, 0_u8..6).prop_map(|(index, place, number)| sent(index, place, number)),
+        2 => (0_usize..4, 0_usize..3).prop_map(|(index, place)| failed(index, place)),
+        3 => (0_usize..4).prop_map(|notification| Event::TimerFired { notification }),
+        5 => (0_usize..4, role, verdict, clicked)
+            .prop_map(|(who, role, verdict, clicked)| Event::Attempted(attempt(person(who, role), verdict, clicked))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_sequence_of_events_keeps_the_promises(events in prop::collection::vec(any_event(), 0..40)) {
+        let mut now = Timestamp(0);
+        let born = submit(submission(), now);
+        let mut run = born.run;
+        let mut effect_ids: HashSet<_> = born.effects.iter().map(|stored| stored.id).collect();
+        let mut timers: BTreeMap<usize, Timestamp> = BTreeMap::new();
+        let mut ends_told = 0;
+        for event in events {
+            now = Timestamp(now.0 + 700);
+            let attempted = match &event {
+                Event::Attempted(attempt) => Some(attempt.clone()),
+                _ => None,
+            };
+            let Some(transition) = step(&run, event.clone(), now) else {
+                prop_assert!(attempted.is_none(), "an attempt is always answered");
+                continue;
+            };
+            let next = transition.run.clone();
+            prop_assert_eq!(next.revision, run.revision + 1);
+            for stored in &transition.effects {
+                prop_assert!(effect_ids.insert(stored.id), "an effect id was used twice");
+            }
+            for change in &transition.timers {
+                match change {
+                    TimerChange::Set(timer) => { timers.insert(timer.notification, timer.due); }
+                    TimerChange::Cancel { notification, .. } => { timers.remove(notification); }
+                }
+            }
+            // A closed run never reopens and never changes its decision.
+            if !run.status.is_open() {
+                prop_assert_eq!(next.status, run.status);
+                prop_assert_eq!(&next.decision, &run.decision);
+                prop_assert_eq!(next.closed_at, run.closed_at);
+                prop_assert!(notified(&transition).is_empty(), "a closed run notifies nobody");
+            }
+            prop_assert_eq!(next.decision.is_some(), matches!(next.status, Status::Approved | Status::Denied));
+            prop_assert_eq!(next.closed_at.is_some(), !next.status.is_open());
+            // Every end is told to the requester, once.
+            ends_told += news(&transition).iter().filter(|about| **about != RequesterNews::Undeliverable).count();
+            prop_assert_eq!(ends_told, usize::from(!next.status.is_open()));
+            // Nobody approves the own request unless the rule says so.
+            if let Some(decision) = &next.decision
+                && decision.verdict == Verdict::Approve
+                && decision.by.id == next.requester.id
+            {
+                prop_assert!(next.permissions.as_ref().is_some_and(|rule| rule.allow_self_approval));
+            }
+            // Every attempt gets exactly one answer: the decision itself or a private one.
+            if attempted.is_some() {
+                let answers = transition.effects.iter().filter(|stored| matches!(stored.effect, Effect::Answer { .. })).count();
+                let decided = run.decision.is_none() && next.decision.is_some();
+                prop_assert_eq!(answers + usize::from(decided), 1);
+                prop_assert_eq!(transition.reply.is_none(), decided);
+            }
+            // The same event again changes nothing, except that attempts are answered again.
+            match step(&next, event, now) {
+                None => {}
+                Some(again) => {
+                    prop_assert!(attempted.is_some(), "a repeated event changed the run");
+                    prop_assert_eq!(again.run.status, next.status);
+                    prop_assert_eq!(&again.run.decision, &next.decision);
+                }
+            }
+            run = next;
+            // An open run whose current notification was delivered and has a timeout has a live timer; no other has.
+            let expected = run.current.filter(|index| {
+                let routed = &run.notifications[*index];
+                run.status.is_open()
+                    && routed.notification.timeout_seconds.is_some()
+                    && routed.deliveries.iter().any(|delivery| matches!(delivery, Delivery::Sent { .. }))
+            });
+            prop_assert_eq!(timers.keys().copied().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+        }
+    }
+}

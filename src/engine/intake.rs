@@ -1,0 +1,587 @@
+//! What people do in Slack: commands, the shortcut, forms, buttons. Decoded envelopes in, acknowledgements out.
+//!
+//! Whatever must survive is committed before the acknowledgement is returned; opening a form is not, since its trigger
+//! lives three seconds and the person can type again. Everything is answered, also what is refused or not understood.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::outside::Started;
+use super::signin::LINK_LIFETIME_SECONDS;
+use super::{Along, Applied, Engine};
+use crate::domain::effect::{AnswerTo, Attempt};
+use crate::domain::event::{Event, Submission};
+use crate::domain::person::{Person, Role};
+use crate::domain::run::{ChannelType, MessageRef, PinnedFlow, SourceChannel};
+use crate::domain::step::problem_code;
+use crate::flows::catalog::Flow;
+use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
+use crate::slack::socket::{Envelope, EnvelopeHandler};
+use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, FormView, ids};
+use crate::slack::{answer, form, home, modal};
+use crate::web::WebConfig;
+
+/// The engine as the socket sees it.
+pub struct Intake(pub Arc<Engine>);
+
+impl EnvelopeHandler for Intake {
+    fn handle(&self, envelope: Arc<Envelope>) -> BoxFuture<'_, Option<Value>> {
+        Box::pin(async move {
+            let engine = &self.0;
+            match inbound::decode(&envelope) {
+                Inbound::Command(command) => engine.command(command).await,
+                Inbound::Shortcut(shortcut) => engine.shortcut(shortcut),
+                Inbound::Press(press) => {
+                    engine.press(&envelope.envelope_id, *press).await;
+                    None
+                }
+                Inbound::Submit(submit) => engine.submitted(&envelope.envelope_id, submit).await,
+                Inbound::HomeOpened(opened) => engine.home_opened(opened.user.id),
+                // Nothing of ours asks for options or cares about a form that was closed.
+                Inbound::Closed(_) | Inbound::Suggest(_) | Inbound::Other { .. } => None,
+                Inbound::Unintelligible(odd) => engine.not_understood(&envelope, odd),
+            }
+        })
+    }
+}
+
+/// Minutes that a sign-in link can be used, for people.
+const LINK_LIFETIME_MINUTES: u64 = LINK_LIFETIME_SECONDS / 60;
+
+/// What is said when Slack does not tell who somebody is.
+const WHO_ARE_YOU: &str = "I could not look you up in Slack. Nothing was changed.";
+
+/// What is said when a submitted form did not reach the disk.
+const NOT_SAVED: &str = "Your request was not saved.";
+
+impl Engine {
+    /// `/sym …`. Answers that are only text come back with the acknowledgement; forms open on a task of their own.
+    async fn command(self: &Arc<Self>, command: inbound::Command) -> Option<Value> {
+        let person = match self.who(&command.user).await {
+            Ok(person) => person,
+            Err(words) => return Some(private(&words)),
+        };
+        let mut words = command.text.split_whitespace();
+        let verb = words.next().unwrap_or_default().to_ascii_lowercase();
+        match verb.as_str() {
+            "" | "req" | "request" => {
+                if person.role == Role::Guest || !person.active {
+                    return Some(private(&answer::guest_may_not_start()));
+                }
+                let source = self.source(command.channel.as_ref()).await;
+                let started = Started {
+                    trigger_id: command.trigger_id.unwrap_or_default(),
+                    user: command.user,
+                    channel: command.channel.map(|channel| channel.id),
+                    response_url: command.response_url,
+                };
+                let (flow, environment) = (
+                    words.next().map(str::to_owned),
+                    words.next().map(str::to_owned),
+                );
+                let engine = self.clone();
+                self.tasks.spawn(async move {
+                    engine
+                        .open(started, person, source, flow, environment)
+                        .await
+                });
+                None
+            }
+            "login" => Some(private(&self.login(&person).await)),
+            "whoami" => Some(private(&answer::whoami(
+                &person,
+                self.outside.directory.team_id(),
+            ))),
+            "support" => Some(private(&answer::support(&self.outside.contacts))),
+            "help" => Some(private(&answer::help())),
+            _ => Some(private(&answer::unknown_command(&command.text))),
+        }
+    }
+
+    fn shortcut(self: &Arc<Self>, shortcut: inbound::Shortcut) -> Option<Value> {
+        let started = Started {
+            trigger_id: shortcut.trigger_id.unwrap_or_default(),
+            user: shortcut.user,
+            channel: None,
+            response_url: None,
+        };
+        let engine = self.clone();
+        self.tasks
+            .spawn(async move { engine.open_without_channel(started).await });
+        None
+    }
+
+    /// The shortcut and the button of the App Home: no channel, so every answer is a direct message.
+    async fn open_without_channel(self: Arc<Self>, started: Started) {
+        let person = match self.who(&started.user).await {
+            Ok(person) => person,
+            Err(words) => return self.outside.answer_now(&started.answer_to(), &words).await,
+        };
+        if person.role == Role::Guest || !person.active {
+            return self
+                .outside
+                .answer_now(&started.answer_to(), &answer::guest_may_not_start())
+                .await;
+        }
+        let source = SourceChannel {
+            kind: ChannelType::Slack,
+            id: None,
+            identifier: None,
+        };
+        self.open(started, person, source, None, None).await;
+    }
+
+    /// Opens the picker, or the form of the flow that was named.
+    async fn open(
+        self: Arc<Self>,
+        started: Started,
+        person: Person,
+        source: SourceChannel,
+        named: Option<String>,
+        environment: Option<String>,
+    ) {
+        let mut note = None;
+        let mut found = None;
+        if let Some(name) = &named {
+            match self.startable(name, environment.as_deref()) {
+                Some(flow) => found = Some(flow),
+                None => {
+                    note = Some(match &environment {
+                        Some(environment) if self.startable(name, None).is_some() => {
+                            answer::unknown_environment(name, environment)
+                        }
+                        _ => answer::unknown_flow(name),
+                    });
+                }
+            }
+        }
+        let view = match found {
+            Some(flow) => self.form(&flow, &person, source),
+            None => {
+                let metadata = FormMetadata {
+                    source,
+                    flow: String::new(),
+                    environment: None,
+                    version: String::new(),
+                    run: None,
+                };
+                modal::flow_picker(&self.choices(), &metadata, note.as_deref())
+            }
+        };
+        if let Err(error) = self
+            .outside
+            .api
+            .views_open(&started.trigger_id, &view)
+            .await
+        {
+            if matches!(
+                error.code(),
+                Some("exchanged_trigger_id" | "trigger_exchanged")
+            ) {
+                // A repeated delivery: the form is open already.
+                return;
+            }
+            let words = self.trouble("The form could not be opened.", &error);
+            self.outside.answer_now(&started.answer_to(), &words).await;
+        }
+    }
+
+    fn form(&self, flow: &Flow, person: &Person, source: SourceChannel) -> Value {
+        modal::form(&FormView {
+            flow,
+            person_name: person.first_name.as_deref().unwrap_or(&person.name),
+            show_environment: self.book.catalog().several_environments,
+            metadata: FormMetadata {
+                source,
+                flow: flow.name.clone(),
+                environment: flow
+                    .environment
+                    .as_ref()
+                    .map(|environment| environment.name.clone()),
+                version: flow.version.clone(),
+                run: Some(Uuid::new_v4()),
+            },
+        })
+    }
+
+    /// The flows that may be started from Slack.
+    fn choices(&self) -> Vec<FlowChoice> {
+        let catalog = self.book.catalog();
+        catalog
+            .flows
+            .iter()
+            .filter(|flow| flow.allows_source("slack"))
+            .map(|flow| FlowChoice {
+                name: flow.name.clone(),
+                label: flow.title().to_owned(),
+                environment: flow.environment.as_ref().map(|environment| {
+                    environment
+                        .label
+                        .as_ref()
+                        .unwrap_or(&environment.name)
+                        .clone()
+                }),
+            })
+            .collect()
+    }
+
+    fn startable(&self, name: &str, environment: Option<&str>) -> Option<Arc<Flow>> {
+        self.book
+            .find(name, environment)
+            .filter(|flow| flow.allows_source("slack"))
+    }
+
+    /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others.
+    async fn source(&self, channel: Option<&ChannelRef>) -> SourceChannel {
+        let Some(channel) = channel else {
+            return SourceChannel {
+                kind: ChannelType::Slack,
+                id: None,
+                identifier: None,
+            };
+        };
+        SourceChannel {
+            kind: ChannelType::Slack,
+            id: Some(channel.id.clone()),
+            identifier: Some(self.outside.directory.source_identifier(channel).await),
+        }
+    }
+
+    /// The person behind a payload with the role of this moment; people of other organisations are guests.
+    ///
+    /// # Errors
+    /// The words for the person, when Slack does not say who it is.
+    async fn who(&self, user: &Actor) -> Result<Person, String> {
+        self.outside
+            .directory
+            .person(user)
+            .await
+            .map_err(|error| self.trouble(WHO_ARE_YOU, &error))
+    }
+
+    async fn login(&self, person: &Person) -> String {
+        let Some(web) = &self.outside.web else {
+            return answer::login_off();
+        };
+        if !person.active {
+            return answer::guest_may_not_start();
+        }
+        match self.make_link_token(person).await {
+            Ok(token) => answer::login(&web.login_link(&token), LINK_LIFETIME_MINUTES),
+            Err(error) => self.trouble("No link was made.", &error),
+        }
+    }
+
+    /// A submitted modal: the picker or a form.
+    async fn submitted(self: &Arc<Self>, envelope_id: &str, submit: Submit) -> Option<Value> {
+        let Some(metadata) = FormMetadata::decode(&submit.view.private_metadata) else {
+            return Some(update(&modal::message(
+                "Request",
+                &answer::not_understood("FORM-METADATA"),
+            )));
+        };
+        let person = match self.who(&submit.user).await {
+            Ok(person) if person.role != Role::Guest && person.active => person,
+            Ok(_) => {
+                return Some(update(&modal::message(
+                    "Request",
+                    &answer::guest_may_not_start(),
+                )));
+            }
+            Err(words) => return Some(keep_form(&submit.view.state_values, &words)),
+        };
+        match submit.view.callback_id.as_str() {
+            ids::PICKER => Some(self.picked_flow(&submit, metadata, &person)),
+            ids::FORM => self.request(envelope_id, &submit, metadata, &person).await,
+            other => {
+                tracing::warn!(
+                    callback_id = other,
+                    "a form of another program or version was submitted"
+                );
+                Some(update(&modal::message(
+                    "Request",
+                    &answer::not_understood("FORM-UNKNOWN"),
+                )))
+            }
+        }
+    }
+
+    fn picked_flow(&self, submit: &Submit, metadata: FormMetadata, person: &Person) -> Value {
+        let choices = self.choices();
+        let choice = match form::read_picker(&choices, &submit.view.state_values) {
+            Ok(choice) => choice,
+            Err(errors) => return errors.to_response("Request"),
+        };
+        let catalog = self.book.catalog();
+        let flow = catalog
+            .flows
+            .iter()
+            .filter(|flow| flow.allows_source("slack"))
+            .zip(&choices)
+            .find(|(_, one)| *one == choice);
+        match flow {
+            Some((flow, _)) => update(&self.form(flow, person, metadata.source)),
+            None => update(&modal::message(
+                "Request",
+                &answer::unknown_flow(&choice.name),
+            )),
+        }
+    }
+
+    /// A submitted form: the request is on the disk before Slack is answered.
+    async fn request(
+        self: &Arc<Self>,
+        envelope_id: &str,
+        submit: &Submit,
+        metadata: FormMetadata,
+        person: &Person,
+    ) -> Option<Value> {
+        let flow = match self.startable(&metadata.flow, metadata.environment.as_deref()) {
+            Some(flow) if flow.version == metadata.version => flow,
+            Some(flow) => return Some(update(&modal::flow_changed(flow.title()))),
+            None => {
+                return Some(update(&modal::message(
+                    "Request",
+                    &answer::unknown_flow(&metadata.flow),
+                )));
+            }
+        };
+        let read = match form::read(&flow, &submit.view.state_values) {
+            Ok(read) => read,
+            Err(errors) => return Some(errors.to_response(flow.title())),
+        };
+        let submission = Submission {
+            id: metadata.run.unwrap_or_else(Uuid::new_v4),
+            flow: pinned(&flow),
+            requester: person.to_ref(),
+            source: metadata.source,
+            fields: read.fields,
+            target: read.target,
+            duration_seconds: read.duration_seconds,
+        };
+        if let Err(error) = self.book.pin(&flow).await {
+            return Some(keep_form(
+                &submit.view.state_values,
+                &self.trouble(NOT_SAVED, &error),
+            ));
+        }
+        let dedup = vec![
+            format!("envelope/{envelope_id}"),
+            format!("form/{}", submit.view.id),
+        ];
+        match self.submit(submission, dedup).await {
+            Ok(_) => None,
+            Err(error) => Some(keep_form(
+                &submit.view.state_values,
+                &self.trouble(NOT_SAVED, &error),
+            )),
+        }
+    }
+
+    /// A pressed button.
+    async fn press(self: &Arc<Self>, envelope_id: &str, press: Press) {
+        match press.action_id.as_str() {
+            ids::APPROVE | ids::DENY => self.decide(envelope_id, press).await,
+            ids::HOME_REQUEST => {
+                let started = Started {
+                    trigger_id: press.trigger_id.unwrap_or_default(),
+                    user: press.user,
+                    channel: None,
+                    response_url: None,
+                };
+                let engine = self.clone();
+                self.tasks
+                    .spawn(async move { engine.open_without_channel(started).await });
+            }
+            // Inputs and links of ours that send an event without meaning anything.
+            _ => {}
+        }
+    }
+
+    async fn decide(self: &Arc<Self>, envelope_id: &str, press: Press) {
+        let to = AnswerTo {
+            slack_id: press.user.id.clone(),
+            channel: press.channel.as_ref().map(|channel| channel.id.clone()),
+            response_url: press.response_url.clone(),
+        };
+        let Some(button) = press.value.as_deref().and_then(ButtonValue::decode) else {
+            return self.answer_later(to, answer::not_understood("BUTTON"));
+        };
+        let actor = match self.who(&press.user).await {
+            Ok(actor) => actor,
+            Err(words) => return self.answer_later(to, words),
+        };
+        let clicked = match (&press.channel, &press.message) {
+            (Some(channel), Some(message)) => Some((
+                MessageRef {
+                    channel: channel.id.clone(),
+                    ts: message.ts.clone(),
+                },
+                button.notification,
+            )),
+            _ => None,
+        };
+        let place = clicked.as_ref().map_or_else(String::new, |(message, _)| {
+            format!("{}/{}", message.channel, message.ts)
+        });
+        let along = Along {
+            dedup: vec![
+                format!("envelope/{envelope_id}"),
+                format!(
+                    "press/{place}/{}/{}/{}",
+                    press.action_id,
+                    press.user.id,
+                    press.action_ts.as_deref().unwrap_or(envelope_id)
+                ),
+            ],
+            done: None,
+        };
+        let attempt = Attempt {
+            verdict: button.verdict,
+            actor,
+            message: decision_message(&press.state_values),
+            via: ChannelType::Slack,
+            clicked,
+            answer: Some(to.clone()),
+        };
+        match self
+            .apply(button.run, Event::Attempted(attempt), along)
+            .await
+        {
+            Ok(Applied::Changed { .. } | Applied::Duplicate | Applied::Unchanged) => {}
+            Ok(Applied::Unknown) => self.answer_later(to, answer::unknown_request()),
+            Err(error) => {
+                let words = self.trouble(
+                    "Your press was not recorded, so nothing was decided.",
+                    &error,
+                );
+                self.answer_later(to, words);
+            }
+        }
+    }
+
+    /// Answers on a task of its own, for answers that belong to no run.
+    fn answer_later(self: &Arc<Self>, to: AnswerTo, words: String) {
+        let engine = self.clone();
+        self.tasks
+            .spawn(async move { engine.outside.answer_now(&to, &words).await });
+    }
+
+    fn home_opened(self: &Arc<Self>, user: String) -> Option<Value> {
+        let engine = self.clone();
+        self.tasks.spawn(async move {
+            let view = home::home(
+                engine
+                    .outside
+                    .web
+                    .as_ref()
+                    .map(WebConfig::home_link)
+                    .as_deref(),
+            );
+            if let Err(error) = engine.outside.api.views_publish(&user, &view).await {
+                tracing::warn!(%error, "the App Home could not be shown");
+            }
+        });
+        None
+    }
+
+    fn not_understood(
+        self: &Arc<Self>,
+        envelope: &Envelope,
+        odd: inbound::Unintelligible,
+    ) -> Option<Value> {
+        let code = problem_code("SLACK", code_seed(&envelope.envelope_id), 0);
+        tracing::error!(
+            code,
+            kind = envelope.kind,
+            why = odd.why,
+            "a payload from Slack could not be understood"
+        );
+        let words = answer::not_understood(&code);
+        if let Some(slack_id) = odd.user {
+            self.answer_later(
+                AnswerTo {
+                    slack_id,
+                    channel: odd.channel,
+                    response_url: odd.response_url,
+                },
+                words.clone(),
+            );
+        }
+        match odd.first_input {
+            Some(input) if odd.is_submission => {
+                Some(json!({ "response_action": "errors", "errors": { input: words } }))
+            }
+            _ => odd
+                .is_submission
+                .then(|| update(&modal::message("Request", &words))),
+        }
+    }
+
+    /// Logs an error under a new code and returns the words for the person.
+    fn trouble(&self, done: &str, error: &dyn std::fmt::Display) -> String {
+        let code = problem_code("SYS", Uuid::new_v4().as_u128(), 0);
+        tracing::error!(code, %error, "{done}");
+        answer::went_wrong(done, &code)
+    }
+}
+
+/// Keeps the form open with what was typed, and says at its first field what went wrong.
+fn keep_form(state_values: &Value, words: &str) -> Value {
+    match state_values
+        .as_object()
+        .and_then(|blocks| blocks.keys().next())
+    {
+        Some(block) => json!({ "response_action": "errors", "errors": { block: words } }),
+        None => update(&modal::message("Request", words)),
+    }
+}
+
+/// The parts of a flow that a run carries.
+fn pinned(flow: &Flow) -> PinnedFlow {
+    PinnedFlow {
+        name: flow.name.clone(),
+        label: flow.title().to_owned(),
+        environment: flow.environment.as_ref().map(|environment| {
+            environment
+                .label
+                .as_ref()
+                .unwrap_or(&environment.name)
+                .clone()
+        }),
+        version: flow.version.clone(),
+        allow_guest_interaction: flow.params.allow_guest_interaction,
+        include_decision_message: flow.params.include_decision_message,
+        grants_access: flow.strategy.is_some(),
+        error_logger: flow
+            .environment
+            .as_ref()
+            .and_then(|environment| environment.error_logger.clone()),
+    }
+}
+
+/// The text of the optional input above the buttons; blank counts as none.
+fn decision_message(state_values: &Value) -> Option<String> {
+    let blocks = state_values.as_object()?;
+    let input = blocks
+        .values()
+        .find_map(|block| block.get(ids::DECISION_MESSAGE))?;
+    let text = input.get("value")?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A message that only the person who typed sees.
+fn private(words: &str) -> Value {
+    json!({ "response_type": "ephemeral", "text": words })
+}
+
+fn update(view: &Value) -> Value {
+    json!({ "response_action": "update", "view": view })
+}
+
+fn code_seed(text: &str) -> u128 {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()).as_u128()
+}

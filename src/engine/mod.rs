@@ -1,0 +1,324 @@
+//! The loop around the functional core: events in, transitions committed, effects carried out.
+//!
+//! ```text
+//!  intake ──┐
+//!  web    ──┤                                     ┌─→ timers ─┐
+//!  timers ──┼─→ Engine::apply ─→ step ─→ commit ──┤           ├─→ Event ─→ apply …
+//!  effects ─┘      (one at a time per run)        └─→ outbox ─┘
+//! ```
+//!
+//! Everything that changes a run goes through [`Engine::apply`]: it takes the run's lock, asks the pure
+//! [`step`](crate::domain::step) function, commits state, outbox, timers and audit records in one durable commit, and only then
+//! starts the effects. An effect that ends comes back as an event, or is reported done. After a crash the outbox and
+//! the timers are read from the store and everything goes on.
+
+mod book;
+mod done;
+mod host;
+mod intake;
+mod outbox;
+mod outside;
+mod pages;
+mod routing;
+mod runs;
+mod signin;
+mod timers;
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+pub use book::{Book, BookError};
+pub use intake::Intake;
+pub use outside::{Outside, OutsideParts};
+pub use pages::Pages;
+
+use crate::clock::SharedClock;
+use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};
+use crate::domain::event::{Event, Submission};
+use crate::domain::run::{Run, RunId};
+use crate::domain::step::{self, Transition};
+use crate::store::contract::{Commit, Store, StoreError};
+use done::DoneBatch;
+use runs::Runs;
+use timers::Timers;
+
+/// Everything the engine works with.
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: SharedClock,
+    pub(crate) book: Book,
+    pub(crate) outside: Outside,
+    runs: Runs,
+    timers: Timers,
+    done: Arc<DoneBatch>,
+    /// Effects and other background work, awaited at shutdown.
+    tasks: TaskTracker,
+    /// Set when no new effects are to be started.
+    closing: tokio_util::sync::CancellationToken,
+}
+
+/// What came of an event.
+#[derive(Debug, Clone)]
+pub enum Applied {
+    /// There is no such run.
+    Unknown,
+    /// Seen before (same envelope, same click): answered then.
+    Duplicate,
+    /// A late or repeated event that changed nothing.
+    Unchanged,
+    /// Committed. The reply says why an attempt did not decide.
+    Changed { run: Arc<Run>, reply: Option<Reply> },
+}
+
+/// What is to be committed together with a transition.
+#[derive(Debug, Clone, Default)]
+pub struct Along {
+    /// Keys that must not have been seen before.
+    pub dedup: Vec<String>,
+    /// The effect whose outcome the event reports.
+    pub done: Option<EffectId>,
+}
+
+impl Engine {
+    /// An engine at rest: [`Engine::start_background`] and [`Engine::recover`] set it in motion.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, clock: SharedClock, book: Book, outside: Outside) -> Self {
+        Self {
+            store,
+            clock,
+            book,
+            outside,
+            runs: Runs::default(),
+            timers: Timers::default(),
+            done: Arc::default(),
+            tasks: TaskTracker::new(),
+            closing: tokio_util::sync::CancellationToken::new(),
+        }
+    }
+
+    /// The flows of this moment.
+    #[must_use]
+    pub fn catalog(&self) -> Arc<crate::flows::catalog::Catalog> {
+        self.book.catalog()
+    }
+
+    /// Starts timers and the recording of finished effects.
+    #[must_use]
+    pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
+        vec![
+            tokio::spawn(self.clone().run_timers()),
+            tokio::spawn(self.done.clone().run(self.store.clone())),
+        ]
+    }
+
+    /// Makes a run of a submitted form. When it returns, the request is on the disk.
+    ///
+    /// # Errors
+    /// The store's. [`Applied::Duplicate`] when the same form or envelope was committed before.
+    pub async fn submit(
+        self: &Arc<Self>,
+        submission: Submission,
+        dedup: Vec<String>,
+    ) -> Result<Applied, StoreError> {
+        let slot = self.runs.slot(submission.id);
+        let mut place = slot.lock().await;
+        if place.is_some() || self.store.run(submission.id).await?.is_some() {
+            return Ok(Applied::Duplicate);
+        }
+        let transition = step::submit(submission, self.clock.now());
+        self.commit(&mut place, transition, Along { dedup, done: None })
+            .await
+    }
+
+    /// Gives an event to a run. When it returns, what the event changed is on the disk, and its effects are under way.
+    ///
+    /// # Errors
+    /// The store's; then nothing has changed.
+    pub async fn apply(
+        self: &Arc<Self>,
+        id: RunId,
+        event: Event,
+        along: Along,
+    ) -> Result<Applied, StoreError> {
+        let slot = self.runs.slot(id);
+        let mut place = slot.lock().await;
+        if place.is_none() {
+            *place = self.store.run(id).await?.map(Arc::new);
+        }
+        let Some(run) = place.clone() else {
+            return Ok(Applied::Unknown);
+        };
+        let Some(transition) = step::step(&run, event, self.clock.now()) else {
+            if let Some(effect) = along.done {
+                self.done.add(effect);
+            }
+            return Ok(Applied::Unchanged);
+        };
+        self.commit(&mut place, transition, along).await
+    }
+
+    /// The newest state of a run.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn run(&self, id: RunId) -> Result<Option<Arc<Run>>, StoreError> {
+        let slot = self.runs.slot(id);
+        let mut place = slot.lock().await;
+        if place.is_none() {
+            *place = self.store.run(id).await?.map(Arc::new);
+        }
+        Ok(place.clone())
+    }
+
+    async fn commit(
+        self: &Arc<Self>,
+        place: &mut Option<Arc<Run>>,
+        transition: Transition,
+        along: Along,
+    ) -> Result<Applied, StoreError> {
+        let Transition {
+            run,
+            effects,
+            timers,
+            audit,
+            reply,
+        } = transition;
+        let commit = Commit {
+            dedup: along.dedup,
+            run: Some(run.clone()),
+            outbox_add: effects.clone(),
+            outbox_done: along.done.into_iter().collect(),
+            timers: timers.clone(),
+            audit,
+            values: Vec::new(),
+            now: Some(self.clock.now()),
+        };
+        match self.store.commit(commit).await {
+            Ok(()) => {}
+            Err(StoreError::Duplicate(_)) => return Ok(Applied::Duplicate),
+            Err(error) => {
+                // The disk may or may not have it: read it again before the next event.
+                *place = None;
+                return Err(error);
+            }
+        }
+        let run = Arc::new(run);
+        *place = Some(run.clone());
+        self.timers.apply(&timers);
+        self.start_effects(effects);
+        Ok(Applied::Changed { run, reply })
+    }
+
+    fn start_effects(self: &Arc<Self>, effects: Vec<StoredEffect>) {
+        if self.closing.is_cancelled() {
+            // They are in the outbox: the next start carries them out.
+            return;
+        }
+        for effect in effects {
+            let engine = self.clone();
+            self.tasks
+                .spawn(async move { engine.carry_out(effect).await });
+        }
+    }
+
+    /// Goes on where the last process stopped: timers first, then the outbox.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+        let timers: Vec<TimerChange> = self
+            .store
+            .timers()
+            .await?
+            .into_iter()
+            .map(TimerChange::Set)
+            .collect();
+        let effects = self.store.pending_effects().await?;
+        if !timers.is_empty() || !effects.is_empty() {
+            tracing::info!(
+                timers = timers.len(),
+                effects = effects.len(),
+                "going on with what was under way"
+            );
+        }
+        self.timers.apply(&timers);
+        self.start_effects(effects);
+        Ok(())
+    }
+
+    /// Fires timers until the engine closes.
+    pub async fn run_timers(self: Arc<Self>) {
+        loop {
+            let now = self.clock.now();
+            for timer in self.timers.take_due(now) {
+                self.fire(timer).await;
+            }
+            let wait = async {
+                match self.timers.next_due() {
+                    Some(due) => self.clock.sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = self.timers.changed() => {}
+                () = self.closing.cancelled() => return,
+            }
+        }
+    }
+
+    async fn fire(self: &Arc<Self>, timer: Timer) {
+        let event = Event::TimerFired {
+            notification: timer.notification,
+        };
+        match self.apply(timer.run, event, Along::default()).await {
+            Ok(Applied::Changed { .. }) => {}
+            Ok(_) => {
+                // Decided or forwarded at the same moment; take it out of the store should it still be there.
+                let cancel = TimerChange::Cancel {
+                    run: timer.run,
+                    notification: timer.notification,
+                };
+                let commit = Commit {
+                    timers: vec![cancel],
+                    ..Commit::default()
+                };
+                if let Err(error) = self.store.commit(commit).await {
+                    tracing::error!(%error, run = %timer.run, "a timer that is over could not be removed");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, run = %timer.run, "a timer could not be handled; trying again");
+                let again = Timer {
+                    due: self.clock.now().plus_seconds(TIMER_RETRY_SECONDS),
+                    ..timer
+                };
+                self.timers.apply(&[TimerChange::Set(again)]);
+            }
+        }
+    }
+
+    /// Lets what is in flight finish, for at most `patience`, and writes everything down.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn close(&self, patience: std::time::Duration) -> Result<(), StoreError> {
+        self.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(patience, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                left = self.tasks.len(),
+                "some effects are unfinished; the next start carries them out"
+            );
+        }
+        self.done.flush(self.store.as_ref()).await?;
+        self.store.close().await
+    }
+}
+
+/// Pause before a timer whose commit failed is tried again.
+const TIMER_RETRY_SECONDS: u64 = 1;

@@ -1,0 +1,249 @@
+//! What the web app asks: the engine's side of [`Backend`].
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Along, Applied, Engine};
+use crate::domain::Timestamp;
+use crate::domain::effect::{Attempt, Reply};
+use crate::domain::event::Event;
+use crate::domain::permission::{Permissions, Refusal, Verdict, may_decide, may_view};
+use crate::domain::person::{Person, PersonRef};
+use crate::domain::run::{ChannelType, Run, RunId};
+use crate::store::contract::{RunQuery, StoreError};
+use crate::web::backend::{
+    Answer, Backend, BackendError, DecisionOutcome, LinkRefusal, ListQuery, Readiness, RequestPage,
+};
+
+/// Runs read from the store at a time while looking for those that the viewer may see.
+const SCAN_PAGE: usize = 200;
+
+/// Runs looked at for one page of the list: keeps a viewer who may see almost nothing from reading the whole store.
+const SCAN_MAX: usize = 5000;
+
+/// The engine as the web app sees it.
+pub struct Pages(pub Arc<Engine>);
+
+impl Pages {
+    /// The person of a sign-in link with the role of this moment.
+    async fn signing_in(
+        &self,
+        person: &PersonRef,
+    ) -> Result<Result<Person, LinkRefusal>, BackendError> {
+        let slack_id = person.slack_id.as_deref().unwrap_or_default();
+        match self.0.outside.directory.person_by_slack_id(slack_id).await {
+            Ok(person) if person.active => Ok(Ok(person)),
+            Ok(_) => Ok(Err(LinkRefusal::Inactive)),
+            Err(error) => {
+                tracing::error!(%error, "a person who signs in could not be looked up");
+                Err(BackendError {
+                    code: "SLACK".to_owned(),
+                    message: "Slack did not answer. Type /sym login again in a moment.".to_owned(),
+                })
+            }
+        }
+    }
+
+    fn may_view(run: &Run, viewer: &Person) -> bool {
+        may_view(run.permissions.as_ref(), run.requester.id, viewer)
+    }
+
+    fn verdict(run: &Run, viewer: &Person, verdict: Verdict) -> Result<(), Refusal> {
+        match &run.permissions {
+            Some(permissions) if run.status.is_open() => may_decide(
+                permissions,
+                run.flow.allow_guest_interaction,
+                run.requester.id,
+                viewer,
+                verdict,
+            ),
+            _ => may_decide(
+                &Permissions::admins_only(),
+                false,
+                run.requester.id,
+                viewer,
+                verdict,
+            )
+            .and(Err(Refusal::NotPermitted)),
+        }
+    }
+}
+
+fn failed(error: &StoreError) -> BackendError {
+    tracing::error!(%error, "a page could not be made");
+    BackendError {
+        code: "STORE".to_owned(),
+        message: "The request store did not answer. Please try again.".to_owned(),
+    }
+}
+
+impl Backend for Pages {
+    fn peek_link(&self, token: String) -> Answer<'_, Result<Option<Person>, LinkRefusal>> {
+        Box::pin(async move {
+            match self
+                .0
+                .peek_token(&token)
+                .await
+                .map_err(|error| failed(&error))?
+            {
+                Ok(person) => Ok(self.signing_in(&person).await?.map(Some)),
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        })
+    }
+
+    fn redeem_link(&self, token: String) -> Answer<'_, Result<Person, LinkRefusal>> {
+        Box::pin(async move {
+            match self
+                .0
+                .redeem_token(&token)
+                .await
+                .map_err(|error| failed(&error))?
+            {
+                Ok(person) => self.signing_in(&person).await,
+                Err(refusal) => Ok(Err(refusal)),
+            }
+        })
+    }
+
+    fn person(&self, id: Uuid) -> Answer<'_, Option<Person>> {
+        Box::pin(async move {
+            match self.0.outside.directory.person_by_id(id).await {
+                Ok(person) => Ok(person.filter(|person| person.active)),
+                Err(error) => {
+                    tracing::error!(%error, "a signed-in person could not be looked up");
+                    Err(BackendError {
+                        code: "SLACK".to_owned(),
+                        message: "Slack did not answer. Please try again.".to_owned(),
+                    })
+                }
+            }
+        })
+    }
+
+    fn requests(&self, viewer: Person, query: ListQuery) -> Answer<'_, Vec<Run>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            let mut before = query.before;
+            let mut looked_at = 0;
+            while found.len() < query.limit && looked_at < SCAN_MAX {
+                let page = RunQuery {
+                    open_only: query.open_only,
+                    before,
+                    limit: SCAN_PAGE,
+                };
+                let runs = self
+                    .0
+                    .store
+                    .runs(page)
+                    .await
+                    .map_err(|error| failed(&error))?;
+                let last = runs.len() < SCAN_PAGE;
+                looked_at += runs.len();
+                before = runs.last().map(|run| (run.created_at, run.id));
+                found.extend(runs.into_iter().filter(|run| Self::may_view(run, &viewer)));
+                if last {
+                    break;
+                }
+            }
+            found.truncate(query.limit);
+            Ok(found)
+        })
+    }
+
+    fn request(&self, viewer: Person, id: RunId) -> Answer<'_, Option<RequestPage>> {
+        Box::pin(async move {
+            let run = self.0.run(id).await.map_err(|error| failed(&error))?;
+            Ok(run
+                .filter(|run| Self::may_view(run, &viewer))
+                .map(|run| RequestPage {
+                    may_approve: Self::verdict(&run, &viewer, Verdict::Approve),
+                    may_deny: Self::verdict(&run, &viewer, Verdict::Deny),
+                    run: run.as_ref().clone(),
+                }))
+        })
+    }
+
+    fn decide(
+        &self,
+        viewer: Person,
+        id: RunId,
+        verdict: Verdict,
+        message: Option<String>,
+        key: String,
+    ) -> Answer<'_, DecisionOutcome> {
+        Box::pin(async move {
+            let gone = || DecisionOutcome::Refused("There is no such request.".to_owned());
+            match self.0.run(id).await.map_err(|error| failed(&error))? {
+                Some(run) if Self::may_view(&run, &viewer) => {}
+                _ => return Ok(gone()),
+            }
+            let attempt = Attempt {
+                verdict,
+                actor: viewer,
+                message,
+                via: ChannelType::Sym,
+                clicked: None,
+                answer: None,
+            };
+            let along = Along {
+                dedup: vec![format!("page/{key}")],
+                done: None,
+            };
+            let applied = self
+                .0
+                .apply(id, Event::Attempted(attempt), along)
+                .await
+                .map_err(|error| failed(&error))?;
+            Ok(match applied {
+                Applied::Unknown => gone(),
+                // The same form again: the first submission was answered; show how the request stands now.
+                Applied::Duplicate | Applied::Unchanged => DecisionOutcome::Done,
+                Applied::Changed { reply: None, .. } => DecisionOutcome::Done,
+                Applied::Changed {
+                    run,
+                    reply: Some(reply),
+                } => DecisionOutcome::Refused(page_words(&run, reply)),
+            })
+        })
+    }
+
+    fn readiness(&self) -> Readiness {
+        self.0.outside.readiness()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+}
+
+/// A reply in the words of a page, without Slack's markup.
+fn page_words(run: &Run, reply: Reply) -> String {
+    match reply {
+        Reply::Refused {
+            refusal: Refusal::OwnRequest,
+        } => "You may not approve your own request. Somebody else has to.".to_owned(),
+        Reply::Refused {
+            refusal: Refusal::NotPermitted,
+        } => "You may not decide this request.".to_owned(),
+        Reply::Refused {
+            refusal: Refusal::Guest,
+        } => "Guests may not decide requests of this flow.".to_owned(),
+        Reply::Refused {
+            refusal: Refusal::Inactive,
+        } => "Your account is deactivated.".to_owned(),
+        Reply::AlreadyDecided => match &run.decision {
+            Some(decision) => format!(
+                "The request was already {} by {}.",
+                run.status.as_str(),
+                decision.by.name
+            ),
+            None => format!("The request was already {}.", run.status.as_str()),
+        },
+        Reply::Expired => "The request has expired.".to_owned(),
+        Reply::Forwarded { .. } => "The request has been forwarded.".to_owned(),
+        Reply::Errored => "The request could not be routed, so nobody can decide it.".to_owned(),
+        Reply::NotReady => "The request is still being prepared. Try again in a moment.".to_owned(),
+    }
+}

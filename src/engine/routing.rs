@@ -1,0 +1,285 @@
+//! Carries out [`Effect::Route`](crate::domain::effect::Effect::Route): asks `get_permissions` and
+//! `get_request_notifications` in one call to a worker, and turns the answer into an event.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::host::EngineHost;
+use super::{Along, Applied, Engine};
+use crate::domain::audit::plain_value;
+use crate::domain::effect::EffectId;
+use crate::domain::event::Event;
+use crate::domain::field::{FieldValue, SubmittedField, UserValue};
+use crate::domain::person::Person;
+use crate::domain::run::{ChannelType, Run, RunError};
+use crate::domain::step::problem_code;
+use crate::flows::catalog::Flow;
+use crate::policy::types::{
+    ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerCall,
+    HandlerFailure, RunInput, UserInput,
+};
+use crate::store::contract::StoreError;
+
+/// The reducers of a request, in the order in which they are called.
+const REDUCERS: [&str; 2] = ["get_permissions", "get_request_notifications"];
+
+impl Engine {
+    pub(super) async fn route(self: &Arc<Self>, id: EffectId) -> Result<(), StoreError> {
+        let Some(run) = self.run(id.run).await? else {
+            self.done.add(id);
+            return Ok(());
+        };
+        let event = match self.ask_reducers(&run).await {
+            Ok(event) => event,
+            Err(failure) => {
+                let code = problem_code(area(failure.kind), run.id.as_u128(), run.revision);
+                tracing::error!(
+                    code,
+                    run = %run.id,
+                    flow = run.flow.name,
+                    file = failure.file.as_deref().unwrap_or(""),
+                    line = failure.line.unwrap_or(0),
+                    exception = failure.exception.as_deref().unwrap_or(""),
+                    traceback = failure.traceback.as_deref().unwrap_or(""),
+                    printed = failure.printed,
+                    "{failure}"
+                );
+                Event::RoutingFailed {
+                    error: RunError {
+                        code,
+                        message: failure.to_string(),
+                    },
+                }
+            }
+        };
+        match self
+            .apply(
+                run.id,
+                event,
+                Along {
+                    dedup: Vec::new(),
+                    done: Some(id),
+                },
+            )
+            .await?
+        {
+            Applied::Changed { .. } | Applied::Unchanged => {}
+            Applied::Unknown | Applied::Duplicate => self.done.add(id),
+        }
+        Ok(())
+    }
+
+    async fn ask_reducers(self: &Arc<Self>, run: &Run) -> Result<Event, HandlerFailure> {
+        let flow = self
+            .book
+            .pinned(&run.flow.version)
+            .await
+            .map_err(|error| host_failure(error.to_string()))?;
+        let requester = self.requester(run).await;
+        let (fields, named) = self.fields_for_handlers(run).await;
+        let input = EventInput {
+            name: "request".to_owned(),
+            event_channel: channel_input(run),
+            timestamp: run.created_at.to_iso(),
+            user: user_input(&requester),
+            fields,
+            run: RunInput {
+                id: run.id.to_string(),
+                source_channel: channel_input(run),
+                actors: vec![
+                    ("prompt".to_owned(), user_input(&requester)),
+                    ("request".to_owned(), user_input(&requester)),
+                ],
+            },
+            flow: flow_input(&flow),
+        };
+        let call = HandlerCall {
+            source: flow.implementation.source.clone(),
+            file: flow
+                .implementation
+                .file
+                .clone()
+                .unwrap_or_else(|| "impl.py".to_owned()),
+            handlers: REDUCERS.map(str::to_owned).to_vec(),
+            input,
+            deadline: self.outside.handler_timeout,
+        };
+        let host = Arc::new(EngineHost::new(self.clone()));
+        let answer = self.outside.pool.call(call, host).await?;
+        if !answer.printed.is_empty() {
+            tracing::info!(run = %run.id, flow = run.flow.name, printed = answer.printed, "the handlers printed");
+        }
+        let Some(permissions) = answer.permissions else {
+            return Err(HandlerFailure {
+                kind: FailureKind::WrongResult,
+                handler: Some("get_permissions".to_owned()),
+                message: "the flow has no get_permissions".to_owned(),
+                ..host_failure(String::new())
+            });
+        };
+        Ok(Event::Routed {
+            permissions,
+            notifications: answer.notifications.unwrap_or_default(),
+            fields: named,
+        })
+    }
+
+    /// The requester with the role of this moment; what was recorded, when Slack does not answer.
+    async fn requester(&self, run: &Run) -> Person {
+        if let Some(slack_id) = &run.requester.slack_id {
+            match self.outside.directory.person_by_slack_id(slack_id).await {
+                Ok(person) => return person,
+                Err(error) => {
+                    tracing::warn!(%error, run = %run.id, "the requester could not be looked up")
+                }
+            }
+        }
+        let recorded = &run.requester;
+        Person {
+            id: recorded.id,
+            slack_id: recorded.slack_id.clone(),
+            email: recorded.email.clone(),
+            name: recorded.name.clone(),
+            first_name: None,
+            last_name: None,
+            role: crate::domain::Role::Member,
+            active: true,
+        }
+    }
+
+    /// The fields as handlers see them, and, where people were picked, the fields again with their names.
+    async fn fields_for_handlers(
+        &self,
+        run: &Run,
+    ) -> (Map<String, Value>, Option<Vec<SubmittedField>>) {
+        let mut plain = Map::new();
+        let mut fields = run.fields.clone();
+        let mut named = false;
+        for field in &mut fields {
+            let value = match &mut field.value {
+                FieldValue::SlackUser(user) => {
+                    named = true;
+                    self.picked(user).await
+                }
+                FieldValue::SlackUserList(users) => {
+                    named = true;
+                    let mut picked = Vec::with_capacity(users.len());
+                    for user in users {
+                        picked.push(self.picked(user).await);
+                    }
+                    Value::Array(picked)
+                }
+                other => plain_value(other),
+            };
+            plain.insert(field.name.clone(), value);
+        }
+        if let Some(target) = &run.target {
+            plain.insert("target_id".to_owned(), json!(target.id));
+            plain.insert("target".to_owned(), json!({ "$target": { "id": target.id, "name": target.name, "label": target.label } }));
+        }
+        if let Some(seconds) = run.duration_seconds {
+            plain.insert("duration".to_owned(), json!(seconds));
+        }
+        (plain, named.then_some(fields))
+    }
+
+    /// A picked person as handlers see them; the name is put into the field.
+    async fn picked(&self, user: &mut UserValue) -> Value {
+        let input = match self
+            .outside
+            .directory
+            .person_by_slack_id(&user.slack_id)
+            .await
+        {
+            Ok(person) => {
+                user.name = Some(person.name.clone());
+                user_input(&person)
+            }
+            Err(error) => {
+                tracing::warn!(%error, user = user.slack_id, "a picked person could not be looked up");
+                let id = self.outside.directory.id_of(&user.slack_id);
+                UserInput {
+                    id: id.to_string(),
+                    email: None,
+                    username: user.slack_id.clone(),
+                    name: user.slack_id.clone(),
+                    first_name: None,
+                    last_name: None,
+                    role: "member".to_owned(),
+                    slack_id: Some(user.slack_id.clone()),
+                    known: true,
+                }
+            }
+        };
+        json!({ "$user": input })
+    }
+}
+
+/// First part of the code that people see.
+fn area(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Timeout => "TIMEOUT",
+        FailureKind::Died | FailureKind::Unavailable => "WORKER",
+        FailureKind::Syntax | FailureKind::Exception | FailureKind::WrongResult => "IMPL",
+    }
+}
+
+fn host_failure(message: String) -> HandlerFailure {
+    HandlerFailure {
+        kind: FailureKind::Unavailable,
+        handler: None,
+        exception: None,
+        message,
+        file: None,
+        line: None,
+        traceback: None,
+        printed: String::new(),
+    }
+}
+
+fn channel_input(run: &Run) -> ChannelInput {
+    ChannelInput {
+        channel_type: run.source.kind.as_str().to_owned(),
+        identifier: match run.source.kind {
+            ChannelType::Slack => run.source.identifier.clone(),
+            _ => None,
+        },
+    }
+}
+
+/// A person as handlers and host calls see them.
+pub(super) fn user_input(person: &Person) -> UserInput {
+    UserInput {
+        id: person.id.to_string(),
+        email: person.email.clone(),
+        username: person.email.clone().unwrap_or_else(|| person.name.clone()),
+        name: person.name.clone(),
+        first_name: person.first_name.clone(),
+        last_name: person.last_name.clone(),
+        role: person.role.as_str().to_owned(),
+        slack_id: person.slack_id.clone(),
+        known: true,
+    }
+}
+
+fn flow_input(flow: &Flow) -> FlowInput {
+    FlowInput {
+        name: flow.name.clone(),
+        label: flow.label.clone(),
+        version: flow.version.clone(),
+        vars: flow.vars.clone(),
+        fields: flow
+            .prompt_fields
+            .iter()
+            .filter_map(|field| serde_json::to_value(field).ok())
+            .collect(),
+        environment: flow
+            .environment
+            .as_ref()
+            .map(|environment| EnvironmentInput {
+                name: environment.name.clone(),
+                label: environment.label.clone(),
+            }),
+    }
+}

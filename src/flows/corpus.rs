@@ -1,0 +1,138 @@
+//! Tests only: the root modules of `tests/flows`. Those in `ok` load with the report that is beside them, those in `bad`
+//! give exactly the problems that are beside them. `options.json` in a case holds what the command line would say.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use super::report::{inspect, report};
+use super::{LoadOptions, Loaded, load};
+use crate::policy::types::Inspection;
+
+fn cases(kind: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/flows")
+        .join(kind);
+    let mut cases: Vec<PathBuf> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    cases.sort();
+    assert!(cases.len() >= 30, "the corpus is there");
+    cases
+}
+
+fn options(case: &Path) -> LoadOptions {
+    let mut options = LoadOptions {
+        dirs: vec![case.to_owned()],
+        ..LoadOptions::default()
+    };
+    let Ok(text) = std::fs::read_to_string(case.join("options.json")) else {
+        return options;
+    };
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let pairs = |key: &str| {
+        json[key]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+            .collect()
+    };
+    options.vars = pairs("vars");
+    options.env_vars = pairs("env");
+    options.var_files = json["var_files"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|file| case.join(file.as_str().unwrap()))
+        .collect();
+    options
+}
+
+fn loaded(case: &Path) -> Loaded {
+    load(&options(case))
+}
+
+fn fine() -> Inspection {
+    Inspection {
+        handlers: vec!["get_permissions".to_owned()],
+        problems: Vec::new(),
+    }
+}
+
+#[test]
+fn good_configurations_load_as_expected() {
+    for case in cases("ok") {
+        let loaded = loaded(&case);
+        let inspected = inspect(&loaded, |_| fine());
+        let ours = report(&loaded, &inspected);
+        let text = std::fs::read_to_string(case.join("expected.json")).unwrap();
+        let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(ours, expected, "{}", case.display());
+        assert!(!inspected.has_errors(), "{}", case.display());
+    }
+}
+
+#[test]
+fn bad_configurations_give_the_expected_problems() {
+    for case in cases("bad") {
+        let loaded = loaded(&case);
+        let lines: Vec<String> = loaded
+            .diagnostics
+            .iter()
+            .map(|diagnostic| {
+                diagnostic
+                    .to_string()
+                    .replace(case.to_str().unwrap(), "DIR")
+            })
+            .collect();
+        let expected = std::fs::read_to_string(case.join("expected.txt")).unwrap();
+        assert_eq!(lines.join("\n"), expected.trim_end(), "{}", case.display());
+        assert!(loaded.has_errors(), "{}", case.display());
+    }
+}
+
+#[test]
+fn loading_twice_gives_the_same_versions_and_another_text_another_version() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/guide_variables");
+    let first = loaded(&case);
+    assert_eq!(first.catalog.version, loaded(&case).catalog.version);
+    let mut options = options(&case);
+    options.vars = vec![(
+        "flow_variables".to_owned(),
+        "{ request_channel = \"#other\" }".to_owned(),
+    )];
+    let other = load(&options);
+    assert_ne!(first.catalog.version, other.catalog.version);
+    assert_ne!(
+        first.catalog.flows[0].version,
+        other.catalog.flows[0].version
+    );
+    assert_eq!(
+        first.catalog.flows[0].strategy,
+        other.catalog.flows[0].strategy
+    );
+}
+
+#[test]
+fn an_access_flow_gets_a_target_selector_and_a_duration_where_it_declares_none() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/guide_variables");
+    let flow = loaded(&case).catalog.flows[0].clone();
+    let names: Vec<String> = flow
+        .form_fields()
+        .into_iter()
+        .map(|field| field.name)
+        .collect();
+    assert_eq!(names, ["target_id", "reason", "urgency", "duration"]);
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/access_flow_fields");
+    let flow = loaded(&own).catalog.flows[0].clone();
+    let names: Vec<String> = flow
+        .form_fields()
+        .into_iter()
+        .map(|field| field.name)
+        .collect();
+    assert_eq!(names, ["target_id", "duration", "repo_name"]);
+    let plain = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/guide_minimal");
+    assert!(loaded(&plain).catalog.flows[0].form_fields().is_empty());
+}

@@ -1,0 +1,728 @@
+//! Instances: modules and resources expanded by `count` and `for_each`, and the attributes of resources.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use hcl_edit::Span;
+use hcl_edit::structure::{Block, Body, Structure};
+
+use super::variable::Given;
+use super::{Binding, Node, Scope, Slot, World};
+use crate::flows::config::{ModuleConfig, Named, Resource, join_shown, read_module};
+use crate::flows::schema;
+use crate::flows::source::{Failure, FileId, Place};
+use crate::flows::types::convert;
+use crate::flows::value::{ListKind, Unknown, Value};
+
+/// Modules in modules; a module that calls itself is found before.
+const MAX_MODULE_DEPTH: usize = 30;
+
+/// Instances of modules and resources over all roots.
+const MAX_INSTANCES: usize = 20_000;
+
+/// One instance of several.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    None,
+    Number(usize),
+    Text(String),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Number(number) => write!(out, "{number}"),
+            Self::Text(text) => out.write_str(text),
+        }
+    }
+}
+
+/// As it is written in an address.
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => Ok(()),
+            Self::Number(number) => write!(out, "{number}"),
+            Self::Text(text) => write!(out, "{text:?}"),
+        }
+    }
+}
+
+impl Key {
+    fn suffix(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            key => format!("[{key:?}]"),
+        }
+    }
+}
+
+/// How often a block exists.
+#[derive(Debug, Clone)]
+pub enum Expansion {
+    Single,
+    Count(usize),
+    Each(BTreeMap<String, Value>),
+    Unknown(Unknown),
+}
+
+impl Expansion {
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        match self {
+            Self::Single => vec![Key::None],
+            Self::Count(count) => (0..*count).map(Key::Number).collect(),
+            Self::Each(each) => each.keys().cloned().map(Key::Text).collect(),
+            Self::Unknown(_) => Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn has(&self, key: &Key) -> bool {
+        match (self, key) {
+            (Self::Single, Key::None) => true,
+            (Self::Count(count), Key::Number(number)) => number < count,
+            (Self::Each(each), Key::Text(text)) => each.contains_key(text),
+            _ => false,
+        }
+    }
+
+    #[must_use]
+    pub fn each(&self, key: &Key) -> Option<&Value> {
+        match (self, key) {
+            (Self::Each(each), Key::Text(text)) => each.get(text),
+            _ => None,
+        }
+    }
+}
+
+/// What a module call stands for.
+#[derive(Debug)]
+pub enum Children {
+    /// From a registry or a repository: not read.
+    Opaque,
+    Instances(Expansion, BTreeMap<Key, Rc<Module>>),
+}
+
+/// Where the values of a module's variables come from.
+#[derive(Debug)]
+pub enum Origin {
+    Root(BTreeMap<String, Given>),
+    Call {
+        parent: Rc<Module>,
+        call: Rc<Named>,
+        key: Key,
+        each: Option<Value>,
+    },
+}
+
+/// One instance of a module.
+#[derive(Debug)]
+pub struct Module {
+    pub config: Rc<ModuleConfig>,
+    /// `module.a["x"].module.b`; empty for a root.
+    pub address: String,
+    /// `path.module`.
+    pub path: String,
+    /// Directory of the root module: relative paths of functions start there.
+    pub root_dir: PathBuf,
+    /// The root's directory as it is shown.
+    pub root_shown: String,
+    pub origin: Origin,
+    depth: usize,
+    pub(super) values: RefCell<HashMap<Node, Slot<Value>>>,
+    expansions: RefCell<HashMap<Node, Slot<Rc<Expansion>>>>,
+    children: RefCell<HashMap<Node, Slot<Rc<Children>>>>,
+}
+
+impl Module {
+    /// A root module.
+    #[must_use]
+    pub fn root(config: Rc<ModuleConfig>, given: BTreeMap<String, Given>) -> Self {
+        Self {
+            address: String::new(),
+            path: ".".to_owned(),
+            root_dir: config.dir.clone(),
+            root_shown: config.shown.clone(),
+            origin: Origin::Root(given),
+            depth: 0,
+            config,
+            values: RefCell::default(),
+            expansions: RefCell::default(),
+            children: RefCell::default(),
+        }
+    }
+
+    /// An address in this module.
+    #[must_use]
+    pub fn qualified(&self, address: &str) -> String {
+        if self.address.is_empty() {
+            address.to_owned()
+        } else {
+            format!("{}.{address}", self.address)
+        }
+    }
+
+    #[must_use]
+    pub fn instance_address(&self, resource: &Resource, key: &Key) -> String {
+        self.qualified(&format!("{}{}", resource.address(), key.suffix()))
+    }
+}
+
+/// A nested block with the scope its content is evaluated in.
+pub struct Nested<'a> {
+    pub body: &'a Body,
+    pub file: FileId,
+    pub place: Place,
+    /// The name and value that a `dynamic` block binds.
+    iterator: Option<(String, Value)>,
+}
+
+impl Nested<'_> {
+    /// Runs with the scope of this block.
+    pub fn in_scope<T>(&self, outer: &Scope<'_>, inner: impl FnOnce(&Scope<'_>) -> T) -> T {
+        let outer = Scope {
+            file: self.file,
+            ..*outer
+        };
+        match &self.iterator {
+            None => inner(&outer),
+            Some((name, value)) => {
+                let binding = Binding {
+                    name,
+                    value: value.clone(),
+                    outer: outer.bound,
+                };
+                inner(&outer.with_binding(&binding))
+            }
+        }
+    }
+}
+
+impl World {
+    /// Makes a root module; its directory is read by the caller.
+    pub fn add_root(&self, config: ModuleConfig, given: BTreeMap<String, Given>) -> Rc<Module> {
+        let root = Rc::new(Module::root(Rc::new(config), given));
+        self.roots.borrow_mut().push(Rc::clone(&root));
+        root
+    }
+
+    fn count_instances(&self, more: usize, place: Place) -> Result<(), Failure> {
+        let all = self.instances.get().saturating_add(more);
+        self.instances.set(all);
+        if all > MAX_INSTANCES {
+            return Err(Failure::new(
+                place,
+                format!("more than {MAX_INSTANCES} modules and resources"),
+            )
+            .fatal());
+        }
+        Ok(())
+    }
+
+    /// Evaluates `count` and `for_each`.
+    fn expand(
+        &self,
+        count: Option<(FileId, &hcl_edit::structure::Attribute)>,
+        for_each: Option<(FileId, &hcl_edit::structure::Attribute)>,
+        module: &Rc<Module>,
+    ) -> Result<Expansion, Failure> {
+        if let (Some((file, attribute)), Some(_)) = (count, for_each) {
+            return Err(Failure::new(
+                Place::new(file, attribute.span()),
+                "`count` and `for_each` cannot both be given",
+            ));
+        }
+        if let Some((file, attribute)) = count {
+            let place = Place::new(file, attribute.value.span());
+            let value = self.eval(&attribute.value, &Scope::top(module, file))?;
+            if let Value::Unknown(unknown) = value {
+                return Ok(Expansion::Unknown(unknown));
+            }
+            let number = super::operators::number(&value)
+                .map_err(|problem| Failure::new(place, format!("`count`: {problem}")))?;
+            let count = number.to_usize().ok_or_else(|| {
+                Failure::new(
+                    place,
+                    format!("`count` must be a whole number from 0 on, not {number}"),
+                )
+            })?;
+            self.count_instances(count, place)?;
+            return Ok(Expansion::Count(count));
+        }
+        let Some((file, attribute)) = for_each else {
+            return Ok(Expansion::Single);
+        };
+        let place = Place::new(file, attribute.value.span());
+        let value = self.eval(&attribute.value, &Scope::top(module, file))?;
+        let each = match value {
+            Value::Unknown(unknown) => return Ok(Expansion::Unknown(unknown)),
+            Value::Map(map) => match &map.kind {
+                crate::flows::value::MapKind::Open(unknown) => {
+                    return Ok(Expansion::Unknown(unknown.clone()));
+                }
+                _ => map.entries.clone(),
+            },
+            Value::List(list) if list.kind == ListKind::Set => list
+                .items
+                .iter()
+                .map(|item| match item {
+                    Value::String(text) => Ok((text.to_string(), item.clone())),
+                    other => Err(Failure::new(
+                        place,
+                        format!(
+                            "`for_each` takes a set of strings; this one holds {}",
+                            other.kind_name()
+                        ),
+                    )),
+                })
+                .collect::<Result<_, _>>()?,
+            other => {
+                return Err(Failure::new(
+                    place,
+                    format!(
+                        "`for_each` takes a map or a set of strings, not {}",
+                        other.kind_name()
+                    ),
+                )
+                .hint("convert a list with toset(…)"));
+            }
+        };
+        self.count_instances(each.len(), place)?;
+        Ok(Expansion::Each(each))
+    }
+
+    /// How often a resource exists.
+    pub fn expansion(
+        &self,
+        module: &Rc<Module>,
+        index: usize,
+        place: Place,
+    ) -> Result<Rc<Expansion>, Failure> {
+        let resource = &module.config.resources[index];
+        self.memo(
+            &module.expansions,
+            Node::Attribute(index, Key::None, String::new()),
+            || module.qualified(&resource.address()),
+            place,
+            || {
+                self.expand(
+                    resource.body.attribute("count"),
+                    resource.body.attribute("for_each"),
+                    module,
+                )
+                .map(Rc::new)
+            },
+        )
+    }
+
+    /// What a module call stands for.
+    pub fn children(
+        &self,
+        module: &Rc<Module>,
+        name: &str,
+        place: Place,
+    ) -> Result<Rc<Children>, Failure> {
+        let Some(call) = module.config.calls.get(name) else {
+            return Err(Failure::new(place, format!("module.{name} is not declared")).fatal());
+        };
+        self.memo(
+            &module.children,
+            Node::Local(name.to_owned()),
+            || module.qualified(&format!("module.{name}")),
+            place,
+            || self.make_children(module, call).map(Rc::new),
+        )
+    }
+
+    fn make_children(&self, module: &Rc<Module>, call: &Rc<Named>) -> Result<Children, Failure> {
+        let name = &call.name;
+        let Some((file, source)) = call.body.attribute("source") else {
+            return Err(Failure::new(
+                call.place,
+                format!("module.{name} has no `source`"),
+            ));
+        };
+        let place = Place::new(file, source.value.span());
+        let source = match self.eval(&source.value, &Scope::top(module, file))? {
+            Value::String(source) => source,
+            other => {
+                return Err(Failure::new(
+                    place,
+                    format!(
+                        "the `source` of a module must be a string, not {}",
+                        other.kind_name()
+                    ),
+                ));
+            }
+        };
+        if !(source.starts_with("./") || source.starts_with("../")) {
+            self.sources.warn(
+                place,
+                format!(
+                    "{} comes from {source}, which is not read: its outputs are unknown, and flows in it are missing",
+                    module.qualified(&format!("module.{name}"))
+                ),
+                None,
+            );
+            return Ok(Children::Opaque);
+        }
+        if module.depth >= MAX_MODULE_DEPTH {
+            return Err(Failure::new(place, "modules call each other without end").fatal());
+        }
+        let dir = module.config.dir.join(Path::new(&*source));
+        let shown = join_shown(&module.config.shown, &source);
+        let config = self.module_config(&dir, &shown);
+        let config = config.ok_or_else(|| {
+            Failure::new(
+                place,
+                format!("module.{name}: there are no *.tf files in {shown}"),
+            )
+            .hint("check `source`: it is relative to the file that it stands in")
+        })?;
+        let expansion = self.expand(
+            call.body.attribute("count"),
+            call.body.attribute("for_each"),
+            module,
+        )?;
+        self.check_arguments(module, call, &config);
+        let mut instances = BTreeMap::new();
+        for key in expansion.keys() {
+            let child = Module {
+                config: Rc::clone(&config),
+                address: module.qualified(&format!("module.{name}{}", key.suffix())),
+                path: join_shown(&module.path, &source),
+                root_dir: module.root_dir.clone(),
+                root_shown: module.root_shown.clone(),
+                origin: Origin::Call {
+                    parent: Rc::clone(module),
+                    call: Rc::clone(call),
+                    each: expansion.each(&key).cloned(),
+                    key: key.clone(),
+                },
+                depth: module.depth + 1,
+                values: RefCell::default(),
+                expansions: RefCell::default(),
+                children: RefCell::default(),
+            };
+            instances.insert(key, Rc::new(child));
+        }
+        if let Expansion::Unknown(unknown) = &expansion {
+            self.sources.error(
+                call.place,
+                format!(
+                    "{} cannot be read: its count or for_each depends on {}, which only an apply would know",
+                    module.qualified(&format!("module.{name}")),
+                    unknown.reference
+                ),
+                Some("use a value that is written in the configuration"),
+            );
+        }
+        Ok(Children::Instances(expansion, instances))
+    }
+
+    fn module_config(&self, dir: &Path, shown: &str) -> Option<Rc<ModuleConfig>> {
+        let real = dir.canonicalize().ok()?;
+        if let Some(config) = self.configs.borrow().get(&real) {
+            return Some(Rc::clone(config));
+        }
+        if !crate::flows::config::is_module_dir(&real) {
+            return None;
+        }
+        self.files.allow(&real);
+        let config = Rc::new(read_module(&self.sources, &real, shown));
+        self.configs.borrow_mut().insert(real, Rc::clone(&config));
+        Some(config)
+    }
+
+    fn check_arguments(&self, module: &Rc<Module>, call: &Named, config: &ModuleConfig) {
+        /// Arguments of every module call.
+        const META: [&str; 6] = [
+            "source",
+            "version",
+            "count",
+            "for_each",
+            "depends_on",
+            "providers",
+        ];
+        for (file, structure) in call.body.structures() {
+            let Structure::Attribute(attribute) = structure else {
+                continue;
+            };
+            let name = attribute.key.as_str();
+            if META.contains(&name) || config.variables.contains_key(name) {
+                continue;
+            }
+            let names = config.variables.keys().map(String::as_str);
+            let hint = crate::flows::source::similar(name, names)
+                .map(|other| format!("did you mean `{other}`?"));
+            self.sources.error(
+                Place::new(file, attribute.span()),
+                format!(
+                    "{} has no variable `{name}`",
+                    module.qualified(&format!("module.{}", call.name))
+                ),
+                hint.as_deref(),
+            );
+        }
+    }
+
+    /// Names of the attributes that a resource has as a value.
+    pub(super) fn attribute_names(&self, resource: &Resource) -> Vec<String> {
+        if let Some(known) = schema::resource(&resource.kind).filter(|_| !resource.data) {
+            return std::iter::once("id")
+                .chain(known.attributes.iter().map(|attribute| attribute.name))
+                .map(str::to_owned)
+                .collect();
+        }
+        let mut names: Vec<String> = resource
+            .body
+            .structures()
+            .filter_map(|(_, structure)| structure.as_attribute())
+            .map(|attribute| attribute.key.as_str().to_owned())
+            .filter(|name| !schema::META_ARGUMENTS.contains(&name.as_str()))
+            .collect();
+        names.dedup();
+        names
+    }
+
+    /// The value of an attribute of a resource instance.
+    pub fn attribute(
+        &self,
+        module: &Rc<Module>,
+        index: usize,
+        key: &Key,
+        name: &str,
+        place: Place,
+    ) -> Result<Value, Failure> {
+        let resource = Rc::clone(&module.config.resources[index]);
+        self.memo(
+            &module.values,
+            Node::Attribute(index, key.clone(), name.to_owned()),
+            || format!("{}.{name}", module.instance_address(&resource, key)),
+            place,
+            || self.make_attribute(module, index, &resource, key, name, place),
+        )
+    }
+
+    fn make_attribute(
+        &self,
+        module: &Rc<Module>,
+        index: usize,
+        resource: &Resource,
+        key: &Key,
+        name: &str,
+        place: Place,
+    ) -> Result<Value, Failure> {
+        let address = module.instance_address(resource, key);
+        let known = schema::resource(&resource.kind);
+        let attribute_type = known.and_then(|known| known.attribute(name));
+        if let Some((file, attribute)) = resource.body.attribute(name) {
+            let value = self.with_scope(module, index, key, file, place, |scope| {
+                self.eval(&attribute.value, scope)
+            })?;
+            return match attribute_type {
+                Some(wanted) => {
+                    convert(&value, &wanted.value_type.constraint()).map_err(|problem| {
+                        let place = Place::new(file, attribute.value.span());
+                        Failure::new(place, format!("{address}: `{name}`: {problem}"))
+                    })
+                }
+                None => Ok(value),
+            };
+        }
+        match known {
+            Some(_) if resource.data && name == "type" => Ok(Value::Null),
+            Some(_) if resource.data && name == "name" => Err(Failure::new(
+                resource.place,
+                format!("{address}: `name` is missing"),
+            )
+            .hint("a data source finds its object by name")),
+            Some(_) if resource.data => self.look_up(module, index, resource, key, name, place),
+            Some(_) if name == "id" => Ok(Value::from(address)),
+            Some(_) if attribute_type.is_some() => Ok(Value::Null),
+            Some(known) => Err(schema::unknown_attribute(known, name, place, &address)),
+            None => Ok(Value::unknown(&format!("{address}.{name}"))),
+        }
+    }
+
+    /// Runs with the scope of a resource instance.
+    pub fn with_scope<T>(
+        &self,
+        module: &Rc<Module>,
+        index: usize,
+        key: &Key,
+        file: FileId,
+        place: Place,
+        inner: impl FnOnce(&Scope<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let expansion = self.expansion(module, index, place)?;
+        inner(&Scope {
+            module,
+            file,
+            key,
+            each: expansion.each(key),
+            bound: None,
+        })
+    }
+
+    /// A `data "sym_…"`: the object of that name in any of the roots.
+    fn look_up(
+        &self,
+        module: &Rc<Module>,
+        index: usize,
+        data: &Resource,
+        key: &Key,
+        name: &str,
+        place: Place,
+    ) -> Result<Value, Failure> {
+        let wanted_name = self.attribute(module, index, key, "name", place)?;
+        let wanted_type = self.attribute(module, index, key, "type", place)?;
+        let (Some(slug), false) = (wanted_name.as_str(), wanted_type.first_unknown().is_some())
+        else {
+            let address = module.instance_address(data, key);
+            return Ok(Value::unknown(&format!("{address}.{name}")));
+        };
+        let mut found = Vec::new();
+        for root in self.roots() {
+            self.find(
+                &root,
+                &data.kind,
+                slug,
+                wanted_type.as_str(),
+                place,
+                &mut found,
+            )?;
+        }
+        let [(owner, owner_index, owner_key)] = found.as_slice() else {
+            return Err(Failure::new(
+                data.place,
+                format!(
+                    "{}: one {} with the name {slug:?} was expected, but {} were found",
+                    module.instance_address(data, key),
+                    data.kind,
+                    found.len()
+                ),
+            )
+            .hint("load the directory that declares it together with this one"));
+        };
+        let value = self.attribute(owner, *owner_index, owner_key, name, place)?;
+        if name == "id" && owner.root_dir != module.root_dir {
+            let address = value.as_str().unwrap_or_default();
+            return Ok(Value::from(format!("{}:{address}", owner.root_shown)));
+        }
+        Ok(value)
+    }
+
+    fn find(
+        &self,
+        module: &Rc<Module>,
+        kind: &str,
+        slug: &str,
+        wanted_type: Option<&str>,
+        place: Place,
+        found: &mut Vec<(Rc<Module>, usize, Key)>,
+    ) -> Result<(), Failure> {
+        for (index, resource) in module.config.resources.iter().enumerate() {
+            if resource.data || resource.kind != kind {
+                continue;
+            }
+            for key in self.expansion(module, index, place)?.keys() {
+                let name = self.attribute(module, index, &key, "name", place)?;
+                let same_type = match wanted_type {
+                    Some(wanted) => {
+                        let own = self.attribute(module, index, &key, "type", place)?;
+                        own.as_str() == Some(wanted)
+                    }
+                    None => true,
+                };
+                let same_name = name
+                    .as_str()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(slug));
+                if same_name && same_type {
+                    found.push((Rc::clone(module), index, key));
+                }
+            }
+        }
+        for name in module.config.calls.keys() {
+            if let Children::Instances(_, instances) = &*self.children(module, name, place)? {
+                for child in instances.values() {
+                    self.find(child, kind, slug, wanted_type, place, found)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nested blocks, with `dynamic` ones expanded.
+    pub fn nested_blocks<'a>(
+        &self,
+        blocks: Vec<(FileId, &'a Block)>,
+        scope: &Scope<'_>,
+    ) -> Result<Vec<Nested<'a>>, Failure> {
+        let mut all = Vec::new();
+        for (file, block) in blocks {
+            let place = Place::new(file, block.span());
+            if !block.has_ident("dynamic") {
+                all.push(Nested {
+                    body: &block.body,
+                    file,
+                    place,
+                    iterator: None,
+                });
+                continue;
+            }
+            let name = block.labels.first().map_or("", |label| label.as_str());
+            let (Some(for_each), Some(content)) = (
+                block.body.get_attribute("for_each"),
+                block.body.get_blocks("content").next(),
+            ) else {
+                return Err(Failure::new(
+                    place,
+                    format!("dynamic {name:?} needs `for_each` and a `content` block"),
+                ));
+            };
+            let iterator = match block.body.get_attribute("iterator") {
+                Some(attribute) => match attribute.value.as_variable() {
+                    Some(name) => name.as_str().to_owned(),
+                    None => {
+                        return Err(Failure::new(
+                            Place::new(file, attribute.value.span()),
+                            "`iterator` takes a plain name",
+                        ));
+                    }
+                },
+                None => name.to_owned(),
+            };
+            let in_file = Scope { file, ..*scope };
+            let collection = self.eval(&for_each.value, &in_file)?;
+            let collection_place = Place::new(file, for_each.value.span());
+            let pairs = self
+                .pairs(&collection, collection_place)?
+                .map_err(|unknown| {
+                    Failure::new(
+                        collection_place,
+                        format!(
+                            "dynamic {name:?} depends on {}, which only an apply would know",
+                            unknown.reference
+                        ),
+                    )
+                })?;
+            self.count_instances(pairs.len(), place)?;
+            for (key, value) in pairs {
+                let pair = BTreeMap::from([("key".to_owned(), key), ("value".to_owned(), value)]);
+                all.push(Nested {
+                    body: &content.body,
+                    file,
+                    place,
+                    iterator: Some((iterator.clone(), Value::object(pair))),
+                });
+            }
+        }
+        Ok(all)
+    }
+}

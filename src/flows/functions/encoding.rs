@@ -1,0 +1,164 @@
+//! Functions that encode and decode.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Context, Function, Outcome, argument, text};
+use crate::flows::value::{Value, from_json, to_json};
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    Function::new("base64decode", 1..=1, |_, arguments| {
+        let bytes = STANDARD
+            .decode(text(arguments, 0)?.as_bytes())
+            .map_err(|_| "this is not base64".to_owned())?;
+        String::from_utf8(bytes)
+            .map(Value::from)
+            .map_err(|_| "the decoded bytes are not UTF-8 text".to_owned())
+    }),
+    Function::new("base64encode", 1..=1, |_, arguments| {
+        Ok(STANDARD.encode(text(arguments, 0)?.as_bytes()).into())
+    }),
+    Function::new("csvdecode", 1..=1, csvdecode),
+    Function::new("jsondecode", 1..=1, |_, arguments| {
+        serde_json::from_str(&text(arguments, 0)?)
+            .map(|json| from_json(&json))
+            .map_err(|error| format!("this is not JSON: {error}"))
+    }),
+    Function::new("jsonencode", 1..=1, |_, arguments| {
+        Ok(to_json(argument(arguments, 0)).into())
+    })
+    .nulls(),
+    Function::new("urlencode", 1..=1, |_, arguments| {
+        Ok(urlencode(&text(arguments, 0)?).into())
+    }),
+    Function::new("urldecode", 1..=1, urldecode),
+    // Their exact bytes depend on libraries that are not here.
+    Function::new("base64gzip", 1..=1, |_, _| {
+        Ok(Value::unknown("base64gzip()"))
+    }),
+    Function::new("textencodebase64", 2..=2, textencode),
+    Function::new("textdecodebase64", 2..=2, |_, _| {
+        Ok(Value::unknown("textdecodebase64()"))
+    }),
+];
+
+fn urlencode(all: &str) -> String {
+    use std::fmt::Write as _;
+    let mut result = String::with_capacity(all.len());
+    for byte in all.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                result.push(char::from(byte));
+            }
+            b' ' => result.push('+'),
+            _ => {
+                let _ = write!(result, "%{byte:02X}");
+            }
+        }
+    }
+    result
+}
+
+fn urldecode(_: &Context<'_>, arguments: &[Value]) -> Outcome {
+    let all = text(arguments, 0)?;
+    let mut bytes = Vec::with_capacity(all.len());
+    let mut rest = all.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'+' => bytes.push(b' '),
+            b'%' => {
+                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
+                let (Some(high), Some(low)) = (digit(), digit()) else {
+                    return Err("a % must be followed by two hexadecimal digits".to_owned());
+                };
+                bytes.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
+            }
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8(bytes)
+        .map(Value::from)
+        .map_err(|_| "the decoded bytes are not UTF-8 text".to_owned())
+}
+
+fn textencode(_: &Context<'_>, arguments: &[Value]) -> Outcome {
+    let all = text(arguments, 0)?;
+    let encoding = text(arguments, 1)?;
+    let bytes: Vec<u8> = match encoding.to_ascii_uppercase().as_str() {
+        "UTF-8" => all.as_bytes().to_vec(),
+        "UTF-16LE" => all.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        "UTF-16BE" => all.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        _ => return Ok(Value::unknown("textencodebase64()")),
+    };
+    Ok(STANDARD.encode(bytes).into())
+}
+
+/// Rows as objects keyed by the header.
+fn csvdecode(_: &Context<'_>, arguments: &[Value]) -> Outcome {
+    let all = text(arguments, 0)?;
+    let mut rows = csv_rows(&all)?.into_iter();
+    let header = rows.next().unwrap_or_default();
+    let mut items = Vec::new();
+    for (line, row) in rows.enumerate() {
+        if row.len() != header.len() {
+            return Err(format!(
+                "row {} has {} fields, not {}",
+                line + 2,
+                row.len(),
+                header.len()
+            ));
+        }
+        items.push(Value::object(
+            header
+                .iter()
+                .cloned()
+                .zip(row.into_iter().map(Value::from))
+                .collect(),
+        ));
+    }
+    Ok(Value::list(crate::flows::value::ListKind::List, items))
+}
+
+fn csv_rows(all: &str) -> Result<Vec<Vec<String>>, String> {
+    let mut rows = Vec::new();
+    let mut row = Vec::new();
+    let mut field = String::new();
+    let mut quoted = false;
+    let mut letters = all.chars().peekable();
+    let mut line_used = false;
+    while let Some(letter) = letters.next() {
+        match (quoted, letter) {
+            (true, '"') if letters.peek() == Some(&'"') => {
+                letters.next();
+                field.push('"');
+            }
+            (true, '"') => quoted = false,
+            (true, letter) => field.push(letter),
+            (false, '"') if field.is_empty() => {
+                quoted = true;
+                line_used = true;
+            }
+            (false, ',') => {
+                row.push(std::mem::take(&mut field));
+                line_used = true;
+            }
+            (false, '\r') if letters.peek() == Some(&'\n') => {}
+            (false, '\n') => {
+                if line_used || !field.is_empty() {
+                    row.push(std::mem::take(&mut field));
+                    rows.push(std::mem::take(&mut row));
+                }
+                line_used = false;
+            }
+            (false, letter) => field.push(letter),
+        }
+    }
+    if quoted {
+        return Err("a quoted field is not closed".to_owned());
+    }
+    if line_used || !field.is_empty() {
+        row.push(field);
+        rows.push(row);
+    }
+    Ok(rows)
+}

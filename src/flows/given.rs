@@ -1,0 +1,241 @@
+//! Values for the variables of root modules, in Terraform's order: environment, `terraform.tfvars`,
+//! `terraform.tfvars.json`, `*.auto.tfvars` by name, then files and values of the command line.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use hcl_edit::Span;
+use hcl_edit::expr::Expression;
+use hcl_edit::structure::Structure;
+
+use super::config::{ModuleConfig, join_shown};
+use super::eval::{Given, Scope, World};
+use super::load::LoadOptions;
+use super::parse::{parse_body, parse_expression, read_text};
+use super::source::{Failure, Place, similar};
+use super::value::{Value, from_json};
+
+type Values = BTreeMap<String, Given>;
+
+/// Collects the values for one root. `strict` is false where several roots share the command line, so that each may
+/// ignore what is meant for another.
+pub fn collect(
+    world: &World,
+    options: &LoadOptions,
+    config: &ModuleConfig,
+    strict: bool,
+) -> Values {
+    let mut values = Values::new();
+    for (name, text) in &options.env_vars {
+        // Of the environment only declared names count: it may hold anything.
+        if config.variables.contains_key(name) {
+            let given = given_text(world, config, name, text, &format!("TF_VAR_{name}"));
+            values.insert(name.clone(), given);
+        }
+    }
+    for path in automatic_files(&config.dir) {
+        let shown = join_shown(
+            &config.shown,
+            &path.file_name().unwrap_or_default().to_string_lossy(),
+        );
+        read_file(world, config, &path, shown, false, strict, &mut values);
+    }
+    for path in &options.var_files {
+        read_file(
+            world,
+            config,
+            path,
+            path.to_string_lossy().into_owned(),
+            true,
+            strict,
+            &mut values,
+        );
+    }
+    for (name, text) in &options.vars {
+        let source = format!("--var {name}");
+        if config.variables.contains_key(name) {
+            values.insert(name.clone(), given_text(world, config, name, text, &source));
+        } else if strict {
+            let file = world.sources.add(source.clone(), text.as_str().into());
+            undeclared(world, config, name, Place { file, start: 0 }, true);
+        }
+    }
+    values
+}
+
+fn undeclared(world: &World, config: &ModuleConfig, name: &str, place: Place, error: bool) {
+    let hint = similar(name, config.variables.keys().map(String::as_str)).map_or_else(
+        || format!("declare it: variable {name:?} {{ … }}"),
+        |other| format!("did you mean {other:?}?"),
+    );
+    let message = format!("a value is given for var.{name}, which is not declared");
+    if error {
+        world.sources.error(place, message, Some(&hint));
+    } else {
+        world.sources.warn(place, message, Some(&hint));
+    }
+}
+
+/// Files that count by their names.
+fn automatic_files(dir: &Path) -> Vec<PathBuf> {
+    let mut automatic: Vec<PathBuf> = std::fs::read_dir(dir)
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .filter(|path| {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
+                        && !name.starts_with('.')
+                })
+                .collect()
+        })
+        .unwrap_or_default();
+    automatic.sort();
+    ["terraform.tfvars", "terraform.tfvars.json"]
+        .iter()
+        .map(|name| dir.join(name))
+        .filter(|path| path.is_file())
+        .chain(automatic)
+        .collect()
+}
+
+fn read_file(
+    world: &World,
+    config: &ModuleConfig,
+    path: &Path,
+    shown: String,
+    explicit: bool,
+    strict: bool,
+    values: &mut Values,
+) {
+    let text = match read_text(path) {
+        Ok(text) => text,
+        Err(problem) => {
+            let file = world.sources.add(shown.clone(), "".into());
+            let hint = explicit.then_some("check the path given with --var-file");
+            world.sources.error(
+                Place { file, start: 0 },
+                format!("cannot read {shown}: {problem}"),
+                hint,
+            );
+            return;
+        }
+    };
+    if shown.ends_with(".json") {
+        read_json(world, config, shown, text, strict, values);
+        return;
+    }
+    let (file, body) = parse_body(&world.sources, shown, text);
+    let Some(body) = body else {
+        return;
+    };
+    for structure in body.iter() {
+        let place = Place::new(file, structure.span());
+        let attribute = match structure {
+            Structure::Attribute(attribute) => attribute,
+            Structure::Block(block) => {
+                world.sources.error(
+                    place,
+                    format!(
+                        "a file of values takes `name = value`, not a block `{}`",
+                        block.ident.as_str()
+                    ),
+                    None,
+                );
+                continue;
+            }
+        };
+        let name = attribute.key.as_str();
+        if !config.variables.contains_key(name) {
+            if strict {
+                undeclared(world, config, name, place, false);
+            }
+            continue;
+        }
+        let place = Place::new(file, attribute.value.span());
+        let value = evaluate(world, config, &attribute.value, place);
+        values.insert(name.to_owned(), Given { value, place });
+    }
+}
+
+fn read_json(
+    world: &World,
+    config: &ModuleConfig,
+    shown: String,
+    text: String,
+    strict: bool,
+    values: &mut Values,
+) {
+    let parsed = serde_json::from_str::<serde_json::Value>(&text);
+    let file = world.sources.add(shown, text.into());
+    let place = Place { file, start: 0 };
+    match parsed {
+        Ok(serde_json::Value::Object(entries)) => {
+            for (name, value) in &entries {
+                if config.variables.contains_key(name) {
+                    let value = Ok(from_json(value));
+                    values.insert(name.clone(), Given { value, place });
+                } else if strict {
+                    undeclared(world, config, name, place, false);
+                }
+            }
+        }
+        Ok(_) => world
+            .sources
+            .error(place, "a file of values must hold a JSON object", None),
+        Err(error) => world
+            .sources
+            .error(place, format!("syntax error: {error}"), None),
+    }
+}
+
+/// Values of files and of the command line stand for themselves: nothing can be referred to.
+fn evaluate(
+    world: &World,
+    config: &ModuleConfig,
+    code: &Expression,
+    place: Place,
+) -> Result<Value, Failure> {
+    let empty = ModuleConfig {
+        dir: config.dir.clone(),
+        shown: config.shown.clone(),
+        ..ModuleConfig::default()
+    };
+    let module = Rc::new(super::eval::Module::root(Rc::new(empty), Values::new()));
+    world.eval(code, &Scope::top(&module, place.file))
+}
+
+/// A value given as text: for a variable of a simple type the text itself, otherwise an expression.
+fn given_text(world: &World, config: &ModuleConfig, name: &str, text: &str, source: &str) -> Given {
+    let file = world.sources.add(source.to_owned(), text.into());
+    let place = Place { file, start: 0 };
+    let simple = config.variables.get(name).is_none_or(|variable| {
+        match variable
+            .body
+            .attribute("type")
+            .map(|(_, attribute)| &attribute.value)
+        {
+            None => true,
+            Some(Expression::Variable(kind)) => {
+                matches!(kind.as_str(), "string" | "number" | "bool")
+            }
+            Some(Expression::String(kind)) => matches!(kind.as_str(), "string" | "number" | "bool"),
+            Some(_) => false,
+        }
+    });
+    let value = if simple {
+        Ok(Value::from(text))
+    } else {
+        parse_expression(text)
+            .map_err(|problem| {
+                Failure::new(
+                    place,
+                    format!("the value for var.{name} is not an expression: {problem}"),
+                )
+            })
+            .and_then(|code| evaluate(world, config, &code, place))
+    };
+    Given { value, place }
+}

@@ -1,0 +1,237 @@
+//! The way in: directories and values → a catalog with all problems found on the way.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::build::{FlowDetails, build};
+use super::catalog::Catalog;
+use super::config::{ModuleConfig, is_module_dir, read_module};
+use super::diagnostic::{Diagnostic, Severity};
+use super::eval::{STACK_BYTES, World};
+use super::files::Files;
+use super::given;
+use super::objects::Objects;
+
+/// What to load.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Root modules, or folders whose children are root modules.
+    pub dirs: Vec<PathBuf>,
+    /// Files of values, later ones over earlier ones.
+    pub var_files: Vec<PathBuf>,
+    /// Names and values from the command line.
+    pub vars: Vec<(String, String)>,
+    /// `TF_VAR_*` of the environment, names without that prefix.
+    pub env_vars: Vec<(String, String)>,
+}
+
+/// What came out. The catalog is for use only when [`Loaded::has_errors`] is false.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub catalog: Catalog,
+    /// In the order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The flows of the catalog, with what `symbot check` shows of them.
+    pub flows: Vec<FlowDetails>,
+    /// Files by the names that diagnostics use, for excerpts.
+    pub sources: BTreeMap<String, Arc<str>>,
+}
+
+impl Loaded {
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    fn failed(message: String) -> Self {
+        Self {
+            diagnostics: vec![Diagnostic {
+                severity: Severity::Error,
+                file: String::new(),
+                line: 1,
+                column: 1,
+                message,
+                hint: None,
+            }],
+            ..Self::default()
+        }
+    }
+}
+
+/// Loads root modules. Reads files, and nothing else of the outside.
+#[must_use]
+pub fn load(options: &LoadOptions) -> Loaded {
+    // Evaluation recurses; a thread of its own gives it a stack of known size.
+    std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new()
+            .name("flows".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, || load_here(options));
+        match worker.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(_)) => Loaded::failed(
+                "reading the configuration failed inside of the program; please report this"
+                    .to_owned(),
+            ),
+            Err(error) => Loaded::failed(format!("cannot start a thread to read flows: {error}")),
+        }
+    })
+}
+
+/// A root module that was found.
+struct Root {
+    dir: PathBuf,
+    /// As it is shown; empty for a directory that was given alone.
+    shown: String,
+}
+
+fn load_here(options: &LoadOptions) -> Loaded {
+    let world = World::new(Files::default());
+    let mut roots = Vec::new();
+    for dir in &options.dirs {
+        find_roots(&world, dir, options.dirs.len() > 1, &mut roots);
+    }
+    let configs: Vec<ModuleConfig> = roots
+        .iter()
+        .map(|root| read_module(&world.sources, &root.dir, &root.shown))
+        .collect();
+    warn_of_unused_vars(&world, options, &configs);
+    let strict = configs.len() == 1;
+    for config in configs {
+        world.refill();
+        let values = given::collect(&world, options, &config, strict);
+        world.add_root(config, values);
+    }
+    let objects = Objects::collect(&world);
+    world.refill();
+    let (catalog, flows) = build(&world, &objects);
+    let mut diagnostics = world.sources.take_diagnostics();
+    diagnostics.sort_by(|left, right| {
+        (&left.file, left.line, left.column, left.severity).cmp(&(
+            &right.file,
+            right.line,
+            right.column,
+            right.severity,
+        ))
+    });
+    let mut sources: BTreeMap<String, Arc<str>> = world
+        .sources
+        .all()
+        .iter()
+        .map(|file| (file.name.clone(), Arc::clone(&file.text)))
+        .collect();
+    for details in &flows {
+        let on_change = details
+            .flow
+            .prompt_fields
+            .iter()
+            .filter_map(|field| field.on_change.as_ref());
+        for implementation in on_change.chain([&details.flow.implementation]) {
+            if let Some(file) = &implementation.file {
+                sources.insert(file.clone(), Arc::clone(&implementation.source));
+            }
+        }
+    }
+    Loaded {
+        catalog,
+        diagnostics,
+        flows,
+        sources,
+    }
+}
+
+/// With several roots, a value from the command line must be of use to one of them.
+fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleConfig]) {
+    if configs.len() < 2 {
+        return;
+    }
+    for (name, text) in &options.vars {
+        if !configs
+            .iter()
+            .any(|config| config.variables.contains_key(name))
+        {
+            let file = world
+                .sources
+                .add(format!("--var {name}"), text.as_str().into());
+            world.sources.error(
+                super::source::Place { file, start: 0 },
+                format!("a value is given for var.{name}, which no root module declares"),
+                None,
+            );
+        }
+    }
+}
+
+fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
+    let given = dir.to_string_lossy();
+    let fail = |message: String, hint: &str| {
+        let file = world.sources.add(given.to_string(), "".into());
+        world
+            .sources
+            .error(super::source::Place { file, start: 0 }, message, Some(hint));
+    };
+    let real = match dir.canonicalize() {
+        Ok(real) if real.is_dir() => real,
+        Ok(_) => {
+            return fail(
+                format!("{given} is not a directory"),
+                "give the directory that holds the *.tf files",
+            );
+        }
+        Err(error) => {
+            let reason = match error.kind() {
+                std::io::ErrorKind::NotFound => "no such directory".to_owned(),
+                _ => error.to_string(),
+            };
+            return fail(format!("cannot read {given}: {reason}"), "check the path");
+        }
+    };
+    world.files.allow(&real);
+    let prefix = if several {
+        given.trim_end_matches('/')
+    } else {
+        ""
+    };
+    if is_module_dir(&real) {
+        roots.push(Root {
+            dir: real,
+            shown: prefix.to_owned(),
+        });
+        return;
+    }
+    let mut children: Vec<PathBuf> = std::fs::read_dir(&real)
+        .map(|entries| {
+            entries
+                .filter_map(Result::ok)
+                .map(|entry| entry.path())
+                .collect()
+        })
+        .unwrap_or_default();
+    children.retain(|path| {
+        let hidden = path
+            .file_name()
+            .is_none_or(|name| name.to_string_lossy().starts_with('.'));
+        !hidden && path.is_dir() && is_module_dir(path)
+    });
+    children.sort();
+    if children.is_empty() {
+        fail(
+            format!("there are no *.tf files in {given} or in the directories in it"),
+            "give a Terraform root module, or a folder of such",
+        );
+    }
+    for dir in children {
+        let name = dir
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        roots.push(Root {
+            shown: super::config::join_shown(prefix, &name),
+            dir,
+        });
+    }
+}

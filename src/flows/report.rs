@@ -1,0 +1,214 @@
+//! The answer of `symbot check`: what the flows are, which handlers their code has, and all problems, those of the Python
+//! code included. What Python says is handed in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::build::FlowDetails;
+use super::catalog::{Implementation, PromptField, Strategy};
+use super::diagnostic::{Diagnostic, Severity};
+use super::load::Loaded;
+use crate::policy::types::Inspection;
+
+/// The one required handler.
+const REQUIRED_HANDLER: &str = "get_permissions";
+
+/// What it was before.
+const FORMER_HANDLER: &str = "get_approvers";
+
+/// What a look at the code of all flows found.
+#[derive(Debug, Clone, Default)]
+pub struct Inspected {
+    /// By position in [`Loaded::flows`].
+    pub handlers: Vec<Vec<String>>,
+    /// Those of the configuration and those of the code, in the order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Inspected {
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Looks at the code of every flow, at each distinct one once.
+pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspection) -> Inspected {
+    let mut seen: HashMap<(Option<String>, Arc<str>), Inspection> = HashMap::new();
+    let mut result = Inspected {
+        handlers: Vec::new(),
+        diagnostics: loaded.diagnostics.clone(),
+    };
+    for details in &loaded.flows {
+        let implementation = &details.flow.implementation;
+        let key = (
+            implementation.file.clone(),
+            Arc::clone(&implementation.source),
+        );
+        let inspection = seen
+            .entry(key)
+            .or_insert_with(|| look(implementation))
+            .clone();
+        for problem in &inspection.problems {
+            let (file, line, column, message) = match &implementation.file {
+                Some(file) => (
+                    file.clone(),
+                    problem.line,
+                    problem.column,
+                    problem.message.clone(),
+                ),
+                None => (
+                    details.place.0.clone(),
+                    details.place.1,
+                    details.place.2,
+                    format!(
+                        "line {} of the implementation: {}",
+                        problem.line, problem.message
+                    ),
+                ),
+            };
+            let severity = if problem.error {
+                Severity::Error
+            } else {
+                Severity::Warning
+            };
+            push(
+                &mut result.diagnostics,
+                Diagnostic {
+                    severity,
+                    file,
+                    line,
+                    column,
+                    message,
+                    hint: problem.hint.clone(),
+                },
+            );
+        }
+        let broken = inspection.problems.iter().any(|problem| problem.error);
+        let has = |name: &str| inspection.handlers.iter().any(|handler| handler == name);
+        if !broken && !has(REQUIRED_HANDLER) && !has(FORMER_HANDLER) {
+            push(&mut result.diagnostics, missing_handler(details));
+        }
+        result.handlers.push(inspection.handlers);
+    }
+    result.diagnostics.sort_by(|left, right| {
+        (&left.file, left.line, left.column, left.severity).cmp(&(
+            &right.file,
+            right.line,
+            right.column,
+            right.severity,
+        ))
+    });
+    result
+}
+
+fn push(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
+    if !diagnostics.contains(&diagnostic) {
+        diagnostics.push(diagnostic);
+    }
+}
+
+fn missing_handler(details: &FlowDetails) -> Diagnostic {
+    let (file, line, column) = match &details.flow.implementation.file {
+        Some(file) => (file.clone(), 1, 1),
+        None => details.place.clone(),
+    };
+    Diagnostic {
+        severity: Severity::Error,
+        file,
+        line,
+        column,
+        message: format!(
+            "there is no reducer {REQUIRED_HANDLER}, so nobody could decide about requests"
+        ),
+        hint: Some(format!(
+            "define {REQUIRED_HANDLER}(event) with the decorator @reducer"
+        )),
+    }
+}
+
+/// The JSON object of `symbot check --json`.
+#[must_use]
+pub fn report(loaded: &Loaded, inspected: &Inspected) -> Json {
+    let flows: Vec<Json> = loaded
+        .flows
+        .iter()
+        .enumerate()
+        .map(|(position, details)| {
+            let handlers = inspected
+                .handlers
+                .get(position)
+                .cloned()
+                .unwrap_or_default();
+            flow(details, &handlers)
+        })
+        .collect();
+    json!({
+        "flows": flows,
+        "sym_resources": loaded.catalog.sym_resources,
+        "diagnostics": inspected.diagnostics,
+    })
+}
+
+fn flow(details: &FlowDetails, handlers: &[String]) -> Json {
+    let flow = &details.flow;
+    let integrations: Vec<&String> = flow
+        .environment
+        .iter()
+        .flat_map(|environment| environment.integrations.keys())
+        .collect();
+    json!({
+        "address": flow.address,
+        "name": flow.name,
+        "label": flow.label,
+        "environment": flow.environment.as_ref().map(|environment| &environment.name),
+        "environment_integrations": integrations,
+        "allowed_sources": flow.params.allowed_sources,
+        "vars": flow.vars,
+        "params": details.params,
+        "prompt_fields": flow.prompt_fields.iter().map(prompt_field).collect::<Vec<_>>(),
+        "implementation_file": flow.implementation.file,
+        "handlers": handlers,
+        "strategy": flow.strategy.as_ref().map(strategy),
+    })
+}
+
+/// A prompt field as it is shown to people and handed to handlers.
+#[must_use]
+pub fn prompt_field(field: &PromptField) -> Json {
+    json!({
+        "name": field.name,
+        "type": field.field_type,
+        "label": field.label,
+        "required": field.required,
+        "visible": field.visible,
+        "default": field.default,
+        "allowed_values": field.allowed_values,
+        "prefetch": field.prefetch,
+        "on_change_file": field.on_change.as_ref().and_then(|code| code.file.as_ref()),
+    })
+}
+
+fn strategy(strategy: &Strategy) -> Json {
+    let targets: Vec<Json> = strategy
+        .targets
+        .iter()
+        .map(|target| {
+            json!({
+                "type": target.target_type,
+                "name": target.name,
+                "label": target.label,
+                "settings": target.settings,
+            })
+        })
+        .collect();
+    json!({
+        "type": strategy.strategy_type,
+        "name": strategy.name,
+        "targets": targets,
+    })
+}

@@ -1,0 +1,162 @@
+//! `_symbot_host`, the native module behind the SDK: host calls, randomness, and the record of what the interpreter
+//! looked like before any implementation ran.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use rustpython_vm::PyRef;
+use rustpython_vm::builtins::PyCode;
+
+use serde_json::Value;
+
+use super::baseline::Baseline;
+use super::types::HostError;
+
+/// Carries out host calls for the interpreter: by frames in a worker.
+pub trait HostPipe {
+    /// Asks the host and waits.
+    ///
+    /// # Errors
+    /// The exception to raise.
+    fn ask(&mut self, name: &str, arguments: Value) -> Result<Value, HostError>;
+    /// Hands on output of a script.
+    fn output(&mut self, text: &str, error: bool);
+}
+
+/// Number of compiled files that a worker remembers.
+const CODE_MAX_FILES: usize = 64;
+
+type CompiledFiles = HashMap<(String, String), PyRef<PyCode>>;
+
+thread_local! {
+    static CODE: RefCell<CompiledFiles> = RefCell::new(HashMap::new());
+    static PIPE: RefCell<Option<Box<dyn HostPipe>>> = const { RefCell::new(None) };
+    static BASELINE: RefCell<Baseline> = RefCell::new(Baseline::default());
+    static RANDOM: RefCell<Random> = RefCell::new(Random::default());
+}
+
+/// Sets the way to the host; the interpreter stays on the thread that calls this.
+pub fn connect(pipe: Box<dyn HostPipe>) {
+    PIPE.with(|slot| *slot.borrow_mut() = Some(pipe));
+}
+
+/// Runs `body` with the baseline of this thread's interpreter.
+pub fn with_baseline<R>(body: impl FnOnce(&mut Baseline) -> R) -> R {
+    BASELINE.with(|slot| body(&mut slot.borrow_mut()))
+}
+
+/// Starts the stream of random bytes of one call.
+pub fn seed(seed: &str) {
+    RANDOM.with(|slot| *slot.borrow_mut() = Random::new(seed));
+}
+
+/// Random bytes from a seed (SHA-256 in counter mode), so that a recorded call can be replayed.
+#[derive(Default)]
+struct Random {
+    seed: Vec<u8>,
+    counter: u64,
+    rest: Vec<u8>,
+}
+
+impl Random {
+    fn new(seed: &str) -> Self {
+        Self {
+            seed: seed.as_bytes().to_vec(),
+            ..Self::default()
+        }
+    }
+
+    fn take(&mut self, size: usize) -> Vec<u8> {
+        use sha2::{Digest, Sha256};
+        while self.rest.len() < size {
+            let mut hash = Sha256::new();
+            hash.update(&self.seed);
+            hash.update(self.counter.to_le_bytes());
+            self.counter += 1;
+            self.rest.extend_from_slice(&hash.finalize());
+        }
+        self.rest.drain(..size).collect()
+    }
+}
+
+pub(super) use self::_symbot_host::module_def;
+
+#[allow(unsafe_code, clippy::redundant_pub_crate)] // the macro's own expansion
+#[rustpython_vm::pymodule]
+mod _symbot_host {
+    use rustpython_vm::builtins::{PyCode, PyStrRef, PyTupleRef};
+    use rustpython_vm::{PyObjectRef, PyRef, PyResult, VirtualMachine};
+    use serde_json::Value;
+
+    use super::super::data;
+    use super::{BASELINE, Baseline, CODE, CODE_MAX_FILES, PIPE, RANDOM};
+
+    /// At most this many bytes of `os.urandom` at once.
+    const RANDOM_MAX_BYTES: usize = 1 << 20;
+
+    #[pyfunction]
+    fn call(name: PyStrRef, arguments: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyTupleRef> {
+        let arguments = data::to_json(&arguments, vm)?;
+        let name = name.to_string_lossy().into_owned();
+        let answer = PIPE.with(|slot| {
+            slot.borrow_mut()
+                .as_mut()
+                .map(|pipe| pipe.ask(&name, arguments))
+        });
+        let (done, value) = match answer {
+            Some(Ok(value)) => (true, data::to_python(&value, vm)?),
+            Some(Err(error)) => {
+                let parts = [error.class, error.name, error.message].map(Value::String);
+                (false, data::to_python(&Value::Array(parts.into()), vm)?)
+            }
+            None => return Err(vm.new_runtime_error("there is no host")),
+        };
+        Ok(vm.ctx.new_tuple(vec![vm.ctx.new_bool(done).into(), value]))
+    }
+
+    #[pyfunction]
+    fn output(text: PyStrRef, error: bool, _vm: &VirtualMachine) {
+        PIPE.with(|slot| {
+            if let Some(pipe) = slot.borrow_mut().as_mut() {
+                pipe.output(&text.to_string_lossy(), error);
+            }
+        });
+    }
+
+    /// The code of a source text, remembered: code objects cannot be changed, namespaces are made anew.
+    #[pyfunction]
+    fn compile(source: PyStrRef, file: PyStrRef, vm: &VirtualMachine) -> PyResult<PyRef<PyCode>> {
+        let Some(text) = source.to_str() else {
+            return Err(vm.new_value_error("the source is not valid Unicode"));
+        };
+        let file = file.to_string_lossy().into_owned();
+        let key = (file, text.to_owned());
+        if let Some(code) = CODE.with(|slot| slot.borrow().get(&key).cloned()) {
+            return Ok(code);
+        }
+        let code = vm
+            .compile(text, rustpython_vm::compiler::Mode::Exec, key.0.as_str())
+            .map_err(|error| error.into_pyexception(vm, Some(text)))?;
+        CODE.with(|slot| {
+            let mut known = slot.borrow_mut();
+            if known.len() >= CODE_MAX_FILES {
+                known.clear();
+            }
+            known.insert(key, code.clone());
+        });
+        Ok(code)
+    }
+
+    #[pyfunction]
+    fn random_bytes(size: usize, vm: &VirtualMachine) -> PyResult<Vec<u8>> {
+        if size > RANDOM_MAX_BYTES {
+            return Err(vm.new_value_error("too many random bytes at once"));
+        }
+        Ok(RANDOM.with(|slot| slot.borrow_mut().take(size)))
+    }
+
+    #[pyfunction]
+    fn load(name: PyStrRef, vm: &VirtualMachine) -> PyResult<()> {
+        BASELINE.with(|slot| Baseline::load(slot, &name.to_string_lossy(), vm))
+    }
+}

@@ -1,0 +1,538 @@
+//! The pool of worker processes: what the engine calls.
+//!
+//! `workers` calls run at a time, first come, first served; further processes stand by as spares, so that the next call
+//! need not wait when one had to be killed. A call that passes its deadline, or whose caller gives up, costs the worker
+//! its life (SIGKILL); a fresh one is started at once. A worker is used again only after it has said that its state is as
+//! it was before.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::process::Process;
+use super::types::{
+    FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, HostError, Inspection,
+};
+use super::wire::{CallReply, CallRequest, FromWorker, SOURCE_MAX_BYTES, ScriptRequest, ToWorker};
+use super::{decode, host};
+
+/// Host calls that one handler call may make; more is a loop.
+const HOST_CALLS_MAX: usize = 500;
+/// Time for loading a file in [`Pool::inspect`].
+const INSPECT_DEADLINE: Duration = Duration::from_secs(10);
+/// Time that a worker has to check itself after an answer.
+const IDLE_DEADLINE: Duration = Duration::from_secs(5);
+/// Time that a worker has to get warm; about 0.2 s on an idle machine.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+/// With a deadline of 10 s and every worker busy with a hanging handler, two such rounds fit.
+const QUEUE_LIMIT: Duration = Duration::from_secs(25);
+/// Pause after a worker that did not start, doubled each time.
+const START_PAUSE: Duration = Duration::from_millis(100);
+const START_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How to run workers.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// The bot's own executable.
+    pub program: PathBuf,
+    /// Its arguments: `worker`.
+    pub arguments: Vec<String>,
+    /// Calls at a time.
+    pub workers: usize,
+    /// Warm processes beyond that, for when one is killed.
+    pub spares: usize,
+    /// How long a call waits for its turn before it fails as [`FailureKind::Unavailable`]. Not part of its deadline.
+    pub queue_limit: Duration,
+}
+
+impl PoolConfig {
+    /// Workers of this executable.
+    #[must_use]
+    pub fn of(program: PathBuf, workers: usize) -> Self {
+        Self {
+            program,
+            arguments: vec!["worker".to_owned()],
+            workers: workers.max(1),
+            spares: 1,
+            queue_limit: QUEUE_LIMIT,
+        }
+    }
+}
+
+/// A pool; clones share it.
+#[derive(Clone)]
+pub struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: PoolConfig,
+    /// Calls that may run.
+    turns: Semaphore,
+    /// Processes in `idle`.
+    available: Semaphore,
+    idle: Mutex<Vec<Process>>,
+    /// Processes that were warm at least once, minus those that ended.
+    alive: AtomicUsize,
+    changed: Notify,
+    last_error: Mutex<Option<String>>,
+    weakened: Mutex<Vec<String>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Pool {
+    /// Starts the workers in the background; must be called within a tokio runtime.
+    #[must_use]
+    pub fn start(config: PoolConfig) -> Self {
+        let inner = Arc::new(Inner {
+            turns: Semaphore::new(config.workers),
+            available: Semaphore::new(0),
+            idle: Mutex::new(Vec::new()),
+            alive: AtomicUsize::new(0),
+            changed: Notify::new(),
+            last_error: Mutex::new(None),
+            weakened: Mutex::new(Vec::new()),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            config,
+        });
+        for _ in 0..inner.config.workers + inner.config.spares {
+            inner.start_process();
+        }
+        Self { inner }
+    }
+
+    /// Whether enough workers are warm for every call that may run at a time.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.inner.alive.load(Ordering::Acquire) >= self.inner.config.workers
+    }
+
+    /// Waits until [`Pool::ready`].
+    ///
+    /// # Errors
+    /// Why workers do not start, when that takes longer than `limit`.
+    pub async fn wait_ready(&self, limit: Duration) -> Result<(), String> {
+        let wait = async {
+            loop {
+                let changed = self.inner.changed.notified();
+                if self.ready() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        match tokio::time::timeout(limit, wait).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self
+                .last_error()
+                .unwrap_or_else(|| "policy workers are not warm yet".to_owned())),
+        }
+    }
+
+    /// Why a worker last failed to start, if none has started since.
+    #[must_use]
+    pub fn last_error(&self) -> Option<String> {
+        lock(&self.inner.last_error).clone()
+    }
+
+    /// Parts of the sandbox that this system does not have, to be told to the operator. Known once ready.
+    #[must_use]
+    pub fn weakened(&self) -> Vec<String> {
+        lock(&self.inner.weakened).clone()
+    }
+
+    /// Process ids of the idle workers.
+    #[must_use]
+    pub fn idle_process_ids(&self) -> Vec<u32> {
+        lock(&self.inner.idle)
+            .iter()
+            .filter_map(Process::id)
+            .collect()
+    }
+
+    /// Runs handlers.
+    ///
+    /// # Errors
+    /// What went wrong, in whichever way.
+    pub async fn call(
+        &self,
+        call: HandlerCall,
+        host: Arc<dyn Host>,
+    ) -> Result<HandlerAnswer, HandlerFailure> {
+        let HandlerCall {
+            source,
+            file,
+            handlers,
+            input,
+            deadline,
+        } = call;
+        if source.len() > SOURCE_MAX_BYTES {
+            return Err(source_too_large(&file, source.len()));
+        }
+        let input = serde_json::to_value(&input).map_err(|error| {
+            failure(FailureKind::Unavailable, format!("the event cannot be written: {error}"))
+        })?;
+        let request = ToWorker::Call(CallRequest {
+            file: file.clone(),
+            source,
+            handlers: handlers.clone(),
+            input,
+            seed: uuid::Uuid::new_v4().to_string(),
+        });
+        let reply = self.exchange(&request, deadline, Some(&*host)).await?;
+        let FromWorker::Called(CallReply {
+            results,
+            failure,
+            printed,
+        }) = reply
+        else {
+            return Err(self::failure(
+                FailureKind::Died,
+                "the worker gave an answer to another question".to_owned(),
+            ));
+        };
+        match failure {
+            Some(failure) => Err(failure.with_printed(printed)),
+            None => decode::answer(&handlers, &results, &file, printed),
+        }
+    }
+
+    /// Loads a file without calling a handler, and says what is in it.
+    ///
+    /// # Errors
+    /// When the file cannot be judged: it does not end, or no worker can be had. Problems of the file are in the result.
+    pub async fn inspect(&self, file: &str, source: &str) -> Result<Inspection, HandlerFailure> {
+        if source.len() > SOURCE_MAX_BYTES {
+            return Err(source_too_large(file, source.len()));
+        }
+        let request = ToWorker::Inspect {
+            file: file.to_owned(),
+            source: source.to_owned(),
+        };
+        match self.exchange(&request, INSPECT_DEADLINE, None).await? {
+            FromWorker::Inspected(inspection) => Ok(inspection),
+            _ => Err(failure(
+                FailureKind::Died,
+                "the worker gave an answer to another question".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs a script; output is handed to `print` as it comes. Returns the exit code.
+    ///
+    /// # Errors
+    /// When it does not end in time or its worker dies.
+    pub async fn script(
+        &self,
+        script: ScriptRequest,
+        deadline: Duration,
+        print: &(dyn Fn(&str, bool) + Send + Sync),
+    ) -> Result<i32, HandlerFailure> {
+        let inner = &self.inner;
+        let request = ToWorker::Script(script);
+        let mut lease = inner.lease().await?;
+        let talk = async {
+            lease.process()?.send(&request).await?;
+            loop {
+                match lease.process()?.receive().await? {
+                    FromWorker::Output { text, error } => print(&text, error),
+                    FromWorker::Host { name, .. } => {
+                        let raise = ToWorker::Raise(host::unavailable(&name));
+                        lease.process()?.send(&raise).await?;
+                    }
+                    FromWorker::Ended { code } => return Ok::<_, String>(code),
+                    _ => return Err("the worker gave an answer to another question".to_owned()),
+                }
+            }
+        };
+        match tokio::time::timeout(deadline, talk).await {
+            Ok(Ok(code)) => {
+                lease.give_back();
+                Ok(code)
+            }
+            Ok(Err(error)) => Err(lease.died(error).await),
+            Err(_) => Err(lease.late(deadline).await),
+        }
+    }
+
+    /// Ends all workers and waits for them. Calls in progress fail.
+    pub async fn shutdown(&self) {
+        self.inner.stop.cancel();
+        self.inner.turns.close();
+        self.inner.available.close();
+        let processes = std::mem::take(&mut *lock(&self.inner.idle));
+        for mut process in processes {
+            process.kill().await;
+        }
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+    }
+
+    async fn exchange(
+        &self,
+        request: &ToWorker,
+        deadline: Duration,
+        host: Option<&dyn Host>,
+    ) -> Result<FromWorker, HandlerFailure> {
+        let mut lease = self.inner.lease().await?;
+        match tokio::time::timeout(deadline, lease.talk(request, host)).await {
+            Ok(Ok(reply)) => {
+                lease.give_back();
+                Ok(reply)
+            }
+            Ok(Err(error)) => Err(lease.died(error).await),
+            Err(_) => Err(lease.late(deadline).await),
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Inner {
+    /// Starts a process and puts it among the idle ones; tries until it works or the pool stops.
+    fn start_process(self: &Arc<Self>) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let inner = Arc::downgrade(self);
+        let (config, stop) = (self.config.clone(), self.stop.clone());
+        let start = async move {
+            let mut pause = START_PAUSE;
+            loop {
+                let started = tokio::time::timeout(START_DEADLINE, Process::start(&config)).await;
+                let Some(inner) = inner.upgrade() else {
+                    return;
+                };
+                match started.unwrap_or_else(|_| Err("a worker does not get warm".to_owned())) {
+                    Ok((process, weakened)) => {
+                        *lock(&inner.weakened) = weakened;
+                        *lock(&inner.last_error) = None;
+                        inner.alive.fetch_add(1, Ordering::AcqRel);
+                        inner.put(process);
+                        return;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "a policy worker does not start");
+                        *lock(&inner.last_error) = Some(error);
+                        inner.changed.notify_waiters();
+                    }
+                }
+                drop(inner);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(START_PAUSE_MAX);
+            }
+        };
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = start => {}
+            }
+        });
+    }
+
+    fn put(&self, process: Process) {
+        lock(&self.idle).push(process);
+        self.available.add_permits(1);
+        self.changed.notify_waiters();
+    }
+
+    /// One of the idle processes, in turn.
+    async fn lease(self: &Arc<Self>) -> Result<Lease, HandlerFailure> {
+        let wait = async {
+            let turn = self.turns.acquire().await.ok()?;
+            let available = self.available.acquire().await.ok()?;
+            available.forget();
+            turn.forget();
+            lock(&self.idle).pop()
+        };
+        let process = tokio::time::timeout(self.config.queue_limit, wait).await.map_err(|_| {
+            let reason = lock(&self.last_error).clone();
+            failure(
+                FailureKind::Unavailable,
+                reason.unwrap_or_else(|| "all policy workers are busy".to_owned()),
+            )
+        })?;
+        match process {
+            Some(process) => Ok(Lease {
+                inner: Arc::clone(self),
+                process: Some(process),
+            }),
+            None => Err(failure(
+                FailureKind::Unavailable,
+                "the bot is shutting down".to_owned(),
+            )),
+        }
+    }
+}
+
+/// A process while it works for one caller. Dropped without [`Lease::give_back`], the process is killed and replaced.
+struct Lease {
+    inner: Arc<Inner>,
+    process: Option<Process>,
+}
+
+impl Lease {
+    fn process(&mut self) -> Result<&mut Process, String> {
+        self.process
+            .as_mut()
+            .ok_or_else(|| "the worker is gone".to_owned())
+    }
+
+    /// Sends a request and carries out host calls until the answer comes.
+    async fn talk(
+        &mut self,
+        request: &ToWorker,
+        host: Option<&dyn Host>,
+    ) -> Result<FromWorker, String> {
+        self.process()?.send(request).await?;
+        let mut calls = 0;
+        loop {
+            match self.process()?.receive().await? {
+                FromWorker::Host { name, arguments } => {
+                    calls += 1;
+                    let answer = host_call(host, calls, &name, &arguments).await;
+                    let answer = match answer {
+                        Ok(value) => ToWorker::Answer { value },
+                        Err(error) => ToWorker::Raise(error),
+                    };
+                    self.process()?.send(&answer).await?;
+                }
+                reply @ (FromWorker::Called(_) | FromWorker::Inspected(_)) => return Ok(reply),
+                _ => return Err("the worker gave an answer to another question".to_owned()),
+            }
+        }
+    }
+
+    /// Frees the turn at once, and the process when it says that it is clean.
+    fn give_back(mut self) {
+        let Some(mut process) = self.process.take() else {
+            return;
+        };
+        let inner = Arc::clone(&self.inner);
+        inner.turns.add_permits(1);
+        let stop = inner.stop.clone();
+        let tasks = inner.tasks.clone();
+        tasks.spawn(async move {
+            let said = tokio::select! {
+                () = stop.cancelled() => None,
+                said = tokio::time::timeout(IDLE_DEADLINE, process.receive()) => said.ok(),
+            };
+            match said {
+                Some(Ok(FromWorker::Idle)) if !inner.stop.is_cancelled() => {
+                    inner.put(process);
+                    return;
+                }
+                Some(Ok(FromWorker::Retire { reason })) => {
+                    tracing::info!(%reason, "a policy worker is replaced");
+                }
+                _ => {}
+            }
+            inner.alive.fetch_sub(1, Ordering::AcqRel);
+            inner.start_process();
+            process.kill().await;
+        });
+    }
+
+    async fn died(mut self, error: String) -> HandlerFailure {
+        let process = self.retire();
+        let how = match process {
+            Some(process) => process.end().await,
+            None => String::new(),
+        };
+        failure(
+            FailureKind::Died,
+            format!("the worker process died, possibly out of memory: {error}; {how}"),
+        )
+    }
+
+    async fn late(mut self, deadline: Duration) -> HandlerFailure {
+        if let Some(mut process) = self.retire() {
+            process.kill().await;
+        }
+        failure(
+            FailureKind::Timeout,
+            format!(
+                "did not finish within {} s and was stopped",
+                deadline.as_secs_f64()
+            ),
+        )
+    }
+
+    /// Takes the process out for good, frees the turn and starts a replacement.
+    fn retire(&mut self) -> Option<Process> {
+        let process = self.process.take()?;
+        self.inner.alive.fetch_sub(1, Ordering::AcqRel);
+        self.inner.turns.add_permits(1);
+        self.inner.start_process();
+        Some(process)
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(mut process) = self.retire() {
+            self.inner
+                .tasks
+                .spawn(async move { process.kill().await });
+        }
+    }
+}
+
+async fn host_call(
+    host: Option<&dyn Host>,
+    calls: usize,
+    name: &str,
+    arguments: &Value,
+) -> Result<Value, HostError> {
+    if calls > HOST_CALLS_MAX {
+        return Err(HostError {
+            class: "SymException".to_owned(),
+            name: "TOO_MANY_CALLS".to_owned(),
+            message: format!("a handler may make {HOST_CALLS_MAX} host calls"),
+        });
+    }
+    host::check(name, arguments)?;
+    match host {
+        Some(host) => host.call(name, arguments).await,
+        None => Err(host::unavailable(name)),
+    }
+}
+
+fn failure(kind: FailureKind, message: String) -> HandlerFailure {
+    HandlerFailure {
+        kind,
+        handler: None,
+        exception: None,
+        message,
+        file: None,
+        line: None,
+        traceback: None,
+        printed: String::new(),
+    }
+}
+
+fn source_too_large(file: &str, size: usize) -> HandlerFailure {
+    HandlerFailure {
+        file: Some(file.to_owned()),
+        ..failure(
+            FailureKind::Syntax,
+            format!("the file has {size} bytes; an implementation may have {SOURCE_MAX_BYTES}"),
+        )
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,1 @@
+"""What runs an implementation inside a worker; not importable from implementation files."""

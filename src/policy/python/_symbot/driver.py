@@ -1,0 +1,376 @@
+"""Runs one request: the module in a fresh namespace, then the handlers that were asked for."""
+
+import builtins
+import linecache
+import random
+import sys
+import traceback
+import types
+
+import _symbot_host
+from sym.sdk.forms import FieldOption, SymPromptForm
+from sym.sdk.integrations import slack
+from sym.sdk.notifications import Notification
+from sym.sdk.request_destination import (
+    RequestDestination,
+    RequestDestinationFallback,
+    SlackChannelID,
+    SlackChannelName,
+    SlackUser,
+    SlackUserGroup,
+)
+from sym.sdk.request_permission import PermissionLevel, RequestPermission
+from sym.sdk.user import User, user_ids
+from sym.sdk.utils import persist_user_identity
+
+from . import current, events, imports, names, registry
+from .model import encode_json
+from .outcome import Outcome
+from .undeliverable import Undeliverable
+
+MODULE_NAME = "impl"
+PRINTED_MAX_CHARACTERS = 16_384
+TRACEBACK_MAX_CHARACTERS = 8_192
+MESSAGE_MAX_CHARACTERS = 2_000
+REPR_MAX_CHARACTERS = 200
+RECURSION_LIMIT = 1_000
+
+# Names that files use without importing them; any import or definition comes before these.
+PREDEFINED = {
+    "slack": slack,
+    "user": events.find_user,
+    "user_ids": user_ids,
+    "persist_user_identity": persist_user_identity,
+}
+
+
+class Printed:
+    """Standard output of a call, cut at a stated size."""
+
+    encoding = "utf-8"
+    errors = "replace"
+    closed = False
+
+    def __init__(self, limit=PRINTED_MAX_CHARACTERS):
+        self._parts = []
+        self._left = limit
+        self._cut = False
+
+    def write(self, text):
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
+        if len(text) > self._left:
+            self._cut = True
+            if self._left > 0:
+                self._parts.append(text[: self._left])
+        elif text:
+            self._parts.append(text)
+        self._left = max(0, self._left - len(text))
+        return len(text)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    def flush(self):
+        pass
+
+    def isatty(self):
+        return False
+
+    def readable(self):
+        return False
+
+    def writable(self):
+        return True
+
+    def seekable(self):
+        return False
+
+    def text(self):
+        return "".join(self._parts) + ("\n[cut]\n" if self._cut else "")
+
+
+def _cut(text, limit):
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _text_of(function, value, limit):
+    """`str(value)` or `repr(value)`, also where that raises."""
+    try:
+        return _cut(function(value), limit)
+    except BaseException:
+        return f"<{type(value).__name__}>"
+
+
+class Ended(Exception):
+    """A failure that is already described."""
+
+    def __init__(self, failure):
+        super().__init__(failure)
+        self.failure = failure
+
+
+def failure_of(error, handler, file):
+    """What the host is told about an exception. Frames of the SDK's machinery are left out."""
+    line = None
+    steps = error.__traceback__
+    while steps is not None:
+        if steps.tb_frame.f_code.co_filename == file:
+            line = steps.tb_lineno
+        steps = steps.tb_next
+    kind = "exception"
+    message = _text_of(str, error, MESSAGE_MAX_CHARACTERS)
+    if isinstance(error, SyntaxError) and error.filename == file:
+        kind, line = "syntax", error.lineno
+        message = _text_of(str, error.msg, MESSAGE_MAX_CHARACTERS)
+    elif isinstance(error, SystemExit):
+        message = f"the code asked to exit ({message})"
+    return {
+        "kind": kind,
+        "handler": handler,
+        "exception": type(error).__name__,
+        "message": message,
+        "file": file,
+        "line": line,
+        "traceback": _formatted(error, file),
+    }
+
+
+def own_frames(error, file):
+    """The traceback from the first frame of the file on."""
+    steps = error.__traceback__
+    while steps is not None and steps.tb_frame.f_code.co_filename != file:
+        steps = steps.tb_next
+    return steps
+
+
+def _formatted(error, file):
+    try:
+        text = "".join(traceback.format_exception(type(error), error, own_frames(error, file)))
+        return _cut(text, TRACEBACK_MAX_CHARACTERS)
+    except BaseException:
+        return None
+
+
+def namespace(file, name=MODULE_NAME):
+    """A module of its own with builtins of its own."""
+    module = types.ModuleType(name)
+    own = dict(vars(builtins))
+    own["__import__"] = imports.guarded_import
+    own.update(PREDEFINED)
+    module.__dict__.update(__builtins__=own, __file__=file)
+    return module
+
+
+def begin(request, printed):
+    """Puts everything back that one request may have left to the next."""
+    sys.stdout = sys.stderr = printed
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    registry.records.clear()
+    current.event = None
+    current.outputs.clear()
+    current.outputs.update(request.get("outputs") or {})
+    random.seed(request.get("seed"))
+
+
+def end():
+    sys.stdout = sys.stderr = None
+    sys.modules.pop(MODULE_NAME, None)
+    registry.records.clear()
+    current.event = None
+    current.outputs.clear()
+    linecache.cache.clear()
+
+
+def load(file, source):
+    """Runs the module; returns its namespace."""
+    module = namespace(file)
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    try:
+        code = _symbot_host.compile(source, file)
+        sys.modules[MODULE_NAME] = module
+        exec(code, module.__dict__)
+    except BaseException as error:
+        raise Ended(failure_of(error, None, file)) from None
+    return module.__dict__
+
+
+def _recorded(value):
+    """The record of a decorated function, also below other decorators that keep `__wrapped__`."""
+    for _ in range(16):
+        for kind, function, field in registry.records:
+            if function is value:
+                return kind, field
+        value = getattr(value, "__wrapped__", None)
+        if value is None:
+            return None
+    return None
+
+
+def handlers_of(scope):
+    """Name -> (kind, function, field) of the decorated functions that the module ends up with."""
+    found = {}
+    for name, value in scope.items():
+        if callable(value) and not isinstance(value, type):
+            recorded = _recorded(value)
+            if recorded is not None:
+                found[name] = (recorded[0], value, recorded[1])
+    return found
+
+
+def _parameters(function):
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_flags & 0x04:
+        return None
+    return code.co_argcount
+
+
+def call(request):
+    """Answers a call: ``{"results": [[name, encoded]…]}`` or ``{"failure": …}``, and what was printed."""
+    printed = Printed()
+    begin(request, printed)
+    try:
+        file = request["file"]
+        scope = load(file, request["source"])
+        found = handlers_of(scope)
+        results = []
+        for name in request["handlers"]:
+            entry = _handler(found, name)
+            if entry is None:
+                continue
+            function = entry[1]
+            event = events.SDKEvent(request["input"])
+            current.event = event
+            try:
+                value = function(event)
+                encoded = encode(value)
+            except BaseException as error:
+                raise Ended(failure_of(error, name, file)) from None
+            results.append([name, encoded])
+            if name.startswith("on_") and value is not None:
+                break
+        return {"results": results, "printed": printed.text()}
+    except Ended as ended:
+        return {"failure": ended.failure, "printed": printed.text()}
+    finally:
+        end()
+
+
+def _handler(found, name):
+    entry = found.get(name)
+    if entry is not None and entry[0] == names.KIND_OF.get(name):
+        return entry
+    return None
+
+
+def encode(value):
+    """A handler's result as tagged plain data; the host judges it."""
+    if value is None:
+        return {"type": "none"}
+    if isinstance(value, RequestPermission):
+        return {
+            "type": "permissions",
+            "webapp_view": _audience(value.webapp_view),
+            "approve_deny": _audience(value.approve_deny),
+            "allow_self_approval": value.allow_self_approval,
+        }
+    if isinstance(value, Notification):
+        items = value.destinations
+        return {
+            "type": "notification",
+            "destinations": [encode(one) for one in items] if isinstance(items, (list, tuple)) else encode(items),
+            "timeout": value.timeout if isinstance(value.timeout, int) else _other(value.timeout),
+        }
+    if isinstance(value, (list, tuple)):
+        return {"type": "list", "items": [encode(one) for one in value]}
+    if isinstance(value, User):
+        return {
+            "type": "destination",
+            "kind": "user",
+            "id": str(value.id),
+            "slack_id": getattr(value, "slack_id", None),
+            "email": value.email,
+        }
+    if isinstance(value, RequestDestination):
+        return _destination(value)
+    if isinstance(value, Outcome):
+        return {
+            "type": "outcome",
+            "step": value.step,
+            "fields": plain(value.fields),
+            "target_srn": None if value.target_srn is None else str(value.target_srn),
+            "duration": value.duration,
+        }
+    if isinstance(value, FieldOption):
+        return {"type": "option", "value": plain(value.value), "label": value.label}
+    if isinstance(value, str):
+        return {"type": "text", "value": str(value)}
+    return _other(value)
+
+
+def _other(value):
+    if value is None:
+        return None
+    return {"type": "other", "class": type(value).__name__, "repr": _text_of(repr, value, REPR_MAX_CHARACTERS)}
+
+
+def _audience(value):
+    if isinstance(value, PermissionLevel):
+        return {"level": value.value}
+    if isinstance(value, (list, tuple)):
+        return {"people": [str(one) for one in value]}
+    return _other(value)
+
+
+def _destination(value):
+    if isinstance(value, Undeliverable):
+        return {"type": "destination", "kind": "nowhere", "reason": value.reason}
+    if isinstance(value, SlackChannelID):
+        return {"type": "destination", "kind": "channel_id", "id": value.channel_id}
+    if isinstance(value, SlackChannelName):
+        return {"type": "destination", "kind": "channel_name", "name": value.channel_name}
+    if isinstance(value, SlackUser):
+        return {"type": "destination", "kind": "slack_user", "slack_id": value.user_id}
+    if isinstance(value, SlackUserGroup):
+        return {"type": "destination", "kind": "slack_group", "slack_ids": [one.user_id for one in value.users]}
+    return _other(value)
+
+
+def plain(value):
+    """JSON-able data; what is not becomes text."""
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, str):
+        return str(getattr(value, "value", value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, User):
+        return value.username
+    try:
+        return plain(encode_json(value))
+    except TypeError:
+        return str(value)
+
+
+def inspect(request):
+    """Answers an inspection: names of handlers and problems."""
+    from . import inspection
+
+    printed = Printed()
+    begin(request, printed)
+    try:
+        return inspection.inspect(request["file"], request["source"])
+    finally:
+        end()
+
+
+def script(request):
+    """Runs a script of `symbot python`; the exit code."""
+    from . import scripts
+
+    return scripts.run(request)

@@ -1,0 +1,73 @@
+"""What a worker imports before it is needed, and what it takes away from the interpreter for good."""
+
+import _codecs
+import _thread
+import atexit
+import base64
+import codecs
+import collections
+import contextlib
+import copy
+import dataclasses
+import datetime
+import functools
+import gc
+import hashlib
+import itertools
+import json
+import linecache
+import marshal
+import math
+import random
+import re
+import string
+import sys
+import textwrap
+import threading
+import traceback
+import typing
+import uuid
+
+import pydantic
+import requests
+import sym.sdk
+import sym.sdk.exceptions
+import sym.sdk.exceptions.identity
+import sym.sdk.forms
+import sym.sdk.models
+import sym.sdk.notifications
+import sym.sdk.secret
+import sym.sdk.strategies
+import sym.sdk.strategy
+import sym.sdk.utils
+
+import _symbot.driver
+
+
+def _refused(*args, **kwargs):
+    raise RuntimeError("not available in implementation files")
+
+
+# Functions whose effects would outlive a request, or start a thread.
+for module, names in (
+    (sys, "addaudithook settrace setprofile _settraceallthreads _setprofileallthreads set_asyncgen_hooks setswitchinterval"),
+    (codecs, "register register_error unregister"),
+    (_codecs, "register register_error unregister"),
+    (marshal, "load loads dump dumps"),
+    (gc, "disable set_threshold set_debug freeze unfreeze callbacks get_objects get_referrers"),
+    (_thread, "start_new_thread start_new start_joinable_thread"),
+    (threading, "_start_joinable_thread settrace setprofile"),
+):
+    for name in names.split():
+        if hasattr(module, name):
+            setattr(module, name, _refused)
+# `logging` registers something at import; a worker ends without running it.
+atexit.register = atexit.unregister = lambda function, *args, **kwargs: function
+if hasattr(sys, "monitoring"):
+    del sys.monitoring
+
+# The first failure would otherwise pay for what these build on first use.
+try:
+    raise ValueError("warm")
+except ValueError as error:
+    traceback.format_exception(error)

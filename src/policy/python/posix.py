@@ -1,0 +1,1 @@
+"""Nothing: the names that the standard library takes from ``posix`` are in ``os``."""

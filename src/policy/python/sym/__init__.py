@@ -1,0 +1,1 @@
+"""Package of the SDK; everything is in ``sym.sdk``."""

@@ -1,0 +1,157 @@
+//! Frames between the bot and a worker: four bytes of length (little endian), then that many bytes of JSON.
+//!
+//! The worker is not trusted: its frames have a size limit, and anything that is not a [`FromWorker`] ends it. Used by
+//! [`super::pool`] (tokio) and [`super::worker`] (blocking).
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::types::{HandlerFailure, HostError, Inspection};
+
+/// Largest frame in either direction: a source of [`SOURCE_MAX_BYTES`] with escapes, or a large answer of Slack.
+pub const FRAME_MAX_BYTES: usize = 4 << 20;
+/// Largest implementation file. Compiling needs stack in proportion to nesting, see [`super::worker`].
+pub const SOURCE_MAX_BYTES: usize = 256 << 10;
+/// Largest result of one call, all handlers together, as JSON.
+pub const RESULT_MAX_BYTES: usize = 256 << 10;
+
+/// What the bot sends.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum ToWorker {
+    Call(CallRequest),
+    Inspect {
+        file: String,
+        source: String,
+    },
+    Script(ScriptRequest),
+    /// The answer of a host call.
+    Answer {
+        value: Value,
+    },
+    /// The exception that a host call raises.
+    Raise(HostError),
+}
+
+/// A handler call.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CallRequest {
+    pub file: String,
+    pub source: std::sync::Arc<str>,
+    pub handlers: Vec<String>,
+    /// An [`super::types::EventInput`].
+    pub input: Value,
+    /// Randomness of the call.
+    pub seed: String,
+}
+
+/// `symbot python`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ScriptRequest {
+    pub file: String,
+    pub source: String,
+    pub arguments: Vec<String>,
+    /// Further modules: name, file, source, whether it is a package.
+    pub modules: Vec<ModuleSource>,
+}
+
+/// A pure Python module handed to a script.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModuleSource {
+    pub name: String,
+    pub file: String,
+    pub source: String,
+    pub package: bool,
+}
+
+/// What a worker sends.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "t", rename_all = "snake_case")]
+pub enum FromWorker {
+    /// Warm, jailed, waiting for work. `weakened` names the parts of the jail that this system does not have.
+    Ready { weakened: Vec<String> },
+    /// A host call.
+    Host { name: String, arguments: Value },
+    /// Handlers are done.
+    Called(CallReply),
+    /// An inspection is done.
+    Inspected(Inspection),
+    /// Output of a script, as it comes.
+    Output { text: String, error: bool },
+    /// A script has ended.
+    Ended { code: i32 },
+    /// The state is as after the start: more work is welcome.
+    Idle,
+    /// The worker wants to be replaced, for this reason.
+    Retire { reason: String },
+}
+
+/// Results by handler, in order, or the failure of the whole call.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CallReply {
+    #[serde(default)]
+    pub results: Vec<(String, Value)>,
+    #[serde(default)]
+    pub failure: Option<ReplyFailure>,
+    #[serde(default)]
+    pub printed: String,
+}
+
+/// A [`HandlerFailure`] without the printed text.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ReplyFailure {
+    pub kind: super::types::FailureKind,
+    pub handler: Option<String>,
+    pub exception: Option<String>,
+    pub message: String,
+    pub file: Option<String>,
+    pub line: Option<u32>,
+    pub traceback: Option<String>,
+}
+
+impl ReplyFailure {
+    /// The failure as the engine sees it.
+    #[must_use]
+    pub fn with_printed(self, printed: String) -> HandlerFailure {
+        HandlerFailure {
+            kind: self.kind,
+            handler: self.handler,
+            exception: self.exception,
+            message: self.message,
+            file: self.file,
+            line: self.line,
+            traceback: self.traceback,
+            printed,
+        }
+    }
+}
+
+/// A frame of this message.
+///
+/// # Errors
+/// When it is larger than [`FRAME_MAX_BYTES`].
+pub fn frame<T: Serialize>(message: &T) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, message).map_err(|error| error.to_string())?;
+    let size = bytes.len() - 4;
+    if size > FRAME_MAX_BYTES {
+        return Err(format!(
+            "a message of {size} bytes is larger than {FRAME_MAX_BYTES}"
+        ));
+    }
+    let length = u32::try_from(size).map_err(|error| error.to_string())?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    Ok(bytes)
+}
+
+/// The size of the frame that starts with these four bytes.
+///
+/// # Errors
+/// When it is larger than [`FRAME_MAX_BYTES`].
+pub fn size_of_frame(header: [u8; 4]) -> Result<usize, String> {
+    let size = u32::from_le_bytes(header) as usize;
+    if size > FRAME_MAX_BYTES {
+        return Err(format!("a message of {size} bytes was announced"));
+    }
+    Ok(size)
+}

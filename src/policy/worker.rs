@@ -1,0 +1,306 @@
+//! The main function of `symbot worker`: a process that runs implementation files for the bot, one request at a time.
+//!
+//! The interpreter has a thread of its own with a large stack (the compiler recurses with the nesting of the source); the
+//! main thread only watches whether the bot still lives. Requests come as frames on standard input, answers go to
+//! standard output ([`super::wire`]). There is no tokio, no logger and no setting here. What keeps a worker harmless is
+//! [`super::jail`]; what keeps one request from seeing another is a fresh namespace per call and [`super::baseline`].
+
+use std::io::{Read, Write};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
+use serde_json::Value;
+
+use super::baseline::Check;
+use super::native::{self, HostPipe};
+use super::types::{FailureKind, HostError, Inspection};
+use super::wire::{self, CallReply, FromWorker, ReplyFailure, SOURCE_MAX_BYTES, ToWorker};
+use super::{data, inherited, jail, vm};
+
+/// 50,000 nested operators need between 8 and 16 MB in the compiler (measured); sources are at most 256 KB.
+const STACK_BYTES: usize = 64 << 20;
+/// How often the main thread looks whether the bot is still its parent.
+const PARENT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+/// A worker is replaced after this many requests, against slow growth of whatever kind.
+const RETIRE_AFTER_REQUESTS: u32 = 20_000;
+/// A worker is replaced after it has run handlers for this long, well before the CPU limit of the jail ends it.
+const RETIRE_AFTER_BUSY: Duration = Duration::from_secs(900);
+
+/// Exit codes for the bot's log; nobody else sees them.
+const EXIT_DONE: i32 = 0;
+const EXIT_BROKEN: i32 = 70;
+
+/// Runs a worker until the bot closes its standard input. Returns the exit code.
+#[must_use]
+pub fn main() -> i32 {
+    inherited::close_all();
+    let weakened = match jail::enter() {
+        Ok(weakened) => weakened,
+        Err(error) => return complain(&error),
+    };
+    let parent = rustix::process::getppid();
+    let (done, ended) = mpsc::channel();
+    let thread = std::thread::Builder::new()
+        .name("python".to_owned())
+        .stack_size(STACK_BYTES)
+        .spawn(move || {
+            let result = serve(weakened);
+            let _ = done.send(result);
+        });
+    if let Err(error) = thread {
+        return complain(&format!("no thread for Python: {error}"));
+    }
+    loop {
+        match ended.recv_timeout(PARENT_CHECK_INTERVAL) {
+            Ok(Ok(())) => return EXIT_DONE,
+            Ok(Err(error)) => return complain(&error),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return EXIT_BROKEN,
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                if rustix::process::getppid() != parent {
+                    return EXIT_DONE;
+                }
+            }
+        }
+    }
+}
+
+fn complain(error: &str) -> i32 {
+    let _ = writeln!(std::io::stderr(), "symbot worker: {error}");
+    EXIT_BROKEN
+}
+
+/// The pipe to the bot.
+struct Pipe;
+
+impl Pipe {
+    fn send(&self, message: &FromWorker) -> Result<(), String> {
+        let bytes = wire::frame(message)?;
+        let mut out = std::io::stdout().lock();
+        out.write_all(&bytes)
+            .and_then(|()| out.flush())
+            .map_err(|error| format!("the bot does not listen: {error}"))
+    }
+
+    /// `None` at the end of input.
+    fn receive(&self) -> Result<Option<ToWorker>, String> {
+        let mut input = std::io::stdin().lock();
+        let mut header = [0; 4];
+        if let Err(error) = input.read_exact(&mut header) {
+            return match error.kind() {
+                std::io::ErrorKind::UnexpectedEof => Ok(None),
+                _ => Err(error.to_string()),
+            };
+        }
+        let mut body = vec![0; wire::size_of_frame(header)?];
+        input
+            .read_exact(&mut body)
+            .map_err(|error| error.to_string())?;
+        serde_json::from_slice(&body)
+            .map(Some)
+            .map_err(|error| format!("not understood: {error}"))
+    }
+}
+
+impl HostPipe for Pipe {
+    fn ask(&mut self, name: &str, arguments: Value) -> Result<Value, HostError> {
+        let broken = |message: String| HostError {
+            class: "SymException".to_owned(),
+            name: "HOST".to_owned(),
+            message,
+        };
+        self.send(&FromWorker::Host {
+            name: name.to_owned(),
+            arguments,
+        })
+        .map_err(broken)?;
+        match self.receive() {
+            Ok(Some(ToWorker::Answer { value })) => Ok(value),
+            Ok(Some(ToWorker::Raise(error))) => Err(error),
+            // The bot is gone, or speaks nonsense: nothing that is computed here can matter any more.
+            _ => std::process::exit(EXIT_BROKEN),
+        }
+    }
+
+    fn output(&mut self, text: &str, error: bool) {
+        let _ = self.send(&FromWorker::Output {
+            text: text.to_owned(),
+            error,
+        });
+    }
+}
+
+/// The entry points of the driver.
+struct Driver {
+    call: PyObjectRef,
+    inspect: PyObjectRef,
+    script: PyObjectRef,
+}
+
+fn serve(mut weakened: Vec<String>) -> Result<(), String> {
+    vm::interpreter().enter(|vm| {
+        native::connect(Box::new(Pipe));
+        let driver = warm_up(vm).map_err(|error| {
+            let mut text = String::new();
+            let _ = vm.write_exception(&mut text, &error);
+            format!("the SDK does not load: {text}")
+        })?;
+        weakened.extend(jail::seal()?);
+        Pipe.send(&FromWorker::Ready { weakened })?;
+        let mut busy = Duration::ZERO;
+        for count in 1.. {
+            let Some(request) = Pipe.receive()? else {
+                break;
+            };
+            let start = tokio::time::Instant::now();
+            let answer = handle(&driver, request, vm);
+            busy += start.elapsed();
+            Pipe.send(&answer)?;
+            drop(answer);
+            vm.state.gc.collect_force(2);
+            let state = native::with_baseline(|baseline| baseline.check(vm));
+            let reason = match state {
+                Ok(Check::Clean) if count >= RETIRE_AFTER_REQUESTS => "many requests".to_owned(),
+                Ok(Check::Clean) if busy > RETIRE_AFTER_BUSY => "long use".to_owned(),
+                Ok(Check::Clean) => {
+                    Pipe.send(&FromWorker::Idle)?;
+                    continue;
+                }
+                Ok(Check::Changed(what)) => format!("an implementation changed {what}"),
+                Err(_) => "the state cannot be checked".to_owned(),
+            };
+            Pipe.send(&FromWorker::Retire { reason })?;
+            break;
+        }
+        // Finalizers and exit functions of implementations have no business here.
+        std::process::exit(EXIT_DONE)
+    })
+}
+
+fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
+    vm.import("_symbot.warm", 0)?;
+    let driver = vm
+        .import("_symbot.driver", 0)?
+        .get_attr("driver", vm)?;
+    let driver = Driver {
+        call: driver.get_attr("call", vm)?,
+        inspect: driver.get_attr("inspect", vm)?,
+        script: driver.get_attr("script", vm)?,
+    };
+    vm.state.gc.collect_force(2);
+    vm.state.gc.freeze();
+    native::with_baseline(|baseline| baseline.record(vm))?;
+    Ok(driver)
+}
+
+fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker {
+    match request {
+        ToWorker::Call(request) => {
+            if let Some(failure) = too_large(&request.file, &request.source) {
+                return FromWorker::Called(failed(failure));
+            }
+            native::seed(&request.seed);
+            let file = request.file.clone();
+            let reply = plain(&request)
+                .and_then(|request| invoke(&driver.call, &request, vm))
+                .and_then(|value| {
+                    serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
+                });
+            FromWorker::Called(reply.unwrap_or_else(|message| failed(broken(file, message))))
+        }
+        ToWorker::Inspect { file, source } => {
+            if let Some(failure) = too_large(&file, &source) {
+                return FromWorker::Inspected(refused(failure.message));
+            }
+            let request = serde_json::json!({"file": file, "source": source});
+            let reply = invoke(&driver.inspect, &request, vm).and_then(|value| {
+                serde_json::from_value::<Inspection>(value).map_err(|error| error.to_string())
+            });
+            FromWorker::Inspected(reply.unwrap_or_else(refused))
+        }
+        ToWorker::Script(request) => {
+            native::seed(&uuid::Uuid::new_v4().to_string());
+            let code = plain(&request)
+                .and_then(|request| invoke(&driver.script, &request, vm))
+                .ok()
+                .and_then(|value| value.as_i64())
+                .and_then(|code| i32::try_from(code).ok());
+            FromWorker::Ended {
+                code: code.unwrap_or(1),
+            }
+        }
+        ToWorker::Answer { .. } | ToWorker::Raise(_) => {
+            FromWorker::Called(failed(broken(String::new(), "no call is waiting".to_owned())))
+        }
+    }
+}
+
+fn plain<T: serde::Serialize>(request: &T) -> Result<Value, String> {
+    serde_json::to_value(request).map_err(|error| error.to_string())
+}
+
+/// Calls an entry point with plain data. Errors that the driver does not describe itself come as text: results that are
+/// too large or cannot be handed over.
+fn invoke(function: &PyObjectRef, request: &Value, vm: &VirtualMachine) -> Result<Value, String> {
+    let run = || {
+        let argument = data::to_python(request, vm)?;
+        let answer = function.call((argument,), vm)?;
+        data::to_json(&answer, vm)
+    };
+    run().map_err(|error| {
+        let text = error
+            .as_object()
+            .str(vm)
+            .map(|text| text.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        format!("{}: {text}", error.class().name())
+    })
+}
+
+fn failed(failure: ReplyFailure) -> CallReply {
+    CallReply {
+        results: Vec::new(),
+        failure: Some(failure),
+        printed: String::new(),
+    }
+}
+
+fn broken(file: String, message: String) -> ReplyFailure {
+    ReplyFailure {
+        kind: FailureKind::WrongResult,
+        handler: None,
+        exception: None,
+        message,
+        file: Some(file),
+        line: None,
+        traceback: None,
+    }
+}
+
+fn too_large(file: &str, source: &str) -> Option<ReplyFailure> {
+    (source.len() > SOURCE_MAX_BYTES).then(|| ReplyFailure {
+        kind: FailureKind::Syntax,
+        handler: None,
+        exception: None,
+        message: format!(
+            "the file has {} bytes; an implementation may have {SOURCE_MAX_BYTES}",
+            source.len()
+        ),
+        file: Some(file.to_owned()),
+        line: None,
+        traceback: None,
+    })
+}
+
+fn refused(message: String) -> Inspection {
+    Inspection {
+        handlers: Vec::new(),
+        problems: vec![super::types::PythonProblem {
+            error: true,
+            line: 1,
+            column: 1,
+            message,
+            hint: None,
+        }],
+    }
+}

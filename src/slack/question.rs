@@ -1,0 +1,259 @@
+//! What the form of a flow asks, in order: the one description from which `modal` draws the form and `form` reads it back,
+//! so that the two cannot disagree about block ids, choices or codes.
+//!
+//! No blocks and no submitted values here.
+
+use std::collections::HashSet;
+
+use super::limits;
+use super::text;
+use crate::domain::field::FieldType;
+use crate::flows::catalog::{Flow, PromptField, Strategy};
+
+/// Reserved name of the target selector of access flows.
+pub const TARGET_FIELD: &str = "target_id";
+/// Reserved name of the duration field of access flows.
+pub const DURATION_FIELD: &str = "duration";
+/// Choices of the duration field that an access flow gets when it declares none.
+const DEFAULT_DURATIONS: [&str; 3] = ["30s", "10m", "1h"];
+/// More than a grouped select can hold are typed instead of chosen.
+const MOST_CHOICES: usize = limits::OPTIONS * limits::OPTION_GROUPS;
+
+/// One thing the form asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// `block_id` and `action_id` of the input.
+    pub id: String,
+    /// Key in `event.payload.fields`.
+    pub name: &'a str,
+    pub label: String,
+    pub required: bool,
+    pub visible: bool,
+    pub default: Option<&'a str>,
+    pub topic: Topic,
+    pub widget: Widget,
+    /// The values that are allowed; `None` allows all of the type.
+    pub choices: Option<Vec<Choice>>,
+}
+
+/// What the answer is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    Field(FieldType),
+    /// The target of an access flow.
+    Target,
+    /// How long the access is to last.
+    AccessDuration,
+}
+
+/// The kind of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Widget {
+    Text,
+    Number,
+    Checkbox,
+    Select,
+    MultiSelect,
+    User,
+    Users,
+}
+
+/// One allowed value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The option's `value`.
+    pub code: String,
+    /// What people see: never empty, unlike that of every other choice.
+    pub text: String,
+    /// As configured; for a target its id.
+    pub value: String,
+}
+
+/// Everything the flow's form asks, hidden questions included.
+#[must_use]
+pub fn questions(flow: &Flow) -> Vec<Question<'_>> {
+    let declares = |name: &str| flow.prompt_fields.iter().any(|field| field.name == name);
+    let mut questions = Vec::with_capacity(flow.prompt_fields.len() + 2);
+    if let Some(strategy) = &flow.strategy
+        && !declares(TARGET_FIELD)
+    {
+        questions.push(Question {
+            id: String::new(),
+            name: TARGET_FIELD,
+            label: "Target".to_owned(),
+            required: true,
+            visible: true,
+            default: None,
+            topic: Topic::Target,
+            widget: Widget::Select,
+            choices: Some(target_choices(strategy)),
+        });
+    }
+    questions.extend(
+        flow.prompt_fields
+            .iter()
+            .map(|field| declared(field, flow.strategy.as_ref())),
+    );
+    if flow.strategy.is_some() && flow.params.schedule_deescalation && !declares(DURATION_FIELD) {
+        questions.push(Question {
+            id: String::new(),
+            name: DURATION_FIELD,
+            label: "Duration".to_owned(),
+            required: true,
+            visible: true,
+            default: None,
+            topic: Topic::AccessDuration,
+            widget: Widget::Select,
+            choices: Some(default_durations()),
+        });
+    }
+    number(&mut questions);
+    questions
+}
+
+fn default_durations() -> Vec<Choice> {
+    choices(
+        DEFAULT_DURATIONS.iter().map(|value| (*value).to_owned()),
+        FieldType::Duration,
+    )
+}
+
+fn declared<'a>(field: &'a PromptField, strategy: Option<&'a Strategy>) -> Question<'a> {
+    let topic = match (strategy, field.name.as_str()) {
+        (Some(_), TARGET_FIELD) => Topic::Target,
+        (Some(_), DURATION_FIELD) => Topic::AccessDuration,
+        _ => Topic::Field(field.field_type),
+    };
+    // As for Terraform, an empty list is the same as none: a select without options could not be shown.
+    let allowed = field
+        .allowed_values
+        .as_ref()
+        .filter(|values| !values.is_empty());
+    let choices = match (topic, strategy) {
+        (Topic::Target, Some(strategy)) => Some(target_choices(strategy)),
+        (Topic::AccessDuration, _) if allowed.is_none() => Some(default_durations()),
+        _ => allowed.map(|values| choices(values.iter().cloned(), field.field_type)),
+    };
+    let default = field
+        .default
+        .as_deref()
+        .filter(|default| !default.trim().is_empty());
+    let field_type = match topic {
+        Topic::Field(field_type) => field_type,
+        Topic::Target => FieldType::String,
+        Topic::AccessDuration => FieldType::Duration,
+    };
+    let choosable = choices
+        .as_ref()
+        .is_some_and(|choices| choices.len() <= MOST_CHOICES);
+    Question {
+        id: String::new(),
+        name: &field.name,
+        label: label(field),
+        required: field.required || !matches!(topic, Topic::Field(_)),
+        visible: field.visible,
+        default: match (topic, strategy.map(|strategy| strategy.targets.as_slice())) {
+            // A hidden selector leaves no choice where there is none.
+            (Topic::Target, Some([only])) if !field.visible => Some(&only.id),
+            _ => default,
+        },
+        topic,
+        widget: match field_type {
+            FieldType::Bool => Widget::Checkbox,
+            FieldType::SlackUser => Widget::User,
+            FieldType::SlackUserList => Widget::Users,
+            FieldType::StrList | FieldType::IntList if choosable => Widget::MultiSelect,
+            FieldType::String | FieldType::Int | FieldType::Duration if choosable => Widget::Select,
+            FieldType::Int if choices.is_none() => Widget::Number,
+            _ => Widget::Text,
+        },
+        choices: match field_type {
+            FieldType::Bool | FieldType::SlackUser | FieldType::SlackUserList => None,
+            _ => choices,
+        },
+    }
+}
+
+fn label(field: &PromptField) -> String {
+    let title = text::one_line(&field.title());
+    text::or_else(&title, text::or_else(&field.name, "Field")).to_owned()
+}
+
+/// Gives every question an id made from its name, unlike every other.
+fn number(questions: &mut [Question<'_>]) {
+    let mut taken = HashSet::new();
+    for (index, question) in questions.iter_mut().enumerate() {
+        let by_name = format!("field:{}", question.name);
+        // Names that are too long or used twice go by their place, with a prefix that no name can produce.
+        question.id =
+            if by_name.chars().count() <= limits::BLOCK_ID_CHARS && taken.insert(question.name) {
+                by_name
+            } else {
+                format!("field#{index}")
+            };
+    }
+}
+
+fn target_choices(strategy: &Strategy) -> Vec<Choice> {
+    let targets: Vec<(String, String)> = strategy
+        .targets
+        .iter()
+        .map(|target| (target.id.clone(), target.title().to_owned()))
+        .collect();
+    coded(targets)
+}
+
+fn choices(values: impl Iterator<Item = String>, field_type: FieldType) -> Vec<Choice> {
+    let values = values
+        .map(|value| {
+            let words = match field_type {
+                FieldType::Duration => text::parse_duration(&value).map(text::duration_words),
+                _ => None,
+            };
+            let words = words.unwrap_or_else(|| value.clone());
+            (value, words)
+        })
+        .collect();
+    coded(values)
+}
+
+/// Choices from values and what people see. Each value once, each text unlike the others.
+fn coded(values: Vec<(String, String)>) -> Vec<Choice> {
+    let mut seen = HashSet::new();
+    let values: Vec<_> = values
+        .into_iter()
+        .filter(|(value, _)| seen.insert(value.clone()))
+        .collect();
+    // All or none of a field's choices go by number, so that a number can never be mistaken for a value.
+    let by_number = values.iter().any(|(value, _)| {
+        value.trim().is_empty() || value.chars().count() > limits::OPTION_VALUE_CHARS
+    });
+    let mut texts = HashSet::new();
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(index, (value, words))| Choice {
+            code: if by_number {
+                index.to_string()
+            } else {
+                value.clone()
+            },
+            text: unlike(&mut texts, &words),
+            value,
+        })
+        .collect()
+}
+
+/// The text cut to an option's length; one that is taken already gets a number.
+fn unlike(taken: &mut HashSet<String>, words: &str) -> String {
+    let words = text::one_line(words);
+    let words = text::or_else(&words, "(empty)");
+    let mut candidate = text::cut(words, limits::OPTION_TEXT_CHARS);
+    let mut number = 2;
+    while !taken.insert(candidate.clone()) {
+        let suffix = format!(" ({number})");
+        candidate = text::cut(words, limits::OPTION_TEXT_CHARS - suffix.len()) + &suffix;
+        number += 1;
+    }
+    candidate
+}

@@ -1,0 +1,574 @@
+//! The store on sled 0.34.7, with the guards that make it keep its promises: one tree, one writer thread with group
+//! commit, a real `fdatasync`, checksums and sums of our own, and an integrity scan before the first commit.
+//!
+//! sled is an implementation detail of this module: nothing else may name it. `flush_async` is banned (it deadlocks with
+//! several in flight), iterators are not snapshots, and large values would go to files that sled never syncs.
+
+mod backup;
+mod head;
+mod reading;
+mod recover;
+mod staging;
+mod writer;
+
+pub use self::backup::{BackupSummary, restore};
+
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use ::sled::Tree;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+
+use self::head::Head;
+use self::reading::Reading;
+use self::recover::from_json;
+use self::staging::{Before, Staging};
+use self::writer::{Message, Writer, decode_time};
+use super::contract::{Answer, Commit, RunQuery, Store, StoreError, Timer};
+use super::datadir::{DataDir, failed};
+use super::journal::{Journal, ROTATE_BYTES};
+use super::keys::{self, Kind};
+use super::memory::{closed, still_counts};
+use super::view::View;
+use super::{BLOB_LIMIT_BYTES, NAME_LIMIT_BYTES, Prepared, within};
+use crate::domain::effect::StoredEffect;
+use crate::domain::run::{Run, RunId};
+use crate::domain::time::Timestamp;
+
+/// Must never change: sled cannot open a database with another segment size. With sled's default, values beyond 128 KB go to
+/// files that are never synced, and 60 of 60 power cuts left a database that could not be opened; with this, 0 of 60.
+const SEGMENT_BYTES: usize = 8 << 20;
+/// sled's background thread also collects garbage, so it must run; durability does not depend on it.
+const FLUSH_EVERY_MS: u64 = 500;
+/// Commits that may wait for the writer; then `commit` itself waits.
+const QUEUE_MAX: usize = 1_024;
+
+/// What may be chosen about a store. None of it is part of the stored format.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Memory for sled's pages. Bot and workers together are to stay below 200 MB.
+    pub cache_bytes: u64,
+    /// Size at which a file of the journal is followed by the next.
+    pub journal_file_bytes: u64,
+    /// Stores up to this size on the disk are checked whole at every start: about 0.2 s for 32 MiB.
+    pub check_whole_below_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 32 << 20,
+            journal_file_bytes: ROTATE_BYTES,
+            check_whole_below_bytes: 32 << 20,
+        }
+    }
+}
+
+/// What the writer and the readers share.
+struct Shared {
+    /// `None` once closed.
+    tree: RwLock<Option<Tree>>,
+    before: RwLock<Before>,
+    view: RwLock<View>,
+    /// Numbers of the last durable commit and audit line, and the moment of that commit.
+    position: Mutex<(u64, u64, Option<Timestamp>)>,
+    failure: OnceLock<StoreError>,
+    /// While a backup is being made: what was under each key that has been written since it began.
+    kept: Mutex<Option<Before>>,
+}
+
+impl Shared {
+    fn failure(&self) -> Option<StoreError> {
+        self.failure.get().cloned()
+    }
+
+    /// Remembers the first failure, and returns it.
+    fn fail(&self, error: StoreError) -> StoreError {
+        self.failure.get_or_init(|| error).clone()
+    }
+
+    fn tree(&self) -> Result<Tree, StoreError> {
+        self.tree
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or_else(closed)
+    }
+
+    fn forget_tree(&self) {
+        *self.tree.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn set_before(&self, before: Before) {
+        *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
+    }
+
+    fn start_keeping(&self) -> Result<(), StoreError> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.is_some() {
+            return Err(StoreError::Failed(
+                "another backup is being made; wait for it to end".into(),
+            ));
+        }
+        *kept = Some(Before::new());
+        Ok(())
+    }
+
+    /// Keeps what a batch replaces, if a backup is being made. The first value counts.
+    fn keep(&self, before: &Before) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_mut() {
+            for (key, value) in before {
+                if !kept.contains_key(key) {
+                    kept.insert(key.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    fn set_position(&self, head: &Head) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner) =
+            (head.commits, head.audit, head.now);
+    }
+
+    fn position(&self) -> (u64, u64, Option<Timestamp>) {
+        *self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view(&self) -> std::sync::RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The store in a data directory. Dropping it waits until everything accepted is on the disk.
+pub struct SledStore {
+    shared: Arc<Shared>,
+    sender: Option<mpsc::Sender<Message>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SledStore {
+    /// Opens the store of a data directory, or makes one. Blocks: some hundred milliseconds for a small store.
+    ///
+    /// # Errors
+    /// When the directory is in use, was written by a newer version, cannot be read, or is damaged.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
+        let dir = dir.to_owned();
+        let (opened, opening) = std::sync::mpsc::channel();
+        let (sender, messages) = mpsc::channel(QUEUE_MAX);
+        let writer = std::thread::Builder::new()
+            .name("symbot-store".into())
+            .spawn(move || {
+                match quietly(|| open(&dir, &options)) {
+                    Ok(writer) => {
+                        let shared = Arc::clone(&writer.shared);
+                        if opened.send(Ok(shared)).is_ok() {
+                            writer.run(messages);
+                        }
+                    }
+                    Err(error) => {
+                        let _ = opened.send(Err(error));
+                    }
+                };
+            })
+            .map_err(|error| failed("cannot start the writer of the store", &error))?;
+        let shared = opening
+            .recv()
+            .map_err(|_| StoreError::Failed("the writer of the store ended".into()))??;
+        Ok(Self {
+            shared,
+            sender: Some(sender),
+            writer: Some(writer),
+        })
+    }
+
+    /// Why nothing is written any more, if so. Until a restart, every commit fails with it.
+    #[must_use]
+    pub fn failure(&self) -> Option<StoreError> {
+        self.shared.failure()
+    }
+
+    /// Numbers of the last durable commit and of the last audit line.
+    #[must_use]
+    pub fn position(&self) -> (u64, u64) {
+        let (commits, audit, _) = self.shared.position();
+        (commits, audit)
+    }
+
+    /// How many runs are open.
+    #[must_use]
+    pub fn open_runs(&self) -> usize {
+        self.shared.view().open_len()
+    }
+
+    /// Writes a consistent copy of everything to a new file, while commits go on. Durable on return.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written, when another backup is being made, or when a record is damaged.
+    pub async fn backup(&self, file: &Path) -> Result<BackupSummary, StoreError> {
+        let sender = self.sender.clone().ok_or_else(closed)?;
+        let shared = Arc::clone(&self.shared);
+        let file = file.to_owned();
+        // All of it on one thread that blocks: once begun, a backup ends, also when nobody waits for it any more.
+        tokio::task::spawn_blocking(move || {
+            let gone = |shared: &Shared| shared.failure().unwrap_or_else(closed);
+            let new_file = backup::create(&file)?;
+            let (answer, answered) = oneshot::channel();
+            sender
+                .blocking_send(Message::Snapshot(answer))
+                .map_err(|_| gone(&shared))?;
+            let snapshot = answered.blocking_recv().map_err(|_| gone(&shared))??;
+            backup::write(&shared, &snapshot, &new_file)
+        })
+        .await
+        .map_err(|error| StoreError::Failed(format!("the backup was given up: {error}")))?
+    }
+
+    async fn send<F>(&self, message: F) -> Result<(), StoreError>
+    where
+        F: FnOnce(oneshot::Sender<Result<(), StoreError>>) -> Message,
+    {
+        let (answer, answered) = oneshot::channel();
+        let sender = self.sender.as_ref().ok_or_else(closed)?;
+        sender
+            .send(message(answer))
+            .await
+            .map_err(|_| self.gone())?;
+        answered.await.map_err(|_| self.gone())?
+    }
+
+    /// Why the writer does not answer.
+    fn gone(&self) -> StoreError {
+        self.shared.failure().unwrap_or_else(closed)
+    }
+
+    /// Reads from sled on a thread that may block: while the writer flushes, readers queue for 5 to 11 ms.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Shared, &Reading<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        tokio::task::spawn_blocking(move || {
+            let tree = shared.tree()?;
+            let reading = Reading {
+                tree: &tree,
+                before: &shared.before,
+            };
+            catch_unwind(AssertUnwindSafe(|| read(&shared, &reading)))
+                .unwrap_or_else(|panic| Err(panic_error(panic.as_ref())))
+        })
+        .await
+        .map_err(|error| StoreError::Failed(format!("a read was given up: {error}")))?
+    }
+
+    /// Fails once the store is closed; for reads that are answered from memory.
+    fn still_open(&self) -> Result<(), StoreError> {
+        self.shared.tree().map(drop)
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.sender = None;
+        if let Some(writer) = self.writer.take() {
+            // A panic of the writer was already reported where it happened.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Store for SledStore {
+    fn commit(&self, commit: Commit) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let prepared = Box::new(Prepared::new(commit)?);
+            self.send(|answer| Message::Commit(prepared, answer)).await
+        })
+    }
+
+    fn run(&self, id: RunId) -> Answer<'_, Option<Run>> {
+        Box::pin(async move {
+            self.still_open()?;
+            let cached = self.shared.view().cached(id);
+            match cached {
+                Some(run) => Ok(Some(Run::clone(&run))),
+                None => self.read(move |_, reading| read_run(reading, id)).await,
+            }
+        })
+    }
+
+    fn runs(&self, query: RunQuery) -> Answer<'_, Vec<Run>> {
+        Box::pin(self.read(move |shared, reading| read_runs(shared, reading, &query)))
+    }
+
+    fn seen(&self, key: String) -> Answer<'_, bool> {
+        Box::pin(self.read(move |shared, reading| {
+            let seen = reading
+                .payload(&keys::dedup(&key))?
+                .and_then(|payload| decode_time(&payload));
+            let (_, _, now) = shared.position();
+            Ok(matches!((seen, now), (Some(seen), Some(now)) if still_counts(seen, now)))
+        }))
+    }
+
+    fn pending_effects(&self) -> Answer<'_, Vec<StoredEffect>> {
+        Box::pin(async move {
+            self.still_open()?;
+            Ok(self.shared.view().effects())
+        })
+    }
+
+    fn timers(&self) -> Answer<'_, Vec<Timer>> {
+        Box::pin(async move {
+            self.still_open()?;
+            Ok(self.shared.view().timers())
+        })
+    }
+
+    fn value(&self, name: String) -> Answer<'_, Option<Value>> {
+        Box::pin(self.read(move |_, reading| {
+            let key = keys::value(&name);
+            reading
+                .payload(&key)?
+                .map(|payload| from_json(&key, &payload))
+                .transpose()
+        }))
+    }
+
+    fn put_blob(&self, hash: String, text: String) -> Answer<'_, ()> {
+        Box::pin(async move {
+            within(|| "the hash of a text".into(), hash.len(), NAME_LIMIT_BYTES)?;
+            within(|| format!("text {hash}"), text.len(), BLOB_LIMIT_BYTES)?;
+            self.send(|answer| Message::Blob { hash, text, answer })
+                .await
+        })
+    }
+
+    fn blob(&self, hash: String) -> Answer<'_, Option<String>> {
+        Box::pin(self.read(move |_, reading| {
+            let key = keys::blob(&hash);
+            reading
+                .payload(&key)?
+                .map(|payload| {
+                    String::from_utf8(payload).map_err(|_| {
+                        StoreError::Damaged(format!("{} is not text", keys::describe(&key)))
+                    })
+                })
+                .transpose()
+        }))
+    }
+
+    fn close(&self) -> Answer<'_, ()> {
+        Box::pin(self.send(Message::Close))
+    }
+}
+
+fn read_run(reading: &Reading<'_>, id: RunId) -> Result<Option<Run>, StoreError> {
+    let key = keys::run(id);
+    reading
+        .payload(&key)?
+        .map(|payload| from_json(&key, &payload))
+        .transpose()
+}
+
+fn read_runs(
+    shared: &Shared,
+    reading: &Reading<'_>,
+    query: &RunQuery,
+) -> Result<Vec<Run>, StoreError> {
+    let mut runs = Vec::new();
+    let load = |at: Timestamp, id: RunId| -> Result<Option<Run>, StoreError> {
+        if let Some(run) = shared.view().cached(id) {
+            return Ok(Some(Run::clone(&run)));
+        }
+        let run = read_run(reading, id)?;
+        if run.is_none()
+            && reading
+                .tree
+                .contains_key(keys::created(at, id))
+                .map_err(sled_error)?
+        {
+            return Err(StoreError::Damaged(format!(
+                "run {id} is in the index, but missing"
+            )));
+        }
+        Ok(run)
+    };
+    if query.open_only {
+        let mut before = query.before;
+        while runs.len() < query.limit {
+            let page = shared.view().open_before(before, query.limit - runs.len());
+            let Some(last) = page.last() else {
+                break;
+            };
+            before = Some(*last);
+            for (at, id) in page {
+                // It may have been decided since the list was taken.
+                if let Some(run) = load(at, id)?.filter(|run| run.status.is_open()) {
+                    runs.push(run);
+                }
+            }
+        }
+        return Ok(runs);
+    }
+    let start = vec![Kind::Created as u8];
+    let end = match query.before {
+        Some((at, id)) => keys::created(at, id),
+        None => vec![Kind::Created as u8 + 1],
+    };
+    for item in reading.tree.range(start..end).keys().rev() {
+        if runs.len() >= query.limit {
+            break;
+        }
+        let key = item.map_err(sled_error)?;
+        let (at, id) = keys::time_and_run(&key)
+            .ok_or_else(|| StoreError::Damaged(format!("{} is not a key", keys::describe(&key))))?;
+        if reading.is_durable(&key)
+            && let Some(run) = load(at, id)?
+        {
+            runs.push(run);
+        }
+    }
+    Ok(runs)
+}
+
+fn sled_config(path: &Path, options: &Options) -> ::sled::Config {
+    ::sled::Config::new()
+        .path(path)
+        .mode(::sled::Mode::HighThroughput)
+        .segment_size(SEGMENT_BYTES)
+        .cache_capacity(options.cache_bytes)
+        .flush_every_ms(Some(FLUSH_EVERY_MS))
+}
+
+/// Opens everything, checks it, and makes it durable as it stands.
+fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
+    let dir = DataDir::take(dir)?;
+    let path = dir.store();
+    let db = sled_config(&path, options).open().map_err(sled_error)?;
+    let tree = Tree::clone(&db);
+    let file = path.join("db");
+    let file = File::open(&file)
+        .map_err(|error| failed(format_args!("cannot open {}", file.display()), &error))?;
+    let blobs = path.join("blobs");
+    alarm_about_blobs(&blobs);
+
+    let head = match recover::head(&tree)? {
+        Some(head) => head,
+        None => {
+            let (batch, _, head) = Staging::new(&tree, Head::default()).finish()?;
+            if dir.mark().is_none_or(|mark| mark == (0, 0)) {
+                tree.apply_batch(batch).map_err(sled_error)?;
+                db.flush().map_err(sled_error)?;
+            }
+            head
+        }
+    };
+    if let Some((commits, audit)) = dir.mark()
+        && (head.commits < commits || head.audit < audit)
+    {
+        return Err(StoreError::Damaged(format!(
+            "the store ends with commit {}, but commit {commits} had been written",
+            head.commits
+        )));
+    }
+    let before = RwLock::new(HashMap::new());
+    let reading = Reading {
+        tree: &tree,
+        before: &before,
+    };
+    let whole = db.size_on_disk().map_err(sled_error)? <= options.check_whole_below_bytes;
+    let recovered = recover::scan(&reading, head, whole)?;
+    let journal = Journal::open(&dir.audit(), &recovered.known, options.journal_file_bytes)?;
+    dir.sync_all()?;
+    dir.set_mark(recovered.head.commits, recovered.head.audit)?;
+
+    let known = recovered.known;
+    let shared = Shared {
+        tree: RwLock::new(Some(tree.clone())),
+        before,
+        view: RwLock::new(recovered.view),
+        position: Mutex::new((
+            recovered.head.commits,
+            recovered.head.audit,
+            recovered.head.now,
+        )),
+        failure: OnceLock::new(),
+        kept: Mutex::new(None),
+    };
+    Ok(Writer {
+        shared: Arc::new(shared),
+        db,
+        tree,
+        file,
+        blobs,
+        journal,
+        dir,
+        tail_first: known
+            .tail
+            .first_key_value()
+            .map_or(known.last + 1, |(seq, _)| *seq),
+        head: recovered.head,
+        keys_since_sweep: 0,
+        sweep_from: vec![Kind::Dedup as u8],
+        groups: 0,
+    })
+}
+
+thread_local! {
+    /// True while this thread does something whose panics are answered as errors.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `act`; a panic of sled (it panics on files it does not understand) becomes an error, without the usual message.
+fn quietly<T>(act: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = catch_unwind(AssertUnwindSafe(act));
+    QUIET.set(false);
+    result.unwrap_or_else(|panic| Err(panic_error(panic.as_ref())))
+}
+
+fn panic_error(panic: &(dyn Any + Send)) -> StoreError {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no reason given");
+    StoreError::Damaged(format!("sled cannot make sense of its files ({text})"))
+}
+
+fn sled_error(error: ::sled::Error) -> StoreError {
+    match error {
+        ::sled::Error::Corruption { .. } | ::sled::Error::ReportableBug(_) => {
+            StoreError::Damaged(format!("sled reports: {error}"))
+        }
+        other => StoreError::Failed(other.to_string()),
+    }
+}
+
+/// Files in `blobs/` mean that sled has put a value outside the file that is synced.
+fn alarm_about_blobs(blobs: &Path) {
+    let count = std::fs::read_dir(blobs).map_or(0, Iterator::count);
+    if count > 0 {
+        tracing::error!(
+            "{} holds {count} files: values there are not safe against power cuts; make a backup and report this",
+            blobs.display()
+        );
+    }
+}

@@ -1,0 +1,418 @@
+//! Backup of a running store into one file, and restoring it into a new data directory.
+//!
+//! A backup is the state between two groups. sled's iterators are not snapshots and its `export` is not consistent, so the
+//! writer keeps what it replaces from that moment on (`kept`); whoever reads the tree prefers what was kept. Keys that were
+//! removed meanwhile follow at the end; a key may come twice, then with the same value.
+//!
+//! **The file**: a line `symbot-backup 1`, then frames (kind, length of name, length of content, both big-endian, name,
+//! content), then an end frame with the SHA-256 of everything before it. Kinds: `r` a record under its key, `j` a part of a
+//! file of the journal, `e` the end. Records keep their own version and checksum, so this file is also how stored formats
+//! are kept as samples for the tests of upgrades.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use ::sled::{Batch, Tree};
+use sha2::{Digest, Sha256};
+
+use super::writer::Snapshot;
+use super::{Options, Shared, SledStore, sled_config, sled_error};
+use crate::store::contract::StoreError;
+use crate::store::datadir::{DataDir, audit_dir, failed, sync_path};
+use crate::store::keys;
+use crate::store::record::{self, Shape};
+use crate::store::{BLOB_LIMIT_BYTES, journal, to_json};
+
+const MAGIC: &[u8] = b"symbot-backup 1\n";
+const FAMILY: &[u8] = b"symbot-backup ";
+/// Largest part of a journal file in one frame.
+const PART_BYTES: usize = 1 << 20;
+/// Largest name or content of a frame; more means damage.
+const FRAME_LIMIT_BYTES: usize = 2 * BLOB_LIMIT_BYTES;
+/// Records that are written to the new store at one stroke.
+const RESTORE_LOT: usize = 512;
+
+/// What a backup holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupSummary {
+    /// Number of the last commit in it.
+    pub commits: u64,
+    /// Number of the last audit line in it.
+    pub audit_lines: u64,
+    pub records: u64,
+}
+
+/// The file of a backup before anything is in it.
+pub(super) struct NewFile {
+    path: PathBuf,
+    unfinished: PathBuf,
+    file: File,
+}
+
+/// Creates the file under another name; it gets its own once it is whole.
+pub(super) fn create(path: &Path) -> Result<NewFile, StoreError> {
+    if path.exists() {
+        return Err(StoreError::Failed(format!(
+            "{} exists; give the backup a new name",
+            path.display()
+        )));
+    }
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".unfinished");
+    let unfinished = PathBuf::from(unfinished);
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&unfinished)
+        .map_err(|error| {
+            failed(
+                format_args!("cannot create {}", unfinished.display()),
+                &error,
+            )
+        })?;
+    Ok(NewFile {
+        path: path.to_owned(),
+        unfinished,
+        file,
+    })
+}
+
+/// Writes frames and hashes them.
+struct Frames<W> {
+    out: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Frames<W> {
+    fn start(out: W) -> std::io::Result<Self> {
+        let mut frames = Self {
+            out,
+            hasher: Sha256::new(),
+        };
+        frames.put(MAGIC)?;
+        Ok(frames)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.hasher.update(bytes);
+        self.out.write_all(bytes)
+    }
+
+    fn frame(&mut self, kind: u8, name: &[u8], content: &[u8]) -> std::io::Result<()> {
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(std::io::Error::other);
+        self.put(&[kind])?;
+        self.put(&length(name)?.to_be_bytes())?;
+        self.put(&length(content)?.to_be_bytes())?;
+        self.put(name)?;
+        self.put(content)
+    }
+
+    fn end(mut self) -> std::io::Result<W> {
+        let digest = self.hasher.clone().finalize();
+        self.frame(b'e', b"", &digest)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+}
+
+/// Writes the backup that a snapshot began.
+pub(super) fn write(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    new_file: &NewFile,
+) -> Result<BackupSummary, StoreError> {
+    let result = write_frames(shared, snapshot, new_file);
+    *shared.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    let records = match result {
+        Ok(records) => records,
+        Err(error) => {
+            let _ = fs::remove_file(&new_file.unfinished);
+            return Err(error);
+        }
+    };
+    fs::rename(&new_file.unfinished, &new_file.path).map_err(|error| {
+        failed(
+            format_args!("cannot name {}", new_file.path.display()),
+            &error,
+        )
+    })?;
+    match new_file.path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent)?,
+        _ => sync_path(Path::new("."))?,
+    }
+    Ok(BackupSummary {
+        commits: snapshot.head.commits,
+        audit_lines: snapshot.head.audit,
+        records,
+    })
+}
+
+fn write_frames(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    new_file: &NewFile,
+) -> Result<u64, StoreError> {
+    let writing = |error| {
+        failed(
+            format_args!("cannot write {}", new_file.path.display()),
+            &error,
+        )
+    };
+    let mut frames =
+        Frames::start(BufWriter::with_capacity(1 << 18, &new_file.file)).map_err(writing)?;
+    for (path, bytes) in &snapshot.journal {
+        write_journal_file(&mut frames, path, *bytes)?;
+    }
+    let head_key = keys::head();
+    let payload = to_json("the head of the store", &snapshot.head)?;
+    let head = record::encode(&head_key, Shape::Whole, snapshot.head.commits, &payload);
+    frames.frame(b'r', &head_key, &head).map_err(writing)?;
+    let mut records = 1;
+    let mut passed = HashSet::new();
+    let tree = shared.tree()?;
+    let kept = |key: &[u8]| {
+        let kept = shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().and_then(|kept| kept.get(key).cloned())
+    };
+    for item in tree.iter() {
+        let (key, found) = item.map_err(sled_error)?;
+        if *key == *head_key {
+            continue;
+        }
+        let value = match kept(&key) {
+            None => Some(found),
+            Some(before) => {
+                passed.insert(key.to_vec());
+                before
+            }
+        };
+        if let Some(value) = value {
+            record::decode(&key, &value)?;
+            frames.frame(b'r', &key, &value).map_err(writing)?;
+            records += 1;
+        }
+    }
+    let rest = shared
+        .kept
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
+        .unwrap_or_default();
+    for (key, before) in rest {
+        if let Some(before) = before.filter(|_| !passed.contains(&key)) {
+            frames.frame(b'r', &key, &before).map_err(writing)?;
+        }
+    }
+    let out = frames.end().map_err(writing)?;
+    drop(out);
+    new_file.file.sync_all().map_err(writing)?;
+    Ok(records)
+}
+
+fn write_journal_file<W: Write>(
+    frames: &mut Frames<W>,
+    path: &Path,
+    bytes: u64,
+) -> Result<(), StoreError> {
+    let reading = |error| failed(format_args!("cannot copy {}", path.display()), &error);
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut file = File::open(path).map_err(reading)?.take(bytes);
+    let mut part = vec![0; PART_BYTES];
+    loop {
+        let read = file.read(&mut part).map_err(reading)?;
+        if read == 0 {
+            return Ok(());
+        }
+        frames.frame(b'j', name, &part[..read]).map_err(reading)?;
+    }
+}
+
+/// Makes a data directory from a backup. `dir` must not exist, or be empty.
+///
+/// # Errors
+/// When the backup is damaged or of a newer version, or when the directory is in use or holds something.
+pub fn restore(backup: &Path, dir: &Path) -> Result<BackupSummary, StoreError> {
+    let taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if taken {
+        return Err(StoreError::Failed(format!(
+            "{} is not empty; move it away or give another directory",
+            dir.display()
+        )));
+    }
+    let mut unfinished = dir.as_os_str().to_owned();
+    unfinished.push(".restoring");
+    let unfinished = PathBuf::from(unfinished);
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished).map_err(|error| {
+            failed(
+                format_args!("cannot remove {}", unfinished.display()),
+                &error,
+            )
+        })?;
+    }
+    let records = fill(backup, &unfinished)?;
+    // Checks everything, as each start does; and leaves it cleanly closed.
+    let options = Options {
+        check_whole_below_bytes: u64::MAX,
+        ..Options::default()
+    };
+    let store = SledStore::open(&unfinished, options)?;
+    let (commits, audit_lines) = store.position();
+    drop(store);
+    journal::verify(&audit_dir(&unfinished), audit_lines)
+        .map_err(|bad| StoreError::Damaged(format!("the journal in the backup: {bad}")))?;
+    let renaming = |error| failed(format_args!("cannot create {}", dir.display()), &error);
+    if dir.exists() {
+        fs::remove_dir(dir).map_err(renaming)?;
+    }
+    fs::rename(&unfinished, dir).map_err(renaming)?;
+    match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent)?,
+        _ => sync_path(Path::new("."))?,
+    }
+    Ok(BackupSummary {
+        commits,
+        audit_lines,
+        records,
+    })
+}
+
+/// Kind, name, content.
+type Frame = (u8, Vec<u8>, Vec<u8>);
+
+/// Reads frames and hashes them.
+struct Reader<R> {
+    input: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Reader<R> {
+    fn take(&mut self, bytes: usize) -> std::io::Result<Vec<u8>> {
+        let mut taken = vec![0; bytes];
+        self.input.read_exact(&mut taken)?;
+        Ok(taken)
+    }
+
+    fn length(&mut self, header: &[u8]) -> std::io::Result<usize> {
+        let bytes: [u8; 4] = header.try_into().map_err(std::io::Error::other)?;
+        let length = u32::from_be_bytes(bytes) as usize;
+        if length > FRAME_LIMIT_BYTES {
+            return Err(std::io::Error::other(
+                "a frame is larger than any that is written",
+            ));
+        }
+        Ok(length)
+    }
+
+    /// The next frame; `None` at the end, if the hash is right.
+    fn frame(&mut self) -> std::io::Result<Option<Frame>> {
+        let expected = self.hasher.clone().finalize();
+        let header = self.take(9)?;
+        let (name, content) = (self.length(&header[1..5])?, self.length(&header[5..])?);
+        let name = self.take(name)?;
+        let content = self.take(content)?;
+        if header[0] == b'e' {
+            return if content.as_slice() == expected.as_slice() {
+                Ok(None)
+            } else {
+                Err(std::io::Error::other(
+                    "its content does not match its checksum",
+                ))
+            };
+        }
+        self.hasher.update(&header);
+        self.hasher.update(&name);
+        self.hasher.update(&content);
+        Ok(Some((header[0], name, content)))
+    }
+}
+
+fn fill(backup: &Path, dir: &Path) -> Result<u64, StoreError> {
+    let bad = |error: std::io::Error| {
+        StoreError::Failed(format!(
+            "the backup {} cannot be used: {error}; use another one",
+            backup.display()
+        ))
+    };
+    let file = File::open(backup)
+        .map_err(|error| failed(format_args!("cannot open {}", backup.display()), &error))?;
+    let mut reader = Reader {
+        input: BufReader::with_capacity(1 << 18, file),
+        hasher: Sha256::new(),
+    };
+    let magic = reader.take(MAGIC.len()).map_err(bad)?;
+    if magic != MAGIC {
+        return Err(bad(std::io::Error::other(if magic.starts_with(FAMILY) {
+            "it was made by a newer symbot"
+        } else {
+            "it is not a backup of symbot"
+        })));
+    }
+    reader.hasher.update(&magic);
+
+    let dir = DataDir::take(dir)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir.audit())
+        .map_err(|error| {
+            failed(
+                format_args!("cannot create {}", dir.audit().display()),
+                &error,
+            )
+        })?;
+    let db = sled_config(&dir.store(), &Options::default())
+        .open()
+        .map_err(sled_error)?;
+    let tree = Tree::clone(&db);
+    let mut batch = Batch::default();
+    let mut records = 0_u64;
+    while let Some((kind, name, content)) = reader.frame().map_err(bad)? {
+        match kind {
+            b'r' => {
+                record::decode(&name, &content)?;
+                batch.insert(name, content);
+                records += 1;
+                if records.is_multiple_of(RESTORE_LOT as u64) {
+                    tree.apply_batch(std::mem::take(&mut batch))
+                        .map_err(sled_error)?;
+                }
+            }
+            b'j' => append(&dir.audit(), &name, &content)?,
+            _ => {
+                return Err(bad(std::io::Error::other(
+                    "it has a part of an unknown kind",
+                )));
+            }
+        }
+    }
+    tree.apply_batch(batch).map_err(sled_error)?;
+    db.flush().map_err(sled_error)?;
+    dir.sync_all()?;
+    drop(tree);
+    drop(db);
+    Ok(records)
+}
+
+fn append(dir: &Path, name: &[u8], content: &[u8]) -> Result<(), StoreError> {
+    let name = std::str::from_utf8(name)
+        .ok()
+        .filter(|name| journal::is_file_name(name))
+        .ok_or_else(|| {
+            StoreError::Failed("the backup names a file that is none of the journal".into())
+        })?;
+    let path = dir.join(name);
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(content))
+        .map_err(|error| failed(format_args!("cannot write {}", path.display()), &error))
+}

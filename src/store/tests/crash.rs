@@ -1,0 +1,182 @@
+//! SIGKILL at random moments: a child process writes and says what was acknowledged; the parent kills it, opens the store,
+//! and looks for everything that it was told, and for anything half.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fixtures::{open, run_id, transition};
+use crate::domain::run::Status;
+use crate::store::{RunQuery, Store, journal};
+
+const DATA_ENV: &str = "SYMBOT_TEST_CRASH_DATA";
+const FIRST_ENV: &str = "SYMBOT_TEST_CRASH_FIRST";
+const CLIENTS: u64 = 8;
+const REVISIONS: u64 = 4;
+
+#[allow(clippy::disallowed_methods)]
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The child: not a test by itself, so it does nothing without the environment of its parent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "started by the other tests of this module"]
+async fn child_that_writes_until_it_is_killed() {
+    let (Some(data), Some(first)) = (env(DATA_ENV), env(FIRST_ENV)) else {
+        return;
+    };
+    let first: u64 = first.parse().unwrap();
+    let store = Arc::new(open(Path::new(&data)).unwrap());
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for number in (first + client..).step_by(CLIENTS as usize) {
+                    for revision in 1..=REVISIONS {
+                        let status = if revision < REVISIONS {
+                            Status::Requested
+                        } else {
+                            Status::Approved
+                        };
+                        store
+                            .commit(transition(number, revision, status))
+                            .await
+                            .unwrap();
+                        // One write, so that a line is whole or not there.
+                        let line = format!("ack {number} {revision}\n");
+                        std::io::stdout().write_all(line.as_bytes()).unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+}
+
+/// Runs the child for a while, kills it, and adds what it said to `acknowledged`.
+fn run_and_kill(data: &Path, first: u64, after: Duration, acknowledged: &mut HashMap<u64, u64>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "--nocapture", "--test-threads=1"])
+        .arg("store::tests::crash::child_that_writes_until_it_is_killed")
+        .env(DATA_ENV, data)
+        .env(FIRST_ENV, first.to_string())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || {
+        let mut acks = Vec::new();
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Some(numbers) = line.strip_prefix("ack ") {
+                let (number, revision) = numbers.split_once(' ').unwrap();
+                acks.push((
+                    number.parse::<u64>().unwrap(),
+                    revision.parse::<u64>().unwrap(),
+                ));
+            }
+        }
+        acks
+    });
+    std::thread::sleep(after);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for (number, revision) in reader.join().unwrap() {
+        acknowledged.insert(number, revision);
+    }
+}
+
+async fn check(data: &Path, acknowledged: &HashMap<u64, u64>) -> u64 {
+    let store = open(data).unwrap();
+    for (number, revision) in acknowledged {
+        let stored = store.run(run_id(*number)).await.unwrap();
+        let stored =
+            stored.unwrap_or_else(|| panic!("run {number} is lost at revision {revision}"));
+        assert!(
+            stored.revision >= *revision,
+            "run {number} went back from revision {revision} to {}",
+            stored.revision
+        );
+        assert!(
+            store
+                .seen(format!("envelope-{number}-{revision}"))
+                .await
+                .unwrap()
+        );
+    }
+    let all = RunQuery {
+        open_only: false,
+        before: None,
+        limit: usize::MAX,
+    };
+    let runs = store.runs(all).await.unwrap();
+    // Each transition of the fixtures leaves one effect, one audit line, and a timer while it is open.
+    let effects = store.pending_effects().await.unwrap();
+    assert_eq!(effects.len(), runs.len());
+    let open = runs.iter().filter(|run| run.status.is_open()).count();
+    assert_eq!(store.timers().await.unwrap().len(), open);
+    assert_eq!(store.open_runs(), open);
+    let steps: u64 = runs.iter().map(|run| run.revision).sum();
+    let journal = journal::verify(&data.join("audit"), steps).unwrap();
+    assert_eq!(journal.lines, steps, "journal and store do not agree");
+    store.close().await.unwrap();
+    runs.iter()
+        .map(|run| (run.id.as_u128() & 0xffff_ffff) as u64 + 1)
+        .max()
+        .unwrap_or(0)
+}
+
+async fn storm(rounds: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut acknowledged = HashMap::new();
+    let mut first = 0;
+    for round in 0..rounds {
+        // Spread from "hardly open" to "in full swing".
+        let after = Duration::from_millis(15 + round * 97 % 260);
+        run_and_kill(&data, first, after, &mut acknowledged);
+        first = check(&data, &acknowledged).await.next_multiple_of(CLIENTS);
+    }
+    assert!(
+        acknowledged.len() > 10,
+        "the child hardly wrote: {}",
+        acknowledged.len()
+    );
+    println!("{rounds} kills, {} runs acknowledged", acknowledged.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_kill_9() {
+    storm(12).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes"]
+async fn what_was_acknowledged_survives_500_times_kill_9() {
+    storm(500).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_instance_is_refused_and_told_who_has_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let store = open(&data).unwrap();
+    let error = open(&data).err().unwrap().to_string();
+    assert!(
+        error.contains("in use by another symbot (process"),
+        "{error}"
+    );
+    assert!(error.contains(&data.display().to_string()), "{error}");
+    store
+        .commit(transition(1, 1, Status::Requested))
+        .await
+        .unwrap();
+    drop(store);
+    open(&data).unwrap();
+}

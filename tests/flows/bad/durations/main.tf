@@ -1,0 +1,39 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  params {
+    strategy_id = sym_strategy.this.id
+    prompt_field {
+      name           = "duration"
+      type           = "string"
+      required       = false
+    }
+    prompt_field {
+      name           = "how_long"
+      type           = "duration"
+      allowed_values = ["1h", "2w", "60", "0s"]
+    }
+    prompt_field {
+      name = "bare"
+      type = "duration"
+    }
+  }
+}
+
+resource "sym_integration" "okta" {
+  type        = "okta"
+  name        = "okta"
+  external_id = "example.okta.com"
+}
+
+resource "sym_target" "a" {
+  type = "okta_group"
+  name = "a"
+}
+
+resource "sym_strategy" "this" {
+  type           = "okta"
+  name           = "okta"
+  integration_id = sym_integration.okta.id
+  targets        = [sym_target.a.id]
+}

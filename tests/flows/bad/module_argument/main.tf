@@ -1,0 +1,4 @@
+module "flow" {
+  source = "./flow"
+  nam    = "x"
+}

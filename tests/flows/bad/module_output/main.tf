@@ -1,0 +1,7 @@
+module "flow" {
+  source = "./flow"
+}
+
+output "id" {
+  value = module.flow.idd
+}

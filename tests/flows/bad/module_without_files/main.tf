@@ -1,0 +1,3 @@
+module "flow" {
+  source = "./nope"
+}

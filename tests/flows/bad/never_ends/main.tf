@@ -1,0 +1,8 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  params {
+    allow_revoke          = false
+    schedule_deescalation = false
+  }
+}

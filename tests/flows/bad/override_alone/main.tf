@@ -1,0 +1,4 @@
+resource "sym_flow" "other" {
+  name           = "approval"
+  implementation = file("impl.py")
+}

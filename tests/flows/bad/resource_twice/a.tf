@@ -1,0 +1,4 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+}

@@ -1,0 +1,10 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+}
+
+resource "sym_strategy" "this" {
+  type    = "okta"
+  name    = "okta"
+  targets = []
+}

@@ -1,0 +1,3 @@
+resource "sym_flow" "this" {
+  name = 
+}

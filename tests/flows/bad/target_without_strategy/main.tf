@@ -1,0 +1,10 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  params {
+    prompt_field {
+      name = "target_id"
+      type = "string"
+    }
+  }
+}

@@ -1,0 +1,11 @@
+variable "a" {
+  type = list(string)
+}
+
+variable "b" {
+  type = strin
+}
+
+variable "c" {
+  type = object({ name = string })
+}

@@ -1,0 +1,2 @@
+resource "sym_flow" "this" {
+  name = "x"

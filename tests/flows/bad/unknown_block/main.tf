@@ -1,0 +1,2 @@
+resourse "sym_flow" "this" {
+}

@@ -1,0 +1,11 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  params {
+    prompt_field {
+      name = "a"
+      type = "string"
+      values = ["x"]
+    }
+  }
+}

@@ -1,0 +1,7 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  params {
+    allow_revoke = "yes"
+  }
+}

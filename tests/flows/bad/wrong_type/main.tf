@@ -1,0 +1,5 @@
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  label = ["a"]
+}

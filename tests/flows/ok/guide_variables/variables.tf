@@ -1,0 +1,5 @@
+variable "flow_variables" {
+  description = "Values that hooks and reducers can use."
+  type        = map(string)
+  default     = {}
+}

@@ -1,0 +1,5 @@
+module "outer" {
+  source = "./modules/outer"
+  count  = 2
+  index  = count.index
+}

@@ -1,0 +1,8 @@
+variable "index" {
+  type = number
+}
+
+module "inner" {
+  source = "../inner"
+  name   = "flow-${var.index}"
+}

@@ -1,0 +1,2 @@
+def on_change_repo_name(username, form):
+    return form

@@ -1,0 +1,9 @@
+resource "sym_environment" "this" {
+  name = "sandbox"
+}
+
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  environment_id = sym_environment.this.id
+}

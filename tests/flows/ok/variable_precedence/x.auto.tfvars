@@ -1,0 +1,3 @@
+d = "x.auto"
+e = "x.auto"
+f = "x.auto"

@@ -1,0 +1,12 @@
+//! Implementation files in real worker processes: what they may do, what they may not, and how they fail.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod cost;
+mod escapes;
+mod failures;
+mod guide;
+mod inspection;
+mod isolation;
+mod sdk;
+mod support;

@@ -1,0 +1,285 @@
+//! The browser page's JSON API: what each person is shown, and that its actions do what the driver's do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Result, Socket, call, company, http, modal, request_blocks, text_input};
+use serde_json::{Value, json};
+use slack_sim::SlackSim;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+async fn read(slack: &SlackSim, path: &str) -> Value {
+    http("GET", &format!("{}{path}", slack.page_url()), &[], "")
+        .await
+        .unwrap()
+        .body
+}
+
+async fn state(slack: &SlackSim, user: &str) -> Value {
+    read(slack, &format!("page/state?user={user}")).await
+}
+
+async fn act(slack: &SlackSim, body: Value) -> Value {
+    let headers = [("Content-Type", "application/json")];
+    http(
+        "POST",
+        &format!("{}page/action", slack.page_url()),
+        &headers,
+        &body.to_string(),
+    )
+    .await
+    .unwrap()
+    .body
+}
+
+fn channel<'a>(state: &'a Value, name: &str) -> Option<&'a Value> {
+    state["channels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["name"] == name)
+}
+
+#[tokio::test]
+async fn the_page_knows_the_workspace() -> Result<()> {
+    let slack = company().await;
+    slack.set_links(&[("Web app", "http://127.0.0.1:7374/")]);
+    let people = read(&slack, "page/people").await;
+    assert_eq!(
+        (&people["team"], &people["app"]["name"]),
+        (&json!("Acme"), &json!("Sym"))
+    );
+    assert_eq!(people["commands"][0]["command"], "/sym");
+    assert_eq!(people["shortcuts"][0]["callback_id"], "sym_request");
+    assert_eq!(people["links"][0]["label"], "Web app");
+    let names: Vec<&str> = people["people"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["alice", "bob", "carol", "dave", "erin", "gus"]);
+    let names = read(&slack, "page/names").await;
+    assert_eq!(
+        (
+            &names["users"]["U0ALICE00"],
+            &names["channels"]["C0GENERAL"]
+        ),
+        (&json!("alice"), &json!("general"))
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn everybody_sees_what_is_theirs() -> Result<()> {
+    let slack = company().await;
+    let ops = slack.channel("ops-private").id().to_owned();
+    call(
+        &slack,
+        "chat.postMessage",
+        json!({"channel": ops, "text": "for all in ops"}),
+    )
+    .await;
+    call(
+        &slack,
+        "chat.postEphemeral",
+        json!({"channel": ops, "user": "U0ALICE00", "text": "for alice"}),
+    )
+    .await;
+    let (alice, bob, dave, gus) = (
+        state(&slack, "U0ALICE00").await,
+        state(&slack, "U0BOB0000").await,
+        state(&slack, "U0DAVE000").await,
+        state(&slack, "U0GUS0000").await,
+    );
+    let texts = |state: &Value| -> Vec<String> {
+        let messages = channel(state, "ops-private").unwrap()["messages"]
+            .as_array()
+            .unwrap()
+            .clone();
+        messages
+            .iter()
+            .map(|m| m["text"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(texts(&alice), ["for all in ops", "for alice"]);
+    assert_eq!(texts(&bob), ["for all in ops"]);
+    assert!(channel(&dave, "ops-private").is_none() && channel(&dave, "sym-requests").is_some());
+    assert!(channel(&gus, "sym-requests").is_none() && channel(&gus, "general").is_some());
+    assert_eq!(channel(&bob, "ops-private").unwrap()["unread"], 1);
+    assert_eq!(channel(&bob, "old-stuff").unwrap()["archived"], true);
+    act(
+        &slack,
+        json!({"user": "U0BOB0000", "action": "read", "channel": ops}),
+    )
+    .await;
+    assert_eq!(
+        channel(&state(&slack, "U0BOB0000").await, "ops-private").unwrap()["unread"],
+        0
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_plays_a_request_from_command_to_click() -> Result<()> {
+    let slack = company().await;
+    let mut app = Socket::open(&slack).await;
+    let user = "U0ALICE00";
+    let done = act(&slack, json!({"user": user, "action": "command", "channel": "C0GENERAL", "text": "/sym req approval"})).await;
+    assert_eq!(done, json!({"ok": true}));
+    let envelope = app.next().await;
+    app.ack(&envelope).await;
+    let view = modal(json!([text_input("why", "Why")]));
+    call(
+        &slack,
+        "views.open",
+        json!({"trigger_id": envelope["payload"]["trigger_id"], "view": view}),
+    )
+    .await;
+    let shown = state(&slack, user).await["view"].clone();
+    assert_eq!(
+        (&shown["type"], &shown["stack_depth"], &shown["loading"]),
+        (&json!("modal"), &json!(1), &json!(false))
+    );
+    let view_id = shown["id"].as_str().unwrap().to_owned();
+
+    let answer = act(
+        &slack,
+        json!({"user": user, "action": "submit", "view_id": view_id}),
+    )
+    .await;
+    assert_eq!(answer, json!({"ok": true, "result": "incomplete"}));
+    let shown = state(&slack, user).await["view"].clone();
+    assert_eq!(
+        shown["errors"]["why"],
+        "Please complete this required field."
+    );
+    let value = json!({"type": "plain_text_input", "value": "deploy"});
+    act(&slack, json!({"user": user, "action": "input", "view_id": view_id, "block_id": "why", "action_id": "value", "value": value})).await;
+    let shown = state(&slack, user).await["view"].clone();
+    assert_eq!(shown["state"]["values"]["why"]["value"], value);
+    let submitting = tokio::spawn({
+        let slack = slack.clone();
+        async move {
+            act(
+                &slack,
+                json!({"user": user, "action": "submit", "view_id": view_id}),
+            )
+            .await
+        }
+    });
+    let envelope = app.next().await;
+    assert_eq!(state(&slack, user).await["view"]["loading"], true);
+    app.ack(&envelope).await;
+    assert_eq!(submitting.await?["result"], "closed");
+    assert!(state(&slack, user).await["view"].is_null());
+
+    let posted = call(
+        &slack,
+        "chat.postMessage",
+        json!({"channel": "sym-requests", "text": "x", "blocks": request_blocks("hi")}),
+    )
+    .await;
+    let press = json!({"user": "U0BOB0000", "action": "press", "channel": posted["channel"], "ts": posted["ts"],
+        "block_id": "decide", "action_id": "approve", "value": "approve", "state": {"values": {}}});
+    assert_eq!(act(&slack, press).await, json!({"ok": true}));
+    let envelope = app.next().await;
+    assert_eq!(envelope["payload"]["actions"][0]["value"], "approve");
+    app.ack(&envelope).await;
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn refusals_are_texts_for_the_person() -> Result<()> {
+    let slack = company().await;
+    let refused = async |body: Value| {
+        act(&slack, body).await["error"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let user = "U0ALICE00";
+    assert!(
+        refused(json!({"user": user, "action": "say", "channel": "C0OLDSTUFF", "text": "x"}))
+            .await
+            .contains("archived")
+    );
+    assert!(
+        refused(json!({"user": user, "action": "command", "channel": "C0GENERAL", "text": "/x"}))
+            .await
+            .contains("not a valid command")
+    );
+    assert!(
+        refused(json!({"user": user, "action": "shortcut", "callback_id": "x"}))
+            .await
+            .contains("no such shortcut")
+    );
+    assert!(
+        refused(json!({"user": "U0NOBODY0", "action": "open_home"}))
+            .await
+            .contains("no such person")
+    );
+    assert!(
+        refused(json!({"user": user, "action": "dance"}))
+            .await
+            .contains("does not understand")
+    );
+    act(
+        &slack,
+        json!({"user": user, "action": "command", "channel": "C0GENERAL", "text": "/sym"}),
+    )
+    .await;
+    slack
+        .person("alice")
+        .expects_toast("dispatch_failed")
+        .await?;
+    let toast = state(&slack, user).await["toasts"][0].clone();
+    act(
+        &slack,
+        json!({"user": user, "action": "dismiss_toast", "id": toast["id"]}),
+    )
+    .await;
+    assert_eq!(state(&slack, user).await["toasts"], json!([]));
+    let dm = act(
+        &slack,
+        json!({"user": user, "action": "open_dm", "with": "U0SYMBOT0"}),
+    )
+    .await;
+    assert_eq!(dm["ok"], true, "{dm}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn changes_are_announced_as_they_happen() -> Result<()> {
+    let slack = company().await;
+    let address = slack
+        .page_url()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .to_owned();
+    let mut stream = TcpStream::connect(&address).await?;
+    stream
+        .write_all(b"GET /page/events?user=U0ALICE00 HTTP/1.1\r\nHost: x\r\n\r\n")
+        .await?;
+    let mut lines = BufReader::new(stream).lines();
+    let mut next = async || loop {
+        let line = tokio::time::timeout(Duration::from_secs(2), lines.next_line())
+            .await??
+            .unwrap_or_default();
+        if line.starts_with("data:") {
+            return Ok::<String, Box<dyn std::error::Error>>(line);
+        }
+    };
+    assert_eq!(
+        next().await?,
+        "data: changed",
+        "the first tells the page to look"
+    );
+    slack.workspace().say("U0BOB0000", "C0GENERAL", "hello")?;
+    assert_eq!(next().await?, "data: changed");
+    Ok(())
+}
