@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::SharedClock;
 use crate::config::{Settings, WebSettings};
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
-use crate::flows::{self, catalog::Catalog, diagnostic::Severity};
+use crate::flows::catalog::Catalog;
+use crate::flows::diagnostic::Severity;
+use crate::inspected::load_and_inspect;
 use crate::policy::pool::{Pool, PoolConfig};
 use crate::slack::api::{ApiError, Identity, SlackApi};
-use crate::slack::directory::{Directory, DirectoryConfig};
+use crate::slack::directory::{Admins, Directory};
 use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
 use crate::store::contract::Store;
 use crate::store::sled::{Options, SledStore};
@@ -72,8 +74,8 @@ impl Bot {
     /// What keeps it from starting, and what to do.
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         // The workers take longest to start: they warm up while everything else is read and opened.
-        let pool = start_pool(&settings)?;
-        let catalog = load_flows(&settings)?;
+        let pool = start_pool(settings.workers)?;
+        let catalog = load_flows(&settings, &pool).await?;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
             settings.slack.api_url.as_deref(),
@@ -89,11 +91,7 @@ impl Bot {
             team_id = identity.team_id,
             "Slack knows the bot"
         );
-        let directory = Directory::new(
-            api.clone(),
-            identity,
-            DirectoryConfig::with_admins(settings.admins.clone()),
-        );
+        let directory = Arc::new(Directory::new(api.clone(), &identity, Admins::new(&settings.admins)));
         let listener = match &settings.web {
             Some(web) => Some(bind_web(web).await?),
             None => None,
@@ -112,7 +110,6 @@ impl Bot {
                 contacts: settings.admins,
             }),
         ));
-        check_code(&engine, &pool).await?;
         let stop = CancellationToken::new();
         let web = listener.map(|(listener, config)| serve_web(listener, config, &engine, &stop));
         let socket = SocketMode::start(
@@ -226,38 +223,39 @@ async fn ended() {
     }
 }
 
-fn start_pool(settings: &Settings) -> Result<Pool, StartError> {
+/// Workers of this program, warming up in the background.
+///
+/// # Errors
+/// When the program does not know its own path.
+pub fn start_pool(workers: usize) -> Result<Pool, StartError> {
     let program = std::env::current_exe().map_err(|error| {
         StartError::new(
             format!("the path of this program cannot be found: {error}"),
             "start symbot by its full path",
         )
     })?;
-    Ok(Pool::start(PoolConfig::of(program, settings.workers)))
+    Ok(Pool::start(PoolConfig::of(program, workers)))
 }
 
-/// Loads the flows; a problem in one of them keeps the bot from starting, with every problem on record.
-fn load_flows(settings: &Settings) -> Result<Catalog, StartError> {
-    let loaded = flows::load(&flows::LoadOptions::from(&settings.flows));
-    let mut errors = 0;
-    for diagnostic in &loaded.diagnostics {
+/// Loads the flows and looks at their code; a problem in one of them keeps the bot from starting, with every problem on
+/// record.
+async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartError> {
+    let (loaded, inspected) = load_and_inspect(&settings.flows.load_options(), pool).await;
+    for diagnostic in &inspected.diagnostics {
         let place = format!(
             "{}:{}:{}",
             diagnostic.file, diagnostic.line, diagnostic.column
         );
         let hint = diagnostic.hint.as_deref().unwrap_or("");
         match diagnostic.severity {
-            Severity::Error => {
-                errors += 1;
-                tracing::error!(place, hint, "{}", diagnostic.message);
-            }
+            Severity::Error => tracing::error!(place, hint, "{}", diagnostic.message),
             Severity::Warning => tracing::warn!(place, hint, "{}", diagnostic.message),
         }
     }
-    if errors > 0 {
+    if inspected.has_errors() {
         return Err(StartError::new(
-            format!("the flows have {errors} problem(s), see above"),
-            "run symbot check with the same directories",
+            "the flows have problems, see above",
+            "symbot check with the same directories shows them with their lines",
         ));
     }
     tracing::info!(
@@ -315,42 +313,6 @@ fn introduce_hint(error: &ApiError) -> &'static str {
     } else {
         "check the network and SLACK_API_URL"
     }
-}
-
-/// Looks at every implementation once, so that code that cannot work is found now and not when somebody needs it.
-async fn check_code(engine: &Engine, pool: &Pool) -> Result<(), StartError> {
-    let mut seen = std::collections::HashSet::new();
-    let mut errors = 0;
-    for flow in &engine.catalog().flows {
-        let code = &flow.implementation;
-        if !seen.insert(code.source.clone()) {
-            continue;
-        }
-        let file = code.file.as_deref().unwrap_or("impl.py");
-        let inspection = pool.inspect(file, &code.source).await.map_err(|error| {
-            StartError::new(
-                format!("the code of flow {} cannot be judged: {error}", flow.name),
-                "run symbot check",
-            )
-        })?;
-        for problem in inspection.problems {
-            let place = format!("{file}:{}:{}", problem.line, problem.column);
-            let hint = problem.hint.as_deref().unwrap_or("");
-            if problem.error {
-                errors += 1;
-                tracing::error!(place, hint, "{}", problem.message);
-            } else {
-                tracing::warn!(place, hint, "{}", problem.message);
-            }
-        }
-    }
-    if errors > 0 {
-        return Err(StartError::new(
-            format!("the code of the flows has {errors} problem(s), see above"),
-            "run symbot check with the same directories",
-        ));
-    }
-    Ok(())
 }
 
 /// Opens the web app's socket; with port 0 the address becomes known here.

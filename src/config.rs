@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::flows::LoadOptions;
 use crate::secret::Secret;
 
 /// Flags of `symbot run`; each also has an environment variable (see `docs/operations.md`).
@@ -243,6 +244,19 @@ impl FlowSettings {
             vars,
             env_vars: terraform_variables(),
         })
+    }
+}
+
+impl FlowSettings {
+    /// As the loader takes them.
+    #[must_use]
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            dirs: self.dirs.clone(),
+            var_files: self.var_files.clone(),
+            vars: self.vars.clone(),
+            env_vars: self.env_vars.clone(),
+        }
     }
 }
 

@@ -3,35 +3,25 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::flows::catalog::Implementation;
+use crate::flows::Loaded;
 use crate::flows::diagnostic::Severity;
-use crate::flows::report::{Inspected, inspect, report};
-use crate::flows::{LoadOptions, Loaded, load};
-use crate::policy::types::Inspection;
+use crate::flows::report::{Inspected, report};
 
-/// What was asked for.
-#[derive(Debug, Clone, Default)]
-pub struct CheckArgs {
-    pub options: LoadOptions,
-    pub json: bool,
-}
-
-/// Checks, writes the answer, and says how the process is to end: 0 fine, 1 with errors.
+/// Writes what was found and says how the process is to end: 0 fine, 1 with errors.
 ///
 /// # Errors
 /// The answer cannot be written.
-pub fn run(
-    args: &CheckArgs,
-    look: impl FnMut(&Implementation) -> Inspection,
+pub fn write(
+    loaded: &Loaded,
+    inspected: &Inspected,
+    json: bool,
     out: &mut dyn Write,
 ) -> std::io::Result<ExitCode> {
-    let loaded = load(&args.options);
-    let inspected = inspect(&loaded, look);
-    if args.json {
-        serde_json::to_writer_pretty(&mut *out, &report(&loaded, &inspected))?;
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &report(loaded, inspected))?;
         writeln!(out)?;
     } else {
-        write_text(&loaded, &inspected, out)?;
+        write_text(loaded, inspected, out)?;
     }
     Ok(if inspected.has_errors() {
         ExitCode::FAILURE
@@ -153,21 +143,21 @@ fn or_dash(text: String) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::policy::types::PythonProblem;
+    use crate::flows::report::inspect;
+    use crate::flows::{LoadOptions, load};
+    use crate::policy::types::{Inspection, PythonProblem};
 
     fn checked(case: &str, json: bool, inspection: &Inspection) -> (ExitCode, String) {
         let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/flows")
             .join(case);
-        let args = CheckArgs {
-            options: LoadOptions {
-                dirs: vec![dir],
-                ..LoadOptions::default()
-            },
-            json,
-        };
+        let loaded = load(&LoadOptions {
+            dirs: vec![dir],
+            ..LoadOptions::default()
+        });
+        let inspected = inspect(&loaded, |_| inspection.clone());
         let mut out = Vec::new();
-        let code = run(&args, |_| inspection.clone(), &mut out).unwrap();
+        let code = write(&loaded, &inspected, json, &mut out).unwrap();
         (code, String::from_utf8(out).unwrap())
     }
 

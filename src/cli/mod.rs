@@ -8,15 +8,15 @@ mod audit;
 mod check;
 mod demo;
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bot::Bot;
+use crate::bot::{Bot, start_pool};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
+use crate::inspected::load_and_inspect;
 use crate::telemetry;
 
 /// The thing asked about is wrong.
@@ -91,8 +91,8 @@ pub fn main() -> ExitCode {
     match arguments.command {
         Command::Run(args) => run(*args),
         Command::Demo(args) => demo::run(args),
-        Command::Check(_args) => ExitCode::SUCCESS,
-        Command::Audit(_command) => ExitCode::SUCCESS,
+        Command::Check(args) => check(args),
+        Command::Audit(command) => audit(&command),
     }
 }
 
@@ -115,6 +115,48 @@ fn run(args: RunArgs) -> ExitCode {
         };
         bot.run_until_signal().await
     })
+}
+
+fn check(args: CheckArgs) -> ExitCode {
+    let dirs = if args.dirs.is_empty() {
+        vec![PathBuf::from("flows")]
+    } else {
+        args.dirs
+    };
+    let settings = match FlowSettings::new(dirs, args.var_files, &args.vars) {
+        Ok(settings) => settings,
+        Err(error) => return wrong_setting(&error),
+    };
+    with_runtime(async move {
+        let pool = match start_pool(1) {
+            Ok(pool) => pool,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
+        let (loaded, inspected) = load_and_inspect(&settings.load_options(), &pool).await;
+        pool.shutdown().await;
+        written(check::write(&loaded, &inspected, args.json, &mut std::io::stdout().lock()))
+    })
+}
+
+fn audit(command: &AuditCommand) -> ExitCode {
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let code = match command {
+        AuditCommand::Verify { data } => audit::verify(data, &mut out, &mut err),
+        AuditCommand::Export { data, since, run } => {
+            audit::export(data, since.as_deref(), run.as_deref(), &mut out, &mut err)
+        }
+    };
+    drop((out, err));
+    written(code.map(ExitCode::from))
+}
+
+/// The exit code of what was printed; a closed pipe (`| head`) is no complaint.
+fn written(result: std::io::Result<ExitCode>) -> ExitCode {
+    match result {
+        Ok(code) => code,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => complain(EXIT_WRONG, &format!("the answer cannot be printed: {error}"), ""),
+    }
 }
 
 /// Runs `future` on a runtime of its own.

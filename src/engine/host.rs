@@ -13,6 +13,7 @@ use super::routing::user_input;
 use crate::domain::routing::Destination;
 use crate::policy::host::unavailable;
 use crate::policy::types::{Host, HostError, UserInput};
+use crate::slack::directory::NameError;
 use crate::slack::message;
 
 /// How long a message that a handler sends is tried; the handler waits, within its own deadline.
@@ -45,7 +46,7 @@ impl EngineHost {
                 let id = text("id");
                 let found = match Uuid::parse_str(id) {
                     Ok(uuid) => directory.person_by_id(uuid).await,
-                    Err(_) if looks_like_slack_id(id) => directory.find_by_slack_id(id).await,
+                    Err(_) if looks_like_slack_id(id) => directory.person_by_slack_id(id).await,
                     Err(_) => Ok(None),
                 };
                 match found {
@@ -54,13 +55,17 @@ impl EngineHost {
                     Err(error) => Err(trouble("SymIntegrationError", &error)),
                 }
             }
-            "users.by_slack_id" => match directory.find_by_slack_id(text("slack_id")).await {
+            "users.by_slack_id" => match directory.person_by_slack_id(text("slack_id")).await {
                 Ok(person) => Ok(json!(person.as_ref().map(user_input))),
                 Err(error) => Err(trouble("SlackError", &error)),
             },
             "users.by_mention" => match directory.person_by_mention(text("text")).await {
                 Ok(person) => Ok(json!(person.as_ref().map(user_input))),
-                Err(error) => Err(trouble("SlackError", &error)),
+                Err(NameError::Api(error)) => Err(trouble("SlackError", &error)),
+                Err(error) => Err(HostError {
+                    name: "AMBIGUOUS_USER".to_owned(),
+                    ..trouble("SlackError", &error)
+                }),
             },
             "slack.send_message" => self.send_message(arguments).await,
             other => Err(unavailable(other)),

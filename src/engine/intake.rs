@@ -93,7 +93,7 @@ impl Engine {
             "login" => Some(private(&self.login(&person).await)),
             "whoami" => Some(private(&answer::whoami(
                 &person,
-                self.outside.directory.team_id(),
+                &self.outside.directory.home().team_id,
             ))),
             "support" => Some(private(&answer::support(&self.outside.contacts))),
             "help" => Some(private(&answer::help())),
@@ -234,19 +234,29 @@ impl Engine {
             .filter(|flow| flow.allows_source("slack"))
     }
 
-    /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others.
+    /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others, and the id
+    /// when Slack does not tell.
     async fn source(&self, channel: Option<&ChannelRef>) -> SourceChannel {
-        let Some(channel) = channel else {
-            return SourceChannel {
-                kind: ChannelType::Slack,
-                id: None,
-                identifier: None,
-            };
-        };
-        SourceChannel {
+        let id = channel.map(|channel| channel.id.clone());
+        let source = SourceChannel {
             kind: ChannelType::Slack,
-            id: Some(channel.id.clone()),
-            identifier: Some(self.outside.directory.source_identifier(channel).await),
+            identifier: id.clone(),
+            id,
+        };
+        let Some(channel) = channel else {
+            return source;
+        };
+        match self
+            .outside
+            .directory
+            .source_channel(&channel.id)
+            .await
+        {
+            Ok(source) => source,
+            Err(error) => {
+                tracing::warn!(%error, channel = channel.id, "a channel could not be looked up");
+                source
+            }
         }
     }
 
@@ -255,11 +265,19 @@ impl Engine {
     /// # Errors
     /// The words for the person, when Slack does not say who it is.
     async fn who(&self, user: &Actor) -> Result<Person, String> {
-        self.outside
-            .directory
-            .person(user)
-            .await
-            .map_err(|error| self.trouble(WHO_ARE_YOU, &error))
+        let directory = &self.outside.directory;
+        let home = directory.home();
+        match directory.person_by_slack_id(&user.id).await {
+            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => {
+                Ok(Person {
+                    role: Role::Guest,
+                    ..person
+                })
+            }
+            Ok(Some(person)) => Ok(person),
+            Ok(None) => Err(self.trouble(WHO_ARE_YOU, &"Slack knows nobody with this id")),
+            Err(error) => Err(self.trouble(WHO_ARE_YOU, &error)),
+        }
     }
 
     async fn login(&self, person: &Person) -> String {

@@ -27,7 +27,7 @@ const LANES_MAX: usize = 1024;
 /// What the engine reaches the world through.
 pub struct Outside {
     pub api: SlackApi,
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     pub pacer: Pacer,
     pub pool: Pool,
     pub handler_timeout: Duration,
@@ -43,7 +43,7 @@ pub struct Outside {
 /// What an [`Outside`] is made of.
 pub struct OutsideParts {
     pub api: SlackApi,
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     pub pool: Pool,
     pub handler_timeout: Duration,
     pub web: Option<WebConfig>,
@@ -217,7 +217,7 @@ impl Outside {
     /// A channel by name (or id, as some configurations write it).
     async fn channel(&self, name: &str) -> Result<String, String> {
         match self.directory.channel_by_name(name).await {
-            Ok(Some(id)) => Ok(id),
+            Ok(Some(channel)) => Ok(channel.id),
             Ok(None) => Err("channel_not_found".to_owned()),
             Err(error) => Err(error.to_string()),
         }

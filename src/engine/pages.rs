@@ -33,7 +33,7 @@ impl Pages {
     ) -> Result<Result<Person, LinkRefusal>, BackendError> {
         let slack_id = person.slack_id.as_deref().unwrap_or_default();
         match self.0.outside.directory.person_by_slack_id(slack_id).await {
-            Ok(person) if person.active => Ok(Ok(person)),
+            Ok(Some(person)) if person.active => Ok(Ok(person)),
             Ok(_) => Ok(Err(LinkRefusal::Inactive)),
             Err(error) => {
                 tracing::error!(%error, "a person who signs in could not be looked up");

@@ -11,7 +11,7 @@ use crate::domain::audit::plain_value;
 use crate::domain::effect::EffectId;
 use crate::domain::event::Event;
 use crate::domain::field::{FieldValue, SubmittedField, UserValue};
-use crate::domain::person::Person;
+use crate::domain::person::{Person, Role, person_id};
 use crate::domain::run::{ChannelType, Run, RunError};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
@@ -129,7 +129,8 @@ impl Engine {
     async fn requester(&self, run: &Run) -> Person {
         if let Some(slack_id) = &run.requester.slack_id {
             match self.outside.directory.person_by_slack_id(slack_id).await {
-                Ok(person) => return person,
+                Ok(Some(person)) => return person,
+                Ok(None) => tracing::warn!(run = %run.id, "Slack does not know the requester any more"),
                 Err(error) => {
                     tracing::warn!(%error, run = %run.id, "the requester could not be looked up")
                 }
@@ -143,7 +144,7 @@ impl Engine {
             name: recorded.name.clone(),
             first_name: None,
             last_name: None,
-            role: crate::domain::Role::Member,
+            role: Role::Member,
             active: true,
         }
     }
@@ -184,35 +185,28 @@ impl Engine {
         (plain, named.then_some(fields))
     }
 
-    /// A picked person as handlers see them; the name is put into the field.
+    /// A picked person as handlers see them; the name is put into the field. When Slack does not answer, the id has to do.
     async fn picked(&self, user: &mut UserValue) -> Value {
-        let input = match self
-            .outside
-            .directory
-            .person_by_slack_id(&user.slack_id)
-            .await
-        {
-            Ok(person) => {
-                user.name = Some(person.name.clone());
-                user_input(&person)
-            }
+        let directory = &self.outside.directory;
+        let known = match directory.person_by_slack_id(&user.slack_id).await {
+            Ok(known) => known,
             Err(error) => {
                 tracing::warn!(%error, user = user.slack_id, "a picked person could not be looked up");
-                let id = self.outside.directory.id_of(&user.slack_id);
-                UserInput {
-                    id: id.to_string(),
-                    email: None,
-                    username: user.slack_id.clone(),
-                    name: user.slack_id.clone(),
-                    first_name: None,
-                    last_name: None,
-                    role: "member".to_owned(),
-                    slack_id: Some(user.slack_id.clone()),
-                    known: true,
-                }
+                None
             }
         };
-        json!({ "$user": input })
+        let person = known.unwrap_or_else(|| Person {
+            id: person_id(&directory.home().team_id, &user.slack_id),
+            slack_id: Some(user.slack_id.clone()),
+            email: None,
+            name: user.slack_id.clone(),
+            first_name: None,
+            last_name: None,
+            role: Role::Guest,
+            active: true,
+        });
+        user.name = Some(person.name.clone());
+        json!({ "$user": user_input(&person) })
     }
 }
 

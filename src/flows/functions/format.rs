@@ -233,7 +233,7 @@ fn shortest(number: Number) -> String {
     let scientific = format!("{:e}", number.to_f64());
     match scientific
         .split_once('e')
-        .and_then(|(_, exponent)| exponent.parse().ok())
+        .and_then(|(_, exponent)| exponent.parse::<i32>().ok())
     {
         Some(power) if !EXPONENTS.contains(&power) => exponent(&scientific),
         _ => number.to_string(),

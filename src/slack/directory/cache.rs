@@ -41,15 +41,12 @@ impl<V: Clone> Cache<V> {
     ///
     /// # Errors
     /// What `load` says, unless there is an old value to use instead. A permanent error removes that.
-    pub(super) async fn get<F>(
+    pub(super) async fn get(
         &self,
         key: &str,
         fresh_for: impl Fn(&V) -> Duration,
-        load: F,
-    ) -> Result<V, ApiError>
-    where
-        F: AsyncFnOnce() -> Result<V, ApiError>,
-    {
+        load: impl Future<Output = Result<V, ApiError>>,
+    ) -> Result<V, ApiError> {
         let asked_at = Instant::now();
         let slot = self.slot(key);
         let mut slot = slot.lock().await;
@@ -64,7 +61,7 @@ impl<V: Clone> Cache<V> {
         {
             return self.stale(&slot, error.clone());
         }
-        match load().await {
+        match load.await {
             Ok(value) => {
                 *slot = Slot {
                     value: Some((Instant::now(), value.clone())),

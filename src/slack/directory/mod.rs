@@ -102,7 +102,7 @@ impl Directory {
         let fresh = |member: &Option<Arc<Member>>| lifetime(member.is_some());
         let member = self
             .people
-            .get(slack_id, fresh, async || {
+            .get(slack_id, fresh, async {
                 let found = repeating(Repeat::READ, || self.api.users_info(slack_id)).await;
                 let member = absent_when(
                     found,
@@ -131,7 +131,7 @@ impl Directory {
         let fresh = |id: &Option<String>| lifetime(id.is_some());
         let id = self
             .emails
-            .get(&email, fresh, async || {
+            .get(&email, fresh, async {
                 let found =
                     repeating(Repeat::READ, || self.api.users_lookup_by_email(&email)).await;
                 let Some(user) = absent_when(found, &["users_not_found", "user_not_found"])? else {
@@ -257,7 +257,7 @@ impl Directory {
             }
         };
         self.channels
-            .get(id, fresh, async || {
+            .get(id, fresh, async {
                 let found = repeating(Repeat::READ, || self.api.conversations_info(id)).await;
                 let hidden = ["channel_not_found", "missing_scope", "not_in_channel"];
                 Ok(absent_when(found, &hidden)?
@@ -315,7 +315,7 @@ impl Directory {
             .get(
                 &people.join(","),
                 |_| CONVERSATION_FOR,
-                async || repeating(Repeat::READ, || self.api.conversations_open(people)).await,
+                async { repeating(Repeat::READ, || self.api.conversations_open(people)).await },
             )
             .await
     }
@@ -325,9 +325,9 @@ impl Directory {
             .get(
                 "",
                 |_| FRESH_FOR,
-                async || {
-                    let pages = all_pages(async |cursor: Option<&str>| {
-                        repeating(Repeat::READ, || self.api.users_list(cursor)).await
+                async {
+                    let pages = all_pages(|cursor| async move {
+                        repeating(Repeat::READ, || self.api.users_list(cursor.as_deref())).await
                     });
                     let members: Vec<Arc<Member>> = pages
                         .await?
@@ -353,9 +353,9 @@ impl Directory {
             .get(
                 "",
                 |_| trusted_for,
-                async || {
-                    let pages = all_pages(async |cursor: Option<&str>| {
-                        let list = || self.api.conversations_list(CHANNEL_TYPES, cursor);
+                async {
+                    let pages = all_pages(|cursor| async move {
+                        let list = || self.api.conversations_list(CHANNEL_TYPES, cursor.as_deref());
                         repeating(Repeat::READ, list).await
                     });
                     let channels = pages.await?;
@@ -401,15 +401,16 @@ fn absent_when<T>(found: Result<T, ApiError>, codes: &[&str]) -> Result<Option<T
     }
 }
 
-async fn all_pages<F>(read: F) -> Result<Vec<serde_json::Value>, ApiError>
+async fn all_pages<F, Fut>(read: F) -> Result<Vec<serde_json::Value>, ApiError>
 where
-    F: AsyncFn(Option<&str>) -> Result<Page, ApiError>,
+    F: Fn(Option<String>) -> Fut,
+    Fut: Future<Output = Result<Page, ApiError>>,
 {
     let mut all = Vec::new();
     let mut cursor: Option<String> = None;
     // A server that always has one more page must not keep us for ever.
     for _ in 0..PAGES {
-        let page = read(cursor.as_deref()).await?;
+        let page = read(cursor.take()).await?;
         all.extend(page.items);
         cursor = page.next_cursor;
         if cursor.is_none() {

@@ -287,23 +287,23 @@ async fn an_old_value_is_used_while_slack_fails_but_not_for_ever_and_not_against
     let stale_for = Duration::from_millis(80);
     let cache = Cache::new(stale_for, 10);
     let never_fresh = |_: &i32| Duration::ZERO;
-    assert_eq!(cache.get("k", never_fresh, async || Ok(1)).await, Ok(1));
+    assert_eq!(cache.get("k", never_fresh, async { Ok(1) }).await, Ok(1));
     assert_eq!(
-        cache.get("k", never_fresh, async || Err(broken())).await,
+        cache.get("k", never_fresh, async { Err(broken()) }).await,
         Ok(1)
     );
     tokio::time::sleep(stale_for).await;
     assert_eq!(
-        cache.get("k", never_fresh, async || Err(broken())).await,
+        cache.get("k", never_fresh, async { Err(broken()) }).await,
         Err(broken())
     );
     cache.put("k", 2);
     assert_eq!(
-        cache.get("k", never_fresh, async || Err(refused())).await,
+        cache.get("k", never_fresh, async { Err(refused()) }).await,
         Err(refused())
     );
     assert_eq!(
-        cache.get("k", never_fresh, async || Err(broken())).await,
+        cache.get("k", never_fresh, async { Err(broken()) }).await,
         Err(broken())
     );
 }
@@ -316,7 +316,7 @@ async fn those_who_waited_share_a_failure() {
         .map(|_| {
             let (cache, tries) = (cache.clone(), tries.clone());
             tokio::spawn(async move {
-                let load = async || {
+                let load = async {
                     tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                     tokio::time::sleep(Duration::from_millis(30)).await;
                     Err(broken())

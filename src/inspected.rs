@@ -1,0 +1,51 @@
+//! Flows together with what is in their code: what `symbot check` reports and what a start depends on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::flows::catalog::Implementation;
+use crate::flows::report::{Inspected, inspect};
+use crate::flows::{LoadOptions, Loaded, load};
+use crate::policy::pool::Pool;
+use crate::policy::types::{HandlerFailure, Inspection, PythonProblem};
+
+/// Loads flows and looks at each distinct implementation once, in a worker.
+pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, Inspected) {
+    let loaded = load(options);
+    let mut seen: HashMap<(Option<String>, Arc<str>), Inspection> = HashMap::new();
+    for details in &loaded.flows {
+        let code = &details.flow.implementation;
+        let key = (code.file.clone(), code.source.clone());
+        if !seen.contains_key(&key) {
+            let file = code.file.as_deref().unwrap_or("impl.py");
+            let inspection = match pool.inspect(file, &code.source).await {
+                Ok(inspection) => inspection,
+                Err(failure) => cannot_be_judged(&failure),
+            };
+            seen.insert(key, inspection);
+        }
+    }
+    let inspected = inspect(&loaded, |code: &Implementation| {
+        seen.get(&(code.file.clone(), code.source.clone()))
+            .cloned()
+            .unwrap_or_default()
+    });
+    (loaded, inspected)
+}
+
+/// Code that does not even load is a problem of the code, whatever the reason.
+fn cannot_be_judged(failure: &HandlerFailure) -> Inspection {
+    Inspection {
+        problems: vec![PythonProblem {
+            error: true,
+            line: failure
+                .line
+                .and_then(|line| usize::try_from(line).ok())
+                .unwrap_or(1),
+            column: 1,
+            message: format!("the code cannot be loaded: {}", failure.message),
+            hint: Some("it is run when it is loaded: keep work out of the module's top level".to_owned()),
+        }],
+        ..Inspection::default()
+    }
+}
