@@ -399,10 +399,10 @@ async fn connections_are_warned_replaced_and_ended() -> Result<()> {
 
 #[tokio::test]
 async fn a_silent_peer_is_dropped_after_unanswered_pings() -> Result<()> {
-    let slack = start(Setup::company().ping_interval(Duration::from_millis(40))).await;
+    let slack = start(Setup::company().ping_interval(Duration::from_millis(150))).await;
     let mut app = Socket::open(&slack).await;
     // Reading answers pings.
-    let reading = tokio::time::timeout(Duration::from_millis(400), app.try_next()).await;
+    let reading = tokio::time::timeout(Duration::from_millis(900), app.try_next()).await;
     assert!(reading.is_err(), "a peer that answers stays");
     assert_eq!(slack.workspace().connections(), 1);
     // Not reading any more does not.
