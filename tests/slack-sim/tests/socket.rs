@@ -264,6 +264,32 @@ async fn a_duplicate_is_delivered_twice_and_acked_twice() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_duplicate_may_come_after_all_is_done() -> Result<()> {
+    let slack = start(hurried()).await;
+    let mut app = Socket::open(&slack).await;
+    let wait = Duration::from_millis(250);
+    slack
+        .faults()
+        .next_envelope(SocketFault::DuplicateAfter(wait));
+    let place = slack.person("alice").in_group_with(&["bob", "carol"]);
+    let pending = place.starts_typing("/sym")?.unwrap();
+    let first = app.next().await;
+    app.ack(&first).await;
+    pending.answered().await?;
+    let second = app.next().await;
+    assert_eq!(second, first);
+    app.ack(&second).await;
+    app.ack(&second).await;
+    wait_for_violations(&slack, 1).await;
+    assert_eq!(
+        kinds(&slack),
+        [ViolationKind::DoubleAck],
+        "the third ack, not the second"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_lost_ack_and_a_cut_socket_are_nobodys_fault() -> Result<()> {
     let slack = start(hurried()).await;
     let mut app = Socket::open(&slack).await;
