@@ -1,7 +1,10 @@
 //! The executable. `worker` comes first: such a process must not start a runtime or read a setting.
 
 fn main() {
-    if std::env::args_os().nth(1).is_some_and(|word| word == "worker") {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == "worker")
+    {
         std::process::exit(symbot::policy::worker::main());
     }
 }

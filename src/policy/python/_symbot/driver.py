@@ -1,8 +1,10 @@
 """Runs one request: the module in a fresh namespace, then the handlers that were asked for."""
 
 import builtins
+import contextvars
 import linecache
 import random
+import re
 import sys
 import traceback
 import types
@@ -42,6 +44,9 @@ PREDEFINED = {
     "user_ids": user_ids,
     "persist_user_identity": persist_user_identity,
 }
+# Compiled patterns are found by their text: one request must not choose what another one finds.
+_PATTERN_CACHES = (re._cache, re._cache2)
+_BUILTINS = {**vars(builtins), "__import__": imports.guarded_import, **PREDEFINED}
 
 
 class Printed:
@@ -156,10 +161,7 @@ def _formatted(error, file):
 def namespace(file, name=MODULE_NAME):
     """A module of its own with builtins of its own."""
     module = types.ModuleType(name)
-    own = dict(vars(builtins))
-    own["__import__"] = imports.guarded_import
-    own.update(PREDEFINED)
-    module.__dict__.update(__builtins__=own, __file__=file)
+    module.__dict__.update(__builtins__=dict(_BUILTINS), __file__=file)
     return module
 
 
@@ -171,7 +173,7 @@ def begin(request, printed):
     current.event = None
     current.outputs.clear()
     current.outputs.update(request.get("outputs") or {})
-    random.seed(request.get("seed"))
+    random.seed(int.from_bytes(_symbot_host.random_bytes(16), "little"))
 
 
 def end():
@@ -181,6 +183,9 @@ def end():
     current.event = None
     current.outputs.clear()
     linecache.cache.clear()
+    for cache in _PATTERN_CACHES:
+        cache.clear()
+
 
 
 def load(file, source):
@@ -228,6 +233,10 @@ def _parameters(function):
 
 def call(request):
     """Answers a call: ``{"results": [[name, encoded]…]}`` or ``{"failure": …}``, and what was printed."""
+    return contextvars.copy_context().run(_call, request)
+
+
+def _call(request):
     printed = Printed()
     begin(request, printed)
     try:

@@ -8,7 +8,6 @@ import codecs
 import collections
 import contextlib
 import copy
-import dataclasses
 import datetime
 import functools
 import gc
@@ -22,7 +21,6 @@ import random
 import re
 import string
 import sys
-import textwrap
 import threading
 import traceback
 import typing
