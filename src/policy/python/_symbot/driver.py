@@ -2,11 +2,9 @@
 
 import builtins
 import contextvars
-import linecache
 import random
 import re
 import sys
-import traceback
 import types
 
 import _symbot_host
@@ -25,7 +23,7 @@ from sym.sdk.request_permission import PermissionLevel, RequestPermission
 from sym.sdk.user import User, user_ids
 from sym.sdk.utils import persist_user_identity
 
-from . import current, events, imports, names, registry
+from . import current, events, imports, names, registry, tracebacks
 from .model import encode_json
 from .outcome import Outcome
 from .undeliverable import Undeliverable
@@ -142,18 +140,9 @@ def failure_of(error, handler, file):
     }
 
 
-def own_frames(error, file):
-    """The traceback from the first frame of the file on."""
-    steps = error.__traceback__
-    while steps is not None and steps.tb_frame.f_code.co_filename != file:
-        steps = steps.tb_next
-    return steps
-
-
 def _formatted(error, file):
     try:
-        text = "".join(traceback.format_exception(type(error), error, own_frames(error, file)))
-        return _cut(text, TRACEBACK_MAX_CHARACTERS)
+        return _cut(tracebacks.text_of(error, file), TRACEBACK_MAX_CHARACTERS)
     except BaseException:
         return None
 
@@ -182,7 +171,7 @@ def end():
     registry.records.clear()
     current.event = None
     current.outputs.clear()
-    linecache.cache.clear()
+    tracebacks.sources.clear()
     for cache in _PATTERN_CACHES:
         cache.clear()
 
@@ -191,7 +180,7 @@ def end():
 def load(file, source):
     """Runs the module; returns its namespace."""
     module = namespace(file)
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    tracebacks.sources[file] = source
     try:
         code = _symbot_host.compile(source, file)
         sys.modules[MODULE_NAME] = module
