@@ -178,7 +178,10 @@ impl Pool {
             return Err(source_too_large(&file, source.len()));
         }
         let input = serde_json::to_value(&input).map_err(|error| {
-            failure(FailureKind::Unavailable, format!("the event cannot be written: {error}"))
+            failure(
+                FailureKind::Unavailable,
+                format!("the event cannot be written: {error}"),
+            )
         })?;
         let request = ToWorker::Call(CallRequest {
             file: file.clone(),
@@ -357,13 +360,15 @@ impl Inner {
             turn.forget();
             lock(&self.idle).pop()
         };
-        let process = tokio::time::timeout(self.config.queue_limit, wait).await.map_err(|_| {
-            let reason = lock(&self.last_error).clone();
-            failure(
-                FailureKind::Unavailable,
-                reason.unwrap_or_else(|| "all policy workers are busy".to_owned()),
-            )
-        })?;
+        let process = tokio::time::timeout(self.config.queue_limit, wait)
+            .await
+            .map_err(|_| {
+                let reason = lock(&self.last_error).clone();
+                failure(
+                    FailureKind::Unavailable,
+                    reason.unwrap_or_else(|| "all policy workers are busy".to_owned()),
+                )
+            })?;
         match process {
             Some(process) => Ok(Lease {
                 inner: Arc::clone(self),
@@ -483,9 +488,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(mut process) = self.retire() {
-            self.inner
-                .tasks
-                .spawn(async move { process.kill().await });
+            self.inner.tasks.spawn(async move { process.kill().await });
         }
     }
 }

@@ -120,19 +120,19 @@ impl Backoff {
     }
 
     /// The wait after one more failure.
-    pub fn next(&mut self) -> Duration {
+    pub fn after_failure(&mut self) -> Duration {
         let wait = self.wait(random());
         self.failures = self.failures.saturating_add(1);
         wait
     }
 
-    /// Like [`Self::next`], but nothing the first time.
-    pub fn next_after_success(&mut self) -> Duration {
+    /// Like [`Self::after_failure`], but nothing the first time.
+    pub fn after_success(&mut self) -> Duration {
         if self.failures == 0 {
             self.failures = 1;
             Duration::ZERO
         } else {
-            self.next()
+            self.after_failure()
         }
     }
 
@@ -229,7 +229,7 @@ fn wait_after(
         return Some(*retry_after);
     }
     *failed += 1;
-    (*failed < repeat.attempts).then(|| backoff.next())
+    (*failed < repeat.attempts).then(|| backoff.after_failure())
 }
 
 /// One lane per channel, and what is known about methods.

@@ -20,9 +20,17 @@ fn a_warm_call_takes_about_a_millisecond() {
         times.push(start.elapsed());
     }
     times.sort();
-    println!("p50 {:?}, p99 {:?}", times[ROUNDS / 2], times[ROUNDS * 99 / 100]);
+    println!(
+        "p50 {:?}, p99 {:?}",
+        times[ROUNDS / 2],
+        times[ROUNDS * 99 / 100]
+    );
     // The other tests keep both processors busy meanwhile; an idle machine needs well under a millisecond.
-    assert!(times[ROUNDS / 2] < Duration::from_millis(20), "{:?}", times[ROUNDS / 2]);
+    assert!(
+        times[ROUNDS / 2] < Duration::from_millis(20),
+        "{:?}",
+        times[ROUNDS / 2]
+    );
 }
 
 #[test]
@@ -57,8 +65,13 @@ fn a_caller_that_gives_up_costs_the_worker_and_nothing_else() {
         config.spares = 0;
         let pool = Pool::start(config);
         pool.wait_ready(Duration::from_secs(60)).await.unwrap();
-        let endless = call(&permissions_after("while True:\n    pass"), PERMISSIONS).start_in(&pool);
-        assert!(tokio::time::timeout(Duration::from_millis(200), endless).await.is_err());
+        let endless =
+            call(&permissions_after("while True:\n    pass"), PERMISSIONS).start_in(&pool);
+        assert!(
+            tokio::time::timeout(Duration::from_millis(200), endless)
+                .await
+                .is_err()
+        );
         call(&permissions_after("pass"), PERMISSIONS)
             .start_in(&pool)
             .await
@@ -94,7 +107,10 @@ fn shutdown_ends_every_worker() {
         assert!(!ids.is_empty());
         pool.shutdown().await;
         for id in ids {
-            assert!(!std::path::Path::new(&format!("/proc/{id}")).exists(), "{id} lives");
+            assert!(
+                !std::path::Path::new(&format!("/proc/{id}")).exists(),
+                "{id} lives"
+            );
         }
         let failure = call(&permissions_after("pass"), PERMISSIONS)
             .start_in(&pool)
@@ -118,7 +134,13 @@ fn a_worker_ends_when_the_bot_does_even_while_a_handler_sleeps() {
     frame.extend_from_slice(request.as_bytes());
     let mut shell = Command::new("sh")
         .arg("-c")
-        .arg(format!("'{}' worker <&3 3<&- & echo $!; exec 3<&-; wait", env!("CARGO_BIN_EXE_symbot")).replace("<&3 3<&-", ""))
+        .arg(
+            format!(
+                "'{}' worker <&3 3<&- & echo $!; exec 3<&-; wait",
+                env!("CARGO_BIN_EXE_symbot")
+            )
+            .replace("<&3 3<&-", ""),
+        )
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -249,10 +249,10 @@ fn waits_double_up_to_the_longest_and_are_spread() {
     for _ in 0..6 {
         whole.push(backoff.wait(u32::MAX).as_millis());
         assert_eq!(backoff.wait(0) * 2, backoff.wait(u32::MAX));
-        backoff.next();
+        backoff.after_failure();
     }
     assert_eq!(whole, [100, 200, 400, 800, 1000, 1000]);
     backoff.reset();
-    assert_eq!(backoff.next_after_success(), Duration::ZERO);
-    assert!(backoff.next_after_success() > Duration::ZERO);
+    assert_eq!(backoff.after_success(), Duration::ZERO);
+    assert!(backoff.after_success() > Duration::ZERO);
 }

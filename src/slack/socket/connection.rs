@@ -20,9 +20,6 @@ pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A write that is not taken within this time means a dead peer.
 const SEND_WITHIN: Duration = Duration::from_secs(5);
-/// Wait for Slack's half of the closing handshake. Without it, bytes still unread on our side would turn our close into
-/// a reset that can destroy the last acknowledgements on the way.
-pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// A replaced connection whose successor cannot be opened is read at most this much longer than the usual time.
 const LINGER_ALONE: Duration = Duration::from_secs(60);
 
@@ -281,6 +278,8 @@ impl Connection {
                 return;
             }
         }
+        // Without reading to the end, bytes still unread here would turn our close into a reset that can destroy the last
+        // acknowledgements on the way.
         let closing = async {
             self.socket.close(None).await?;
             while let Some(message) = self.socket.next().await {
@@ -296,7 +295,7 @@ impl Connection {
             }
             Ok::<(), WsError>(())
         };
-        match timeout(CLOSE_WITHIN, closing).await {
+        match timeout(self.shared.config.close_within, closing).await {
             Ok(Ok(()) | Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) => {}
             Ok(Err(error)) => debug!(slot = self.slot, %error, "closed without a handshake"),
             Err(_) => debug!(slot = self.slot, "Slack did not answer the close"),

@@ -64,6 +64,8 @@ pub struct SocketConfig {
     pub answer_within: Duration,
     /// Longest wait for handlers at shutdown.
     pub drain_within: Duration,
+    /// Wait for Slack's half of the closing handshake.
+    pub close_within: Duration,
     /// First and longest wait between attempts to connect.
     pub backoff_first: Duration,
     pub backoff_longest: Duration,
@@ -81,6 +83,7 @@ impl Default for SocketConfig {
             // Leaves the acknowledgement 400 ms to reach Slack.
             answer_within: limits::ACK_WITHIN - Duration::from_millis(400),
             drain_within: Duration::from_secs(10),
+            close_within: Duration::from_secs(2),
             backoff_first: Duration::from_millis(250),
             backoff_longest: Duration::from_secs(30),
         }
@@ -201,7 +204,7 @@ impl SocketHandle {
         self.shared.stop.cancel();
         self.shared.tasks.close();
         // Handlers get `drain_within`; after it the connections need a moment to close.
-        let patience = self.shared.config.drain_within + connection::CLOSE_WITHIN * 2;
+        let patience = self.shared.config.drain_within + self.shared.config.close_within * 2;
         tokio::time::timeout(patience, self.shared.tasks.wait())
             .await
             .is_ok()

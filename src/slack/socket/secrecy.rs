@@ -82,6 +82,7 @@ async fn log_of_a_session(filter: EnvFilter) -> String {
     let api = slack.api();
     let config = SocketConfig {
         connections: 1,
+        close_within: Duration::from_millis(100),
         backoff_first: Duration::from_millis(5),
         backoff_longest: Duration::from_millis(5),
         ..SocketConfig::default()

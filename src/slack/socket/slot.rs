@@ -74,7 +74,7 @@ pub(super) async fn keep(slot: usize, shared: Arc<Shared>) {
                     backoff.reset();
                 }
                 // The first replacement is opened at once; only a series of short-lived connections is slowed down.
-                let wait = backoff.next_after_success();
+                let wait = backoff.after_success();
                 if said_hello.is_cancelled() {
                     wait.min(REOPEN_WITHIN)
                 } else {
@@ -86,7 +86,7 @@ pub(super) async fn keep(slot: usize, shared: Arc<Shared>) {
                 return;
             }
             Err(OpenError::Later { what, not_before }) => {
-                let wait = backoff.next().max(not_before);
+                let wait = backoff.after_failure().max(not_before);
                 let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 warn!(slot, what, again_in_ms = millis, "cannot connect to Slack");
                 wait

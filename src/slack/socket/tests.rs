@@ -47,6 +47,7 @@ fn quick(connections: usize) -> SocketConfig {
         linger: Duration::from_millis(400),
         answer_within: Duration::from_millis(250),
         drain_within: Duration::from_secs(2),
+        close_within: Duration::from_millis(300),
         backoff_first: Duration::from_millis(20),
         backoff_longest: Duration::from_millis(100),
         ..SocketConfig::default()
@@ -266,7 +267,7 @@ async fn a_panic_is_contained_answered_and_leaves_the_connection_working() {
     socket
         .burst(&[command("p", "panic"), command("e", "echo")])
         .await;
-    let mut acks = vec![socket.ack().await.unwrap(), socket.ack().await.unwrap()];
+    let mut acks = [socket.ack().await.unwrap(), socket.ack().await.unwrap()];
     acks.sort_by_key(|ack| ack["envelope_id"].to_string());
     assert_eq!(acks[0]["envelope_id"], "e");
     let told = acks[1]["payload"]["text"].as_str().unwrap();

@@ -1,14 +1,12 @@
 """`symbot python FILE`: a script in the sandbox of implementation files."""
 
 import builtins
-import linecache
 import sys
-import traceback
 import types
 
 import _symbot_host
 
-from . import driver, imports
+from . import driver, imports, tracebacks
 
 
 class Stream(driver.Printed):
@@ -47,7 +45,7 @@ class Finder:
 
     def exec_module(self, module):
         found = self.modules[module.__name__]
-        linecache.cache[found["file"]] = (len(found["source"]), None, found["source"].splitlines(True), found["file"])
+        tracebacks.sources[found["file"]] = found["source"]
         own = dict(vars(builtins), __import__=imports.guarded_import)
         module.__dict__["__builtins__"] = own
         exec(_symbot_host.compile(found["source"], found["file"]), module.__dict__)
@@ -64,7 +62,7 @@ def run(request):
     module = driver.namespace(request["file"], "__main__")
     sys.modules["__main__"] = module
     file, source = request["file"], request["source"]
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    tracebacks.sources[file] = source
     try:
         exec(_symbot_host.compile(source, file), module.__dict__)
         return 0
@@ -74,7 +72,7 @@ def run(request):
         print(ending.code, file=errors)
         return 1
     except BaseException as error:
-        errors.write("".join(traceback.format_exception(type(error), error, driver.own_frames(error, file))))
+        errors.write(tracebacks.text_of(error, file))
         return 1
     finally:
         driver.end()
