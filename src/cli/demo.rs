@@ -50,7 +50,7 @@ pub(super) fn run(args: DemoArgs) -> ExitCode {
 }
 
 async fn demo(args: DemoArgs) -> ExitCode {
-    let setup = Setup::company().port(args.port).shortcut(
+    let setup = Setup::company().port(args.port).app_name("Symbot").shortcut(
         ids::SHORTCUT,
         "Request access",
         "Ask for access to something",
@@ -109,7 +109,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
         Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
     };
     if let Some(url) = bot.web_url() {
-        slack.set_links(&[("Web app (type /sym login for a link to sign in)", url)]);
+        slack.set_links(&[("Web app", url)]);
     }
     announce(&slack.page_url(), bot.web_url());
     if !args.no_open {

@@ -49,38 +49,6 @@ impl Flow {
         self.label.as_deref().unwrap_or(&self.name)
     }
 
-    /// The fields of the form in order: the declared ones, and for an access flow the target selector (first) and the
-    /// duration (last) where the configuration leaves them to us. The options of `target_id` are the strategy's targets,
-    /// whatever its `allowed_values` say.
-    #[must_use]
-    pub fn form_fields(&self) -> Vec<PromptField> {
-        let mut fields = self.prompt_fields.clone();
-        if self.strategy.is_none() {
-            return fields;
-        }
-        let declared = |name: &str| self.prompt_fields.iter().any(|field| field.name == name);
-        let implied = |name: &str, field_type, label: &str| PromptField {
-            name: name.to_owned(),
-            field_type,
-            label: Some(label.to_owned()),
-            required: true,
-            visible: true,
-            default: None,
-            allowed_values: None,
-            prefetch: false,
-            on_change: None,
-        };
-        if !declared("target_id") {
-            fields.insert(0, implied("target_id", FieldType::String, "Target"));
-        }
-        if !declared("duration") && self.params.schedule_deescalation {
-            let mut field = implied("duration", FieldType::Duration, "Duration");
-            field.allowed_values = Some(DEFAULT_DURATIONS.map(str::to_owned).to_vec());
-            fields.push(field);
-        }
-        fields
-    }
-
     /// Whether requests may be started from this source (`"slack"`, `"api"`): unset allows all, an empty list none.
     #[must_use]
     pub fn allows_source(&self, source: &str) -> bool {
@@ -101,9 +69,6 @@ pub struct Environment {
     /// Destination of the environment's error logger: channel name or id.
     pub error_logger: Option<String>,
 }
-
-/// The choices of a duration field that no flow has written (the product's own, see `docs`).
-pub const DEFAULT_DURATIONS: [&str; 3] = ["30s", "10m", "1h"];
 
 /// Seconds of a duration as configurations write it: a positive whole number and one of `s`, `m`, `h`, `d`, `mo` (months
 /// of 30 days). `None` for anything else.

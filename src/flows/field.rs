@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::catalog::{Implementation, PromptField, duration_seconds};
 use super::eval::World;
 use super::objects::{Object, Written};
-use super::source::Place;
+use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
 use super::{code, schema};
 use crate::domain::field::FieldType;
@@ -66,7 +66,7 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
                             "{title}: `{}` depends on {}, which only an apply would know",
                             attribute.name, unknown.reference
                         ),
-                        Some("use a value that is written in the configuration"),
+                        Some(UNKNOWN_HINT),
                     );
                     return None;
                 }
@@ -116,6 +116,7 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
         name,
     };
     check(world, draft, &field, &title);
+    warn_of_unused(world, draft, &field, &title);
     Some(field)
 }
 
@@ -267,6 +268,26 @@ fn check(world: &World, draft: &Draft, field: &PromptField, title: &str) {
             "type",
             "a field of the type duration needs allowed_values".to_owned(),
             Some("such as [\"30m\", \"1h\"]"),
+        );
+    }
+}
+
+/// Says what of a field is read and not used yet.
+fn warn_of_unused(world: &World, draft: &Draft, field: &PromptField, title: &str) {
+    if field.on_change.is_some() {
+        world.sources.warn(
+            draft.place_of("on_change"),
+            format!(
+                "{title}: on_change is not run yet: the form stays as it is while people fill it in"
+            ),
+            None,
+        );
+    }
+    if field.prefetch {
+        world.sources.warn(
+            draft.place_of("prefetch"),
+            format!("{title}: prefetch is not run yet: the field has no choices from a reducer"),
+            None,
         );
     }
 }

@@ -97,7 +97,8 @@ fn loads(text: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    // `PROPTEST_CASES` makes it longer.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn spoilt_configurations_do_no_harm(

@@ -53,11 +53,16 @@ pub fn collect(
         );
     }
     for (name, text) in &options.vars {
+        // The name of a variable has no dot: this is the value of a resource or module that only an apply would know.
+        if name.contains('.') {
+            world.supply(name, Value::from(text.as_str()));
+            continue;
+        }
         let source = format!("--var {name}");
         if config.variables.contains_key(name) {
             values.insert(name.clone(), given_text(world, config, name, text, &source));
         } else if strict {
-            let file = world.sources.add(source.clone(), text.as_str().into());
+            let file = world.sources.add(source.clone(), "".into());
             undeclared(world, config, name, Place { file, start: 0 }, true);
         }
     }
@@ -209,7 +214,8 @@ fn evaluate(
 
 /// A value given as text: for a variable of a simple type the text itself, otherwise an expression.
 fn given_text(world: &World, config: &ModuleConfig, name: &str, text: &str, source: &str) -> Given {
-    let file = world.sources.add(source.to_owned(), text.into());
+    // The text itself is not kept: excerpts must not show what may be a secret.
+    let file = world.sources.add(source.to_owned(), "".into());
     let place = Place { file, start: 0 };
     let simple = config.variables.get(name).is_none_or(|variable| {
         match variable

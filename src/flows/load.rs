@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::build::{FlowDetails, build};
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Flow, Implementation};
 use super::config::{ModuleConfig, is_module_dir, read_module};
 use super::diagnostic::{Diagnostic, Severity};
 use super::eval::{STACK_BYTES, World};
@@ -20,7 +20,8 @@ pub struct LoadOptions {
     pub dirs: Vec<PathBuf>,
     /// Files of values, later ones over earlier ones.
     pub var_files: Vec<PathBuf>,
-    /// Names and values from the command line.
+    /// Names and values from the command line. A name with a dot, such as `aws_iam_role.x.arn`, gives the value of
+    /// something that only an apply would know.
     pub vars: Vec<(String, String)>,
     /// `TF_VAR_*` of the environment, names without that prefix.
     pub env_vars: Vec<(String, String)>,
@@ -44,6 +45,20 @@ impl Loaded {
         self.diagnostics
             .iter()
             .any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// All Python code of the flows, that of `on_change` included, each text of each file once.
+    #[must_use]
+    pub fn implementations(&self) -> Vec<&Implementation> {
+        let mut all: Vec<&Implementation> = Vec::new();
+        for details in &self.flows {
+            for implementation in code_of(&details.flow) {
+                if !all.contains(&implementation) {
+                    all.push(implementation);
+                }
+            }
+        }
+        all
     }
 
     fn failed(message: String) -> Self {
@@ -79,6 +94,15 @@ pub fn load(options: &LoadOptions) -> Loaded {
             Err(error) => Loaded::failed(format!("cannot start a thread to read flows: {error}")),
         }
     })
+}
+
+/// The Python code of a flow: the implementation first, then what its fields hold.
+pub(super) fn code_of(flow: &Flow) -> impl Iterator<Item = &Implementation> {
+    let on_change = flow
+        .prompt_fields
+        .iter()
+        .filter_map(|field| field.on_change.as_ref());
+    std::iter::once(&flow.implementation).chain(on_change)
 }
 
 /// A root module that was found.
@@ -124,12 +148,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
         .map(|file| (file.name.clone(), Arc::clone(&file.text)))
         .collect();
     for details in &flows {
-        let on_change = details
-            .flow
-            .prompt_fields
-            .iter()
-            .filter_map(|field| field.on_change.as_ref());
-        for implementation in on_change.chain([&details.flow.implementation]) {
+        for implementation in code_of(&details.flow) {
             if let Some(file) = &implementation.file {
                 sources.insert(file.clone(), Arc::clone(&implementation.source));
             }
@@ -148,14 +167,13 @@ fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleCo
     if configs.len() < 2 {
         return;
     }
-    for (name, text) in &options.vars {
-        if !configs
-            .iter()
-            .any(|config| config.variables.contains_key(name))
+    for (name, _) in &options.vars {
+        if !name.contains('.')
+            && !configs
+                .iter()
+                .any(|config| config.variables.contains_key(name))
         {
-            let file = world
-                .sources
-                .add(format!("--var {name}"), text.as_str().into());
+            let file = world.sources.add(format!("--var {name}"), "".into());
             world.sources.error(
                 super::source::Place { file, start: 0 },
                 format!("a value is given for var.{name}, which no root module declares"),

@@ -2,7 +2,7 @@
 //!
 //! `load` is the way in. Below it: `config` and `parse` read files into declarations; `eval` evaluates them lazily into
 //! `value`s, with `functions` and `types`; `objects` collects the `sym_*` resources by the table in `schema`; `build`,
-//! `field`, `code` and `rules` make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`;
+//! `params`, `field`, `code` and `rules` make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`;
 //! `report` is the answer of `symbot check`. Nothing here talks to Slack, runs Python or keeps anything.
 
 #[cfg(test)]
@@ -25,6 +25,7 @@ mod json_syntax;
 mod load;
 mod number;
 mod objects;
+mod params;
 mod parse;
 pub mod report;
 mod rules;

@@ -10,7 +10,7 @@ use hcl_edit::structure::Structure;
 use super::config::Resource;
 use super::eval::{Children, Expansion, Key, Module, World};
 use super::schema::{self, META_ARGUMENTS, META_BLOCKS, ResourceSchema};
-use super::source::{Place, similar};
+use super::source::{Place, UNKNOWN_HINT, similar};
 use super::value::{Unknown, Value};
 
 /// A written attribute: its value and where it stands.
@@ -182,7 +182,7 @@ impl Objects {
                         module.qualified(&resource.address()),
                         unknown.reference
                     ),
-                    Some("use a value that is written in the configuration"),
+                    Some(UNKNOWN_HINT),
                 );
             }
             if resource.data {

@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 use super::build::FlowDetails;
 use super::catalog::{Implementation, PromptField, Strategy};
 use super::diagnostic::{Diagnostic, Severity};
-use super::load::Loaded;
-use crate::policy::types::Inspection;
+use super::load::{Loaded, code_of};
+use crate::policy::types::{Inspection, PythonProblem};
 
 /// The one required handler.
 const REQUIRED_HANDLER: &str = "get_permissions";
@@ -36,7 +36,7 @@ impl Inspected {
     }
 }
 
-/// Looks at the code of every flow, at each distinct one once.
+/// Looks at the code of every flow, that of `on_change` included, at each distinct one once.
 pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspection) -> Inspected {
     let mut seen: HashMap<(Option<String>, Arc<str>), Inspection> = HashMap::new();
     let mut result = Inspected {
@@ -44,50 +44,18 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         diagnostics: loaded.diagnostics.clone(),
     };
     for details in &loaded.flows {
-        let implementation = &details.flow.implementation;
-        let key = (
-            implementation.file.clone(),
-            Arc::clone(&implementation.source),
-        );
-        let inspection = seen
-            .entry(key)
-            .or_insert_with(|| look(implementation))
-            .clone();
-        for problem in &inspection.problems {
-            let (file, line, column, message) = match &implementation.file {
-                Some(file) => (
-                    file.clone(),
-                    problem.line,
-                    problem.column,
-                    problem.message.clone(),
-                ),
-                None => (
-                    details.place.0.clone(),
-                    details.place.1,
-                    details.place.2,
-                    format!(
-                        "line {} of the implementation: {}",
-                        problem.line, problem.message
-                    ),
-                ),
-            };
-            let severity = if problem.error {
-                Severity::Error
-            } else {
-                Severity::Warning
-            };
-            push(
-                &mut result.diagnostics,
-                Diagnostic {
-                    severity,
-                    file,
-                    line,
-                    column,
-                    message,
-                    hint: problem.hint.clone(),
-                },
-            );
+        let mut own = Inspection::default();
+        for (position, code) in code_of(&details.flow).enumerate() {
+            let key = (code.file.clone(), Arc::clone(&code.source));
+            let inspection = seen.entry(key).or_insert_with(|| look(code));
+            for problem in &inspection.problems {
+                push(&mut result.diagnostics, python(problem, code, details));
+            }
+            if position == 0 {
+                own = inspection.clone();
+            }
         }
+        let inspection = own;
         let broken = inspection.problems.iter().any(|problem| problem.error);
         let has = |name: &str| inspection.handlers.iter().any(|handler| handler == name);
         if !broken && !has(REQUIRED_HANDLER) && !has(FORMER_HANDLER) {
@@ -104,6 +72,37 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         ))
     });
     result
+}
+
+/// A problem of Python code; code that is written in place has no file of its own to point into.
+fn python(problem: &PythonProblem, code: &Implementation, details: &FlowDetails) -> Diagnostic {
+    let severity = if problem.error {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    let (file, line, column, message) = match &code.file {
+        Some(file) => (
+            file.clone(),
+            problem.line,
+            problem.column,
+            problem.message.clone(),
+        ),
+        None => (
+            details.place.0.clone(),
+            details.place.1,
+            details.place.2,
+            format!("line {} of the code: {}", problem.line, problem.message),
+        ),
+    };
+    Diagnostic {
+        severity,
+        file,
+        line,
+        column,
+        message,
+        hint: problem.hint.clone(),
+    }
 }
 
 fn push(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {

@@ -7,7 +7,7 @@ use super::catalog::{Params, PromptField, Strategy};
 use super::eval::World;
 use super::objects::{Object, Objects, Written};
 use super::schema::STRATEGIES;
-use super::source::Place;
+use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
 use crate::domain::field::FieldType;
 
@@ -45,7 +45,7 @@ pub fn check_objects(world: &World, objects: &Objects) {
                         "{address}: `{attribute}` depends on {}, which only an apply would know",
                         unknown.reference
                     ),
-                    Some("use a value that is written in the configuration"),
+                    Some(UNKNOWN_HINT),
                 );
             }
         }
@@ -279,7 +279,7 @@ pub fn check_vars(world: &World, object: &Object, written: &Written) {
                 world.sources.warn(
                     written.place,
                     format!("{what} depends on {}, which only an apply would know: handlers see the text \"{unknown}\"", unknown.reference),
-                    Some("use a value that is written in the configuration"),
+                    Some(UNKNOWN_HINT),
                 );
                 continue;
             }

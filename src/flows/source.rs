@@ -8,6 +8,10 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity};
 
+/// What to do about a value that must be known and is not.
+pub const UNKNOWN_HINT: &str =
+    "use a value that is written in the configuration, or give it with --var REFERENCE=VALUE";
+
 /// A file by its number in [`Sources`].
 pub type FileId = usize;
 

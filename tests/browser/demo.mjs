@@ -81,7 +81,7 @@ test('a refused decision is told to nobody but the person who tried', async () =
   await slack.requestApproval(reason);
   await slack.goTo('sym-requests');
   await slack.press(reason, 'Approve');
-  await slack.privateAnswer(/own request/i);
+  await slack.privateAnswer(/your own/i);
   await slack.message(reason).getByRole('button', { name: 'Approve', exact: true }).waitFor();
   await browser.shot(page, 'demo-6-own-request');
   await slack.become('Bob');

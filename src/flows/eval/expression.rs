@@ -395,6 +395,7 @@ impl World {
         place: Place,
     ) -> Evaluated {
         let mut rest = operators;
+        value = self.with_supplied(value);
         while let Some((operator, after)) = rest.split_first() {
             rest = after;
             value = match operator {
@@ -427,6 +428,7 @@ impl World {
                     self.splat(&value, each, scope, place)?
                 }
             };
+            value = self.with_supplied(value);
         }
         Ok(value)
     }

@@ -1,11 +1,13 @@
 //! The lazy evaluator: expressions → values, each named thing evaluated when it is first needed and kept. Nothing here
 //! knows what a flow is. `expression` walks expressions, `reference` resolves names, `module` expands modules and
-//! resources, `template` writes strings.
+//! resources, `blocks` their nested blocks, `lookup` finds what data sources ask for, `template` writes strings.
 //!
 //! Hostile or broken configurations are bounded: a budget of work per load, limits on the size and nesting of values,
 //! on the depth of evaluation, and on the number of modules and resources.
 
+mod blocks;
 mod expression;
+mod lookup;
 mod module;
 mod operators;
 mod reference;
@@ -22,12 +24,16 @@ use super::files::Files;
 use super::source::{Failure, FileId, Place, Sources};
 use super::value::{MAX_DEPTH, MAX_WEIGHT, Value};
 
-pub use module::{Children, Expansion, Key, Module, Nested, Origin};
+pub use blocks::Nested;
+pub use module::{Children, Expansion, Key, Module, Origin};
 pub use variable::Given;
 
 /// Units of work (nodes made, nodes walked) for one root module. A large real root needs some ten thousand; this many
 /// take a few seconds and a few hundred megabytes at worst.
 const BUDGET_UNITS: u64 = 4_000_000;
+
+/// Units of work for all roots together.
+const TOTAL_BUDGET_UNITS: u64 = 5 * BUDGET_UNITS;
 
 /// Nesting of evaluations, references included.
 const MAX_EVALUATION_DEPTH: u32 = 1_500;
@@ -42,7 +48,10 @@ pub struct World {
     pub files: Files,
     roots: RefCell<Vec<Rc<Module>>>,
     configs: RefCell<HashMap<PathBuf, Rc<ModuleConfig>>>,
+    /// Values for what only an apply would know, by reference, such as `aws_iam_role.x.arn`.
+    supplied: RefCell<HashMap<String, Value>>,
     budget: Cell<u64>,
+    total_budget: Cell<u64>,
     depth: Cell<u32>,
     /// What is being evaluated, outermost first: the chain that a cycle is reported with.
     active: RefCell<Vec<String>>,
@@ -126,7 +135,9 @@ impl World {
             files,
             roots: RefCell::default(),
             configs: RefCell::default(),
+            supplied: RefCell::default(),
             budget: Cell::new(BUDGET_UNITS),
+            total_budget: Cell::new(TOTAL_BUDGET_UNITS),
             depth: Cell::new(0),
             active: RefCell::default(),
             instances: Cell::new(0),
@@ -140,7 +151,7 @@ impl World {
 
     /// Gives the next root its own budget, so that one bad root does not take the others down.
     pub fn refill(&self) {
-        self.budget.set(BUDGET_UNITS);
+        self.budget.set(BUDGET_UNITS.min(self.total_budget.get()));
     }
 
     fn charge(&self, units: u64, place: Place) -> Result<(), Failure> {
@@ -154,7 +165,29 @@ impl World {
             );
         }
         self.budget.set(left - units);
+        self.total_budget
+            .set(self.total_budget.get().saturating_sub(units));
         Ok(())
+    }
+
+    /// Gives the value of something that only an apply would know.
+    pub fn supply(&self, reference: &str, value: Value) {
+        self.supplied
+            .borrow_mut()
+            .insert(reference.to_owned(), value);
+    }
+
+    /// The value itself, or what was supplied for it.
+    fn with_supplied(&self, value: Value) -> Value {
+        match &value {
+            Value::Unknown(unknown) => self
+                .supplied
+                .borrow()
+                .get(&*unknown.reference)
+                .cloned()
+                .unwrap_or(value),
+            _ => value,
+        }
     }
 
     /// Refuses values that have grown out of bounds.

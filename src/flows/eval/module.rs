@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use hcl_edit::Span;
-use hcl_edit::structure::{Block, Body, Structure};
+use hcl_edit::structure::Structure;
 
 use super::variable::Given;
-use super::{Binding, Node, Scope, Slot, World};
+use super::{Node, Scope, Slot, World};
 use crate::flows::config::{ModuleConfig, Named, Resource, join_shown, read_module};
 use crate::flows::schema;
-use crate::flows::source::{Failure, FileId, Place};
+use crate::flows::source::{Failure, FileId, Place, UNKNOWN_HINT};
 use crate::flows::types::convert;
 use crate::flows::value::{ListKind, Unknown, Value};
 
@@ -173,36 +173,6 @@ impl Module {
     }
 }
 
-/// A nested block with the scope its content is evaluated in.
-pub struct Nested<'a> {
-    pub body: &'a Body,
-    pub file: FileId,
-    pub place: Place,
-    /// The name and value that a `dynamic` block binds.
-    iterator: Option<(String, Value)>,
-}
-
-impl Nested<'_> {
-    /// Runs with the scope of this block.
-    pub fn in_scope<T>(&self, outer: &Scope<'_>, inner: impl FnOnce(&Scope<'_>) -> T) -> T {
-        let outer = Scope {
-            file: self.file,
-            ..*outer
-        };
-        match &self.iterator {
-            None => inner(&outer),
-            Some((name, value)) => {
-                let binding = Binding {
-                    name,
-                    value: value.clone(),
-                    outer: outer.bound,
-                };
-                inner(&outer.with_binding(&binding))
-            }
-        }
-    }
-}
-
 impl World {
     /// Makes a root module; its directory is read by the caller.
     pub fn add_root(&self, config: ModuleConfig, given: BTreeMap<String, Given>) -> Rc<Module> {
@@ -211,7 +181,7 @@ impl World {
         root
     }
 
-    fn count_instances(&self, more: usize, place: Place) -> Result<(), Failure> {
+    pub(super) fn count_instances(&self, more: usize, place: Place) -> Result<(), Failure> {
         let all = self.instances.get().saturating_add(more);
         self.instances.set(all);
         if all > MAX_INSTANCES {
@@ -419,7 +389,7 @@ impl World {
                     module.qualified(&format!("module.{name}")),
                     unknown.reference
                 ),
-                Some("use a value that is written in the configuration"),
+                Some(UNKNOWN_HINT),
             );
         }
         Ok(Children::Instances(expansion, instances))
@@ -568,161 +538,5 @@ impl World {
             each: expansion.each(key),
             bound: None,
         })
-    }
-
-    /// A `data "sym_…"`: the object of that name in any of the roots.
-    fn look_up(
-        &self,
-        module: &Rc<Module>,
-        index: usize,
-        data: &Resource,
-        key: &Key,
-        name: &str,
-        place: Place,
-    ) -> Result<Value, Failure> {
-        let wanted_name = self.attribute(module, index, key, "name", place)?;
-        let wanted_type = self.attribute(module, index, key, "type", place)?;
-        let (Some(slug), false) = (wanted_name.as_str(), wanted_type.first_unknown().is_some())
-        else {
-            let address = module.instance_address(data, key);
-            return Ok(Value::unknown(&format!("{address}.{name}")));
-        };
-        let mut found = Vec::new();
-        for root in self.roots() {
-            self.find(
-                &root,
-                &data.kind,
-                slug,
-                wanted_type.as_str(),
-                place,
-                &mut found,
-            )?;
-        }
-        let [(owner, owner_index, owner_key)] = found.as_slice() else {
-            return Err(Failure::new(
-                data.place,
-                format!(
-                    "{}: one {} with the name {slug:?} was expected, but {} were found",
-                    module.instance_address(data, key),
-                    data.kind,
-                    found.len()
-                ),
-            )
-            .hint("load the directory that declares it together with this one"));
-        };
-        let value = self.attribute(owner, *owner_index, owner_key, name, place)?;
-        if name == "id" && owner.root_dir != module.root_dir {
-            let address = value.as_str().unwrap_or_default();
-            return Ok(Value::from(format!("{}:{address}", owner.root_shown)));
-        }
-        Ok(value)
-    }
-
-    fn find(
-        &self,
-        module: &Rc<Module>,
-        kind: &str,
-        slug: &str,
-        wanted_type: Option<&str>,
-        place: Place,
-        found: &mut Vec<(Rc<Module>, usize, Key)>,
-    ) -> Result<(), Failure> {
-        for (index, resource) in module.config.resources.iter().enumerate() {
-            if resource.data || resource.kind != kind {
-                continue;
-            }
-            for key in self.expansion(module, index, place)?.keys() {
-                let name = self.attribute(module, index, &key, "name", place)?;
-                let same_type = match wanted_type {
-                    Some(wanted) => {
-                        let own = self.attribute(module, index, &key, "type", place)?;
-                        own.as_str() == Some(wanted)
-                    }
-                    None => true,
-                };
-                let same_name = name
-                    .as_str()
-                    .is_some_and(|name| name.eq_ignore_ascii_case(slug));
-                if same_name && same_type {
-                    found.push((Rc::clone(module), index, key));
-                }
-            }
-        }
-        for name in module.config.calls.keys() {
-            if let Children::Instances(_, instances) = &*self.children(module, name, place)? {
-                for child in instances.values() {
-                    self.find(child, kind, slug, wanted_type, place, found)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Nested blocks, with `dynamic` ones expanded.
-    pub fn nested_blocks<'a>(
-        &self,
-        blocks: Vec<(FileId, &'a Block)>,
-        scope: &Scope<'_>,
-    ) -> Result<Vec<Nested<'a>>, Failure> {
-        let mut all = Vec::new();
-        for (file, block) in blocks {
-            let place = Place::new(file, block.span());
-            if !block.has_ident("dynamic") {
-                all.push(Nested {
-                    body: &block.body,
-                    file,
-                    place,
-                    iterator: None,
-                });
-                continue;
-            }
-            let name = block.labels.first().map_or("", |label| label.as_str());
-            let (Some(for_each), Some(content)) = (
-                block.body.get_attribute("for_each"),
-                block.body.get_blocks("content").next(),
-            ) else {
-                return Err(Failure::new(
-                    place,
-                    format!("dynamic {name:?} needs `for_each` and a `content` block"),
-                ));
-            };
-            let iterator = match block.body.get_attribute("iterator") {
-                Some(attribute) => match attribute.value.as_variable() {
-                    Some(name) => name.as_str().to_owned(),
-                    None => {
-                        return Err(Failure::new(
-                            Place::new(file, attribute.value.span()),
-                            "`iterator` takes a plain name",
-                        ));
-                    }
-                },
-                None => name.to_owned(),
-            };
-            let in_file = Scope { file, ..*scope };
-            let collection = self.eval(&for_each.value, &in_file)?;
-            let collection_place = Place::new(file, for_each.value.span());
-            let pairs = self
-                .pairs(&collection, collection_place)?
-                .map_err(|unknown| {
-                    Failure::new(
-                        collection_place,
-                        format!(
-                            "dynamic {name:?} depends on {}, which only an apply would know",
-                            unknown.reference
-                        ),
-                    )
-                })?;
-            self.count_instances(pairs.len(), place)?;
-            for (key, value) in pairs {
-                let pair = BTreeMap::from([("key".to_owned(), key), ("value".to_owned(), value)]);
-                all.push(Nested {
-                    body: &content.body,
-                    file,
-                    place,
-                    iterator: Some((iterator.clone(), Value::object(pair))),
-                });
-            }
-        }
-        Ok(all)
     }
 }

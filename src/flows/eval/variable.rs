@@ -87,15 +87,23 @@ impl World {
             }
         };
         self.charge(value.weight(), place)?;
+        let sensitive = declaration
+            .body
+            .attribute("sensitive")
+            .and_then(|(_, attribute)| attribute.value.as_bool())
+            .unwrap_or(false);
         let value = convert(&value, &wanted).map_err(|problem| {
-            Failure::new(
-                place,
-                format!(
-                    "{} takes {}: {problem}",
-                    module.qualified(&format!("var.{name}")),
-                    wanted.describe()
-                ),
-            )
+            let what = format!(
+                "{} takes {}",
+                module.qualified(&format!("var.{name}")),
+                wanted.describe()
+            );
+            if sensitive {
+                // Neither the message nor an excerpt may show the value.
+                Failure::new(declaration.place, format!("{what}; the value does not fit"))
+            } else {
+                Failure::new(place, format!("{what}: {problem}"))
+            }
         })?;
         Ok(value)
     }

@@ -8,12 +8,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fixtures::{open, run_id, transition};
+use super::fixtures::{START, open, run, run_id, transition};
 use crate::domain::run::Status;
 use crate::store::{RunQuery, Store, journal};
 
 const DATA_ENV: &str = "SYMBOT_TEST_CRASH_DATA";
 const FIRST_ENV: &str = "SYMBOT_TEST_CRASH_FIRST";
+const LARGE_ENV: &str = "SYMBOT_TEST_CRASH_LARGE";
 const CLIENTS: u64 = 8;
 const REVISIONS: u64 = 4;
 
@@ -30,6 +31,7 @@ async fn child_that_writes_until_it_is_killed() {
         return;
     };
     let first: u64 = first.parse().unwrap();
+    let large = env(LARGE_ENV).is_some();
     let store = Arc::new(open(Path::new(&data)).unwrap());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
@@ -42,10 +44,14 @@ async fn child_that_writes_until_it_is_killed() {
                         } else {
                             Status::Approved
                         };
-                        store
-                            .commit(transition(number, revision, status))
-                            .await
-                            .unwrap();
+                        let mut commit = transition(number, revision, status);
+                        // So that no key is forgotten for its age.
+                        commit.now = Some(START);
+                        if large && number % 5 == 0 {
+                            let size = (number * 7_919 + revision * 104_729) as usize % 250_000;
+                            commit.run = Some(run(number, revision, status, size));
+                        }
+                        store.commit(commit).await.unwrap();
                         // One write, so that a line is whole or not there.
                         let line = format!("ack {number} {revision}\n");
                         std::io::stdout().write_all(line.as_bytes()).unwrap();
@@ -59,28 +65,38 @@ async fn child_that_writes_until_it_is_killed() {
     }
 }
 
-/// Runs the child for a while, kills it, and adds what it said to `acknowledged`.
-fn run_and_kill(data: &Path, first: u64, after: Duration, acknowledged: &mut HashMap<u64, u64>) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
+/// The command of a child that writes to `data`, beginning with run `first`; now and then a large one if `large`.
+pub(super) fn child(data: &Path, first: u64, large: bool) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--ignored", "--exact", "--nocapture", "--test-threads=1"])
         .arg("store::tests::crash::child_that_writes_until_it_is_killed")
         .env(DATA_ENV, data)
         .env(FIRST_ENV, first.to_string())
+        .stderr(Stdio::null());
+    if large {
+        command.env(LARGE_ENV, "1");
+    }
+    command
+}
+
+/// Run and revision of a line of the child.
+pub(super) fn parse_ack(line: &str) -> Option<(u64, u64)> {
+    let (number, revision) = line.strip_prefix("ack ")?.split_once(' ')?;
+    Some((number.parse().ok()?, revision.parse().ok()?))
+}
+
+/// Runs the child for a while, kills it, and adds what it said to `acknowledged`.
+fn run_and_kill(data: &Path, first: u64, after: Duration, acknowledged: &mut HashMap<u64, u64>) {
+    let mut child = child(data, first, false)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let stdout = child.stdout.take().unwrap();
     let reader = std::thread::spawn(move || {
         let mut acks = Vec::new();
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Some(numbers) = line.strip_prefix("ack ") {
-                let (number, revision) = numbers.split_once(' ').unwrap();
-                acks.push((
-                    number.parse::<u64>().unwrap(),
-                    revision.parse::<u64>().unwrap(),
-                ));
-            }
+            acks.extend(parse_ack(&line));
         }
         acks
     });
@@ -92,7 +108,7 @@ fn run_and_kill(data: &Path, first: u64, after: Duration, acknowledged: &mut Has
     }
 }
 
-async fn check(data: &Path, acknowledged: &HashMap<u64, u64>) -> u64 {
+pub(super) async fn check(data: &Path, acknowledged: &HashMap<u64, u64>) -> u64 {
     let store = open(data).unwrap();
     for (number, revision) in acknowledged {
         let stored = store.run(run_id(*number)).await.unwrap();

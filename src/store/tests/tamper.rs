@@ -13,10 +13,10 @@ use crate::store::{Store, StoreError};
 const RUNS: u64 = 60;
 
 /// Small and repeatable; only spreads the damage.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

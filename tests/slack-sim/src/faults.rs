@@ -34,6 +34,8 @@ pub enum Fault {
 pub enum SocketFault {
     /// It comes twice, the second time on another connection if there is one.
     Duplicate,
+    /// It comes again after this long, when it has been dealt with.
+    DuplicateAfter(Duration),
     /// Its ack is lost on the way: the person sees a time-out; events are sent again.
     LoseAck,
     /// The connection is cut instead of delivering it, so nobody gets it.

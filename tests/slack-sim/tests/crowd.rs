@@ -3,13 +3,12 @@
 
 mod common;
 
-use std::time::Instant;
-
 use common::{Result, Socket, call, modal, request_blocks, section, start, text_input};
 use futures_util::future::try_join_all;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use slack_sim::{DriverError, PersonSetup, Setup, SlackSim};
+use tokio::time::Instant;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -3,11 +3,12 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Result, call, call_as, company};
 use serde_json::json;
 use slack_sim::{Fault, SlackSim};
+use tokio::time::Instant;
 
 const METHOD: &str = "chat.postMessage";
 
@@ -69,7 +70,7 @@ async fn a_connection_is_reset_before_or_after_the_effect() -> Result<()> {
 #[tokio::test]
 async fn latency_comes_before_the_effect_and_a_slow_answer_after_it() -> Result<()> {
     let slack = company().await;
-    let delay = Duration::from_millis(150);
+    let delay = Duration::from_millis(400);
     slack.faults().next(METHOD, Fault::Latency(delay));
     let started = Instant::now();
     let calling = tokio::spawn({

@@ -436,6 +436,54 @@ async fn inputs_that_dispatch_tell_the_app_at_once() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_button_in_a_dialog_may_push_another() -> Result<()> {
+    let slack = company().await;
+    let mut app = Socket::open(&slack).await;
+    let alice = slack.person("alice");
+    let actions =
+        json!({"type": "actions", "block_id": "more", "elements": [button("more", "More")]});
+    let mut form = open(&slack, &mut app, &alice, modal(json!([actions]))).await;
+    for depth in 2..=3 {
+        let pressing = tokio::spawn(async move { form.press("More").await });
+        let trigger = taken(&mut app).await["trigger_id"].clone();
+        let view = modal(json!([section(&format!("depth {depth}")), actions]));
+        let pushed = call(
+            &slack,
+            "views.push",
+            json!({"trigger_id": trigger, "view": view}),
+        )
+        .await;
+        assert_eq!(pushed["ok"], true, "{pushed}");
+        form = pressing.await??.modal().await?;
+        form.expects_text(&format!("depth {depth}")).await?;
+    }
+    let pressing = tokio::spawn({
+        let form = form.clone();
+        async move { form.press("More").await.map(|_| ()) }
+    });
+    let trigger = taken(&mut app).await["trigger_id"].clone();
+    pressing.await??;
+    let view = modal(json!([section("too deep")]));
+    let refused = call(
+        &slack,
+        "views.push",
+        json!({"trigger_id": trigger, "view": view}),
+    )
+    .await;
+    assert_eq!(refused["error"], "push_limit_reached");
+    assert_eq!(
+        slack
+            .forgive(|v| v.kind == ViolationKind::InvalidArgument)
+            .len(),
+        1
+    );
+    form.close()?;
+    alice.modal().await?.expects_text("depth 2").await?;
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn external_menus_ask_the_app_for_options() -> Result<()> {
     let slack = company().await;
     let mut app = Socket::open(&slack).await;

@@ -264,6 +264,32 @@ async fn a_duplicate_is_delivered_twice_and_acked_twice() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_duplicate_may_come_after_all_is_done() -> Result<()> {
+    let slack = start(hurried()).await;
+    let mut app = Socket::open(&slack).await;
+    let wait = Duration::from_millis(250);
+    slack
+        .faults()
+        .next_envelope(SocketFault::DuplicateAfter(wait));
+    let place = slack.person("alice").in_group_with(&["bob", "carol"]);
+    let pending = place.starts_typing("/sym")?.unwrap();
+    let first = app.next().await;
+    app.ack(&first).await;
+    pending.answered().await?;
+    let second = app.next().await;
+    assert_eq!(second, first);
+    app.ack(&second).await;
+    app.ack(&second).await;
+    wait_for_violations(&slack, 1).await;
+    assert_eq!(
+        kinds(&slack),
+        [ViolationKind::DoubleAck],
+        "the third ack, not the second"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_lost_ack_and_a_cut_socket_are_nobodys_fault() -> Result<()> {
     let slack = start(hurried()).await;
     let mut app = Socket::open(&slack).await;
@@ -399,10 +425,10 @@ async fn connections_are_warned_replaced_and_ended() -> Result<()> {
 
 #[tokio::test]
 async fn a_silent_peer_is_dropped_after_unanswered_pings() -> Result<()> {
-    let slack = start(Setup::company().ping_interval(Duration::from_millis(40))).await;
+    let slack = start(Setup::company().ping_interval(Duration::from_millis(150))).await;
     let mut app = Socket::open(&slack).await;
     // Reading answers pings.
-    let reading = tokio::time::timeout(Duration::from_millis(400), app.try_next()).await;
+    let reading = tokio::time::timeout(Duration::from_millis(900), app.try_next()).await;
     assert!(reading.is_err(), "a peer that answers stays");
     assert_eq!(slack.workspace().connections(), 1);
     // Not reading any more does not.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::person::{Person, Typed};
 use super::{DriverError, SlackSim};
 use crate::blocks::{self, Placed};
 use crate::interact::{Place, Submitted, Via};
@@ -308,7 +309,8 @@ impl Form {
     }
 
     /// Presses a button inside the dialog, by its text, and waits for the ack.
-    pub async fn press(&self, button: &str) -> Result<(), DriverError> {
+    pub async fn press(&self, button: &str) -> Result<Typed, DriverError> {
+        let at = self.slack.workspace().clock().instant();
         let (block, action) = self.place(button).await?;
         let pending = self
             .slack
@@ -325,7 +327,11 @@ impl Form {
                 &format!("an ack of \"{button}\", but Slack says: {e}"),
                 &self.keys(),
             )
-        })
+        })?;
+        Ok(Typed::new(
+            Person::new(self.slack.clone(), self.user.clone()),
+            at,
+        ))
     }
 
     async fn place(&self, label: &str) -> Result<(String, String), DriverError> {

@@ -79,6 +79,22 @@ impl Person {
         }
     }
 
+    /// A group direct message with other people, which the app is not in.
+    ///
+    /// # Panics
+    /// When one of them does not exist.
+    pub fn in_group_with(&self, others: &[&str]) -> Place {
+        let ids: Vec<String> = others.iter().map(|o| self.slack.person(o).id).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        match self.slack.workspace().open_group(&self.id, &ids) {
+            Ok(channel) => Place {
+                person: self.clone(),
+                channel,
+            },
+            Err(error) => panic!("{} cannot open a group message: {error}", self.name()),
+        }
+    }
+
     fn dm(&self, other: &str) -> String {
         self.slack
             .workspace()
@@ -395,6 +411,10 @@ pub struct Typed {
 }
 
 impl Typed {
+    pub(super) fn new(person: Person, at: Instant) -> Typed {
+        Typed { person, at }
+    }
+
     /// The dialog that opens in answer.
     pub async fn modal(&self) -> Result<Form, DriverError> {
         self.person.modal_since(Some(self.at)).await

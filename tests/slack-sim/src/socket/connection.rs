@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{Connection, Out, REFRESH_GRACE};
 use crate::lock;
+use crate::log::ViolationKind;
 use crate::net::Reset;
 use crate::signals;
 use crate::workspace::Workspace;
@@ -174,6 +175,9 @@ impl Workspace {
                     Some(Ok(Frame::Close(_))) => {
                         self.drain(socket, id).await;
                         return true;
+                    }
+                    Some(Ok(Frame::Binary(_))) => {
+                        self.violation(ViolationKind::BadSocketMessage, "socket", "a binary message");
                     }
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return false,

@@ -97,6 +97,8 @@ struct Pending {
     about: String,
     accepts_response_payload: bool,
     sent_at: Instant,
+    /// Each copy has its own time.
+    timeout: Duration,
     deadline: Instant,
     sent: u32,
     acked: u32,
@@ -138,6 +140,8 @@ impl Hub {
         let frozen = connection.frozen;
         if let Some(pending) = self.envelopes.get_mut(envelope_id) {
             pending.sent += 1;
+            pending.sent_at = Instant::now();
+            pending.deadline = pending.sent_at + pending.timeout;
             pending.excused |= frozen;
         }
     }
@@ -229,6 +233,7 @@ impl Workspace {
                 about: about.to_owned(),
                 accepts_response_payload: kind.accepts_response_payload(),
                 sent_at: Instant::now(),
+                timeout,
                 deadline: Instant::now() + timeout,
                 sent: 0,
                 acked: 0,
@@ -268,6 +273,17 @@ impl Workspace {
                 hub.send(index, id, text);
                 let other = hub.pick().unwrap_or(index);
                 hub.send(other, id, text);
+            }
+            Some(SocketFault::DuplicateAfter(wait)) => {
+                hub.send(index, id, text);
+                let (workspace, id, text) = (self.clone(), id.to_owned(), text.to_owned());
+                tokio::spawn(async move {
+                    tokio::time::sleep(wait).await;
+                    let mut hub = lock(&workspace.0.hub);
+                    if let Some(index) = hub.pick() {
+                        hub.send(index, &id, &text);
+                    }
+                });
             }
             Some(SocketFault::LoseAck) => {
                 hub.send(index, id, text);

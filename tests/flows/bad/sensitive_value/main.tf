@@ -1,0 +1,9 @@
+variable "token" {
+  type      = number
+  sensitive = true
+}
+
+variable "count" {
+  type      = number
+  sensitive = true
+}

@@ -1,0 +1,1 @@
+token = "marker-secret"

@@ -1,0 +1,5 @@
+module "flow" {
+  source = "./flow"
+  label  = null
+  fixed  = null
+}
