@@ -17,6 +17,7 @@ use crate::bot::{Bot, start_pool};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
 use crate::inspected::load_and_inspect;
+use crate::policy::python_cmd::{self, PythonCommand};
 use crate::telemetry;
 
 /// The thing asked about is wrong.
@@ -41,6 +42,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Load flows and their code and report every problem with its place
     Check(CheckArgs),
+    /// Run a Python file as implementations are run, with sym.sdk and without files or network
+    Python(PythonArgs),
     /// Read and verify the audit journal
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -60,6 +63,22 @@ struct CheckArgs {
     /// Value of a Terraform variable; repeatable
     #[arg(long = "var", value_name = "K=V")]
     vars: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct PythonArgs {
+    /// The script
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// What it finds in sys.argv after its name
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+    /// Longest run in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+    /// Directory of pure Python that can be imported; repeatable
+    #[arg(long = "path", value_name = "DIR")]
+    paths: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +111,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run(*args),
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(args),
+        Command::Python(args) => python(args),
         Command::Audit(command) => audit(&command),
     }
 }
@@ -135,6 +155,32 @@ fn check(args: CheckArgs) -> ExitCode {
         let (loaded, inspected) = load_and_inspect(&settings.load_options(), &pool).await;
         pool.shutdown().await;
         written(check::write(&loaded, &inspected, args.json, &mut std::io::stdout().lock()))
+    })
+}
+
+fn python(args: PythonArgs) -> ExitCode {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => {
+            return complain(
+                EXIT_WRONG,
+                &format!("the path of this program cannot be found: {error}"),
+                "start symbot by its full path",
+            );
+        }
+    };
+    let command = PythonCommand {
+        file: args.file,
+        arguments: args.arguments,
+        paths: args.paths,
+        timeout: std::time::Duration::from_secs(args.timeout),
+        program,
+    };
+    with_runtime(async move {
+        match python_cmd::run(&command).await {
+            Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(EXIT_WRONG)),
+            Err(message) => complain(EXIT_WRONG, &message, ""),
+        }
     })
 }
 

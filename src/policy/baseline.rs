@@ -5,8 +5,9 @@
 //! must not see what another left there. After each call this is compared by identity:
 //!
 //! - module namespaces (all modules) and `sys.modules`: differences are put back;
-//! - classes (all modules; by the VM's version tag), and functions and containers of our own modules: a difference
-//!   cannot be put back with certainty, so the worker retires and a fresh one takes its place.
+//! - classes (all modules) and functions of our own modules, both by the VM's version numbers, and all other
+//!   objects that our own code holds (fields of models, closures, …): a difference cannot be put back with certainty, so the worker retires and a fresh one takes its
+//!   place.
 //!
 //! Modules that a call imports for the first time become part of the baseline only through [`Baseline::load`], which
 //! runs frozen code alone; if the same call is found to have changed anything, the worker retires. Not covered: caches
@@ -16,12 +17,28 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use rustpython_vm::builtins::{
-    PyDict, PyDictRef, PyFunction, PyList, PyModule, PyType, PyTypeRef,
+    PyCode, PyDict, PyDictRef, PyFunction, PyModule, PyStr, PyTuple, PyType, PyTypeRef,
 };
-use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
 
-/// Modules of ours: their functions and containers are watched too.
-const OWN_ROOTS: [&str; 4] = ["sym", "_symbot", "requests", "pydantic"];
+/// Everything in these modules is watched: our own, and those of the standard library whose objects an implementation
+/// would pick to change another one's results.
+const OWN_ROOTS: [&str; 14] = [
+    "sym",
+    "_symbot",
+    "requests",
+    "pydantic",
+    "json",
+    "datetime",
+    "decimal",
+    "_pydecimal",
+    "uuid",
+    "string",
+    "base64",
+    "hashlib",
+    "hmac",
+    "copy",
+];
 
 /// Attributes that the interpreter itself or the driver sets while code runs.
 const VOLATILE: [(&str, &str); 7] = [
@@ -42,9 +59,14 @@ pub struct Baseline {
     /// `sys.modules` and the namespace of each module.
     namespaces: Vec<(String, PyDictRef, Entries)>,
     classes: Vec<(PyTypeRef, u32)>,
-    functions: Vec<(PyObjectRef, [PyObjectRef; 3])>,
-    containers: Vec<(PyObjectRef, Vec<PyObjectRef>)>,
-    known: HashSet<usize>,
+    functions: Vec<(PyRef<PyFunction>, u32)>,
+    /// Other objects that our own code holds, with what they refer to.
+    objects: Vec<(PyObjectRef, Vec<PyObjectRef>)>,
+    /// Namespaces of all loaded modules, and those of them that are in `namespaces`: a module may have two names.
+    namespace_ids: HashSet<usize>,
+    recorded: HashSet<usize>,
+    /// Everything visited, by address; held, so that no address is used again.
+    known: HashMap<usize, PyObjectRef>,
     loaded_since_check: bool,
 }
 
@@ -67,10 +89,10 @@ impl Baseline {
         let modules = modules(vm)?;
         self.namespaces
             .push(("sys.modules".to_owned(), modules.clone(), Vec::new()));
-        for (name, module) in modules.items_vec() {
-            self.add_module(&name, &module, vm)?;
-        }
-        self.refresh_modules(&modules);
+        self.namespace_ids.insert(modules.get_id());
+        let loaded = modules.items_vec();
+        self.add_modules(&loaded, vm)?;
+        self.namespaces[0].2 = loaded;
         self.loaded_since_check = false;
         Ok(())
     }
@@ -87,21 +109,32 @@ impl Baseline {
             .map(|(_, module)| module.get_id())
             .collect();
         vm.import(&vm.ctx.new_str(name), 0)?;
+        let loaded: Entries = modules
+            .items_vec()
+            .into_iter()
+            .filter(|(_, module)| !before.contains(&module.get_id()))
+            .collect();
         let mut baseline = slot.borrow_mut();
-        for (name, module) in modules.items_vec() {
-            if !before.contains(&module.get_id()) {
-                baseline.add_module(&name, &module, vm)?;
-                baseline.namespaces[0].2.push((name, module));
-                baseline.loaded_since_check = true;
-            }
-        }
+        baseline.loaded_since_check |= !loaded.is_empty();
+        baseline.add_modules(&loaded, vm)?;
+        baseline.namespaces[0].2.extend(loaded);
         Ok(())
     }
 
-    fn refresh_modules(&mut self, modules: &PyDictRef) {
-        if let Some(first) = self.namespaces.first_mut() {
-            first.2 = modules.items_vec();
+    fn add_modules(
+        &mut self,
+        loaded: &[(PyObjectRef, PyObjectRef)],
+        vm: &VirtualMachine,
+    ) -> PyResult<()> {
+        for (_, module) in loaded {
+            if let Some(module) = module.downcast_ref::<PyModule>() {
+                self.namespace_ids.insert(module.dict().get_id());
+            }
         }
+        for (name, module) in loaded {
+            self.add_module(name, module, vm)?;
+        }
+        Ok(())
     }
 
     fn add_module(
@@ -114,11 +147,11 @@ impl Baseline {
             return Ok(());
         };
         let name = name.str(vm)?.to_string_lossy().into_owned();
-        if !self.known.insert(module.as_object().get_id()) {
-            return Ok(());
-        }
         let own = OWN_ROOTS.contains(&name.split('.').next().unwrap_or_default());
         let dict = module.dict();
+        if !self.recorded.insert(dict.get_id()) {
+            return Ok(());
+        }
         let entries: Entries = dict
             .items_vec()
             .into_iter()
@@ -131,37 +164,72 @@ impl Baseline {
         Ok(())
     }
 
+    /// False for what has been visited before.
+    fn visit(&mut self, value: &PyObject) -> bool {
+        self.known
+            .insert(value.get_id(), value.to_owned())
+            .is_none()
+    }
+
+    /// Records everything that can be reached from a value without leaving our own code.
     fn add_value(&mut self, value: &PyObject, own: bool, vm: &VirtualMachine) -> PyResult<()> {
-        if let Some(class) = value.downcast_ref::<PyType>() {
-            if class.heaptype_ext.is_none() || !self.known.insert(value.get_id()) {
-                return Ok(());
+        let mut todo = vec![value.to_owned()];
+        while let Some(value) = todo.pop() {
+            if !self.visit(&value) {
+                continue;
             }
-            // Looking an attribute up makes the VM give the class a version.
-            let _ = value.get_attr("__name__", vm);
-            let _ = value.get_attr("mro", vm);
-            if own {
-                let attributes = value.get_attr("__dict__", vm)?;
-                let copy = vm.ctx.new_dict();
-                copy.merge_object(attributes, vm)?;
-                for (_, attribute) in copy.items_vec() {
-                    self.add_value(&attribute, own, vm)?;
+            if let Some(class) = value.downcast_ref::<PyType>() {
+                if class.heaptype_ext.is_some() {
+                    self.add_class(class, &mut todo, vm)?;
                 }
-            }
-            let tag = class.tp_version_tag.load(Ordering::Acquire);
-            self.classes.push((class.to_owned(), tag));
-        } else if own && self.known.insert(value.get_id()) {
-            if value.downcast_ref::<PyFunction>().is_some() {
-                self.functions
-                    .push((value.to_owned(), function_parts(value, vm)?));
-            } else if let Some(function) = wrapped_function(value, vm) {
-                self.add_value(&function, own, vm)?;
-            } else if let Some(items) = container_items(value) {
-                self.containers.push((value.to_owned(), items));
+            } else if !own || !value.is_gc_tracked() || self.is_elsewhere(&value) {
+            } else if let Some(function) = value.downcast_ref::<PyFunction>() {
+                if is_own(&value, vm) {
+                    let version = function.get_version_for_current_state();
+                    self.functions.push((function.to_owned(), version));
+                    for part in ["__closure__", "__defaults__", "__kwdefaults__"] {
+                        todo.push(value.get_attr(part, vm)?);
+                    }
+                    todo.extend(value.dict().map(Into::into));
+                }
             } else {
-                self.known.remove(&value.get_id());
+                let referents = value.gc_get_referents();
+                todo.extend(referents.iter().cloned());
+                if value.downcast_ref::<PyTuple>().is_none() {
+                    self.objects.push((value, referents));
+                }
             }
         }
         Ok(())
+    }
+
+    fn add_class(
+        &mut self,
+        class: &Py<PyType>,
+        todo: &mut Vec<PyObjectRef>,
+        vm: &VirtualMachine,
+    ) -> PyResult<()> {
+        let object = class.as_object();
+        // Looking an attribute up makes the VM give the class a version.
+        let _ = class.get_attr(vm.ctx.intern_str("__doc__"));
+        if is_own(object, vm) {
+            let attributes = vm.ctx.new_dict();
+            attributes.merge_object(object.get_attr("__dict__", vm)?, vm)?;
+            todo.extend(attributes.values_vec());
+        }
+        let tag = class.tp_version_tag.load(Ordering::Acquire);
+        if tag == 0 {
+            return Err(vm.new_runtime_error(format!("the class {} has no version", class.name())));
+        }
+        self.classes.push((class.to_owned(), tag));
+        Ok(())
+    }
+
+    /// Modules and their namespaces are compared by themselves; code cannot be changed.
+    fn is_elsewhere(&self, value: &PyObject) -> bool {
+        value.downcast_ref::<PyModule>().is_some()
+            || value.downcast_ref::<PyCode>().is_some()
+            || self.namespace_ids.contains(&value.get_id())
     }
 
     /// Compares with the record and puts namespaces back.
@@ -172,29 +240,34 @@ impl Baseline {
         let loaded = std::mem::take(&mut self.loaded_since_check);
         let mut restored = None;
         for (index, (name, dict, entries)) in self.namespaces.iter().enumerate() {
-            if !same_entries(name, dict, entries, index == 0, vm) {
+            if let Some(key) = difference(name, dict, entries, index == 0, vm) {
                 restore(name, dict, entries, index == 0, vm)?;
-                restored = Some(name.clone());
+                restored = Some(format!("{name}.{key}"));
             }
         }
         if let (true, Some(name)) = (loaded, restored) {
-            return Ok(Check::Changed(format!("the namespace of {name}")));
+            return Ok(Check::Changed(name));
         }
         for (class, tag) in &self.classes {
             if class.tp_version_tag.load(Ordering::Acquire) != *tag {
                 return Ok(Check::Changed(format!("the class {}", class.name())));
             }
         }
-        for (function, parts) in &self.functions {
-            let now = function_parts(function, vm)?;
-            if !parts.iter().zip(&now).all(|(old, new)| old.is(new)) {
+        for (function, version) in &self.functions {
+            // The VM takes the version away when code or defaults are assigned.
+            if function.func_version() != *version {
                 return Ok(Check::Changed("a function of the SDK".to_owned()));
             }
         }
-        for (container, items) in &self.containers {
-            let now = container_items(container).unwrap_or_default();
-            if now.len() != items.len() || !now.iter().zip(items).all(|(old, new)| old.is(new)) {
-                return Ok(Check::Changed("a container of the SDK".to_owned()));
+        for (object, referents) in &self.objects {
+            let now = object.gc_get_referents();
+            if now.len() != referents.len()
+                || !now.iter().zip(referents).all(|(old, new)| old.is(new))
+            {
+                return Ok(Check::Changed(format!(
+                    "a {} of the SDK",
+                    object.class().name()
+                )));
             }
         }
         Ok(Check::Clean)
@@ -210,10 +283,7 @@ fn modules(vm: &VirtualMachine) -> PyResult<PyDictRef> {
 
 fn volatile(module: &str, key: &PyObject, vm: &VirtualMachine) -> bool {
     VOLATILE.iter().any(|(in_module, name)| {
-        *in_module == module
-            && key
-                .str(vm)
-                .is_ok_and(|key| key.to_string_lossy() == *name)
+        *in_module == module && key.str(vm).is_ok_and(|key| key.to_string_lossy() == *name)
     })
 }
 
@@ -221,13 +291,18 @@ fn has_volatile(module: &str) -> bool {
     VOLATILE.iter().any(|(name, _)| *name == module)
 }
 
-fn same_entries(
+/// The first entry that is not as recorded.
+fn difference(
     name: &str,
     dict: &PyDictRef,
     entries: &Entries,
     is_modules: bool,
     vm: &VirtualMachine,
-) -> bool {
+) -> Option<String> {
+    let text = |key: &PyObject| {
+        key.str(vm)
+            .map_or_else(|_| "?".to_owned(), |key| key.to_string_lossy().into_owned())
+    };
     let now = dict.items_vec();
     let mut expected = entries.iter();
     let filter = !is_modules && has_volatile(name);
@@ -237,10 +312,10 @@ fn same_entries(
         }
         match expected.next() {
             Some((old_key, old_value)) if old_value.is(value) && old_key.is(key) => {}
-            _ => return false,
+            _ => return Some(text(key)),
         }
     }
-    expected.next().is_none()
+    expected.next().map(|(key, _)| text(key))
 }
 
 fn restore(
@@ -265,34 +340,13 @@ fn restore(
     Ok(())
 }
 
-fn function_parts(function: &PyObject, vm: &VirtualMachine) -> PyResult<[PyObjectRef; 3]> {
-    Ok([
-        function.get_attr("__code__", vm)?,
-        function.get_attr("__defaults__", vm)?,
-        function.get_attr("__kwdefaults__", vm)?,
-    ])
-}
-
-/// The function inside a classmethod, staticmethod or property.
-fn wrapped_function(value: &PyObject, vm: &VirtualMachine) -> Option<PyObjectRef> {
-    let class = value.class();
-    let attribute = match &*class.name() {
-        "classmethod" | "staticmethod" => "__func__",
-        "property" => "fget",
-        _ => return None,
-    };
-    value.get_attr(attribute, vm).ok()
-}
-
-fn container_items(value: &PyObject) -> Option<Vec<PyObjectRef>> {
-    if let Some(list) = value.downcast_ref::<PyList>() {
-        return Some(list.borrow_vec().to_vec());
-    }
-    value.downcast_ref::<PyDict>().map(|dict| {
-        dict.items_vec()
-            .into_iter()
-            .flat_map(|(key, value)| [key, value])
-            .collect()
+/// Whether a function or class was made by our own code.
+fn is_own(value: &PyObject, vm: &VirtualMachine) -> bool {
+    value.get_attr("__module__", vm).is_ok_and(|module| {
+        module.downcast_ref::<PyStr>().is_some_and(|name| {
+            let name = name.to_string_lossy();
+            OWN_ROOTS.contains(&name.split('.').next().unwrap_or_default())
+        })
     })
 }
 
@@ -303,7 +357,7 @@ impl std::fmt::Debug for Baseline {
             ("namespaces", self.namespaces.len()),
             ("classes", self.classes.len()),
             ("functions", self.functions.len()),
-            ("containers", self.containers.len()),
+            ("objects", self.objects.len()),
         ]
         .into();
         write!(out, "{counts:?}")

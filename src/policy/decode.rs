@@ -247,7 +247,9 @@ fn destination(value: &Value) -> Result<Destination, String> {
 }
 
 fn starts_with(id: &str, letters: &str) -> bool {
-    id.chars().next().is_some_and(|first| letters.contains(first))
+    id.chars()
+        .next()
+        .is_some_and(|first| letters.contains(first))
 }
 
 fn hook_outcome(value: &Value) -> Result<HookOutcome, String> {
@@ -278,12 +280,13 @@ fn hook_outcome(value: &Value) -> Result<HookOutcome, String> {
         };
         return Ok(HookOutcome::Ignore { message });
     }
-    let duration_seconds = match value.get("duration") {
-        None | Some(Value::Null) => None,
-        Some(duration) => Some(duration.as_u64().ok_or_else(|| {
-            format!("ApprovalTemplate.{step}: duration must be whole seconds")
-        })?),
-    };
+    let duration_seconds =
+        match value.get("duration") {
+            None | Some(Value::Null) => None,
+            Some(duration) => Some(duration.as_u64().ok_or_else(|| {
+                format!("ApprovalTemplate.{step}: duration must be whole seconds")
+            })?),
+        };
     Ok(HookOutcome::Fire {
         event: step,
         target: text("target_srn"),
@@ -291,4 +294,3 @@ fn hook_outcome(value: &Value) -> Result<HookOutcome, String> {
         fields,
     })
 }
-

@@ -176,7 +176,11 @@ pub const HOST_CALLS: &[HostCall] = &[
 /// The exception to raise otherwise.
 pub fn check(name: &str, arguments: &Value) -> Result<&'static HostCall, HostError> {
     let Some(call) = HOST_CALLS.iter().find(|call| call.name == name) else {
-        return Err(refusal("SymException", "UNKNOWN_HOST_CALL", format!("'{name}' is not a host call")));
+        return Err(refusal(
+            "SymException",
+            "UNKNOWN_HOST_CALL",
+            format!("'{name}' is not a host call"),
+        ));
     };
     let invalid = |what: &str| {
         Err(refusal(
@@ -206,7 +210,9 @@ pub fn check(name: &str, arguments: &Value) -> Result<&'static HostCall, HostErr
             _ => false,
         };
         if !fits {
-            return invalid(&format!("argument '{argument}' is missing or has the wrong type"));
+            return invalid(&format!(
+                "argument '{argument}' is missing or has the wrong type"
+            ));
         }
     }
     Ok(call)

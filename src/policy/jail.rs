@@ -153,7 +153,10 @@ fn filter(
     rules.insert(libc::SYS_mmap, vec![not_executable(2)?]);
     rules.insert(libc::SYS_mprotect, vec![not_executable(2)?]);
     // `abort` and the stack-overflow handler end the process by a signal to itself.
-    rules.insert(libc::SYS_tgkill, vec![on(0, SeccompCmpOp::Eq, own_process)?]);
+    rules.insert(
+        libc::SYS_tgkill,
+        vec![on(0, SeccompCmpOp::Eq, own_process)?],
+    );
     SeccompFilter::new(
         rules,
         SeccompAction::Errno(libc::EPERM.unsigned_abs()),

@@ -13,6 +13,7 @@ mod jail;
 mod native;
 pub mod pool;
 mod process;
+pub mod python_cmd;
 pub mod types;
 mod vm;
 pub mod wire;

@@ -138,10 +138,7 @@ fn ending(status: ExitStatus) -> String {
     format!("it ended with {status}")
 }
 
-async fn keep_last_words(
-    mut errors: tokio::process::ChildStderr,
-    last_words: Arc<Mutex<Vec<u8>>>,
-) {
+async fn keep_last_words(mut errors: tokio::process::ChildStderr, last_words: Arc<Mutex<Vec<u8>>>) {
     let mut chunk = [0; 512];
     while let Ok(size @ 1..) = errors.read(&mut chunk).await {
         let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);

@@ -152,11 +152,14 @@ fn serve(mut weakened: Vec<String>) -> Result<(), String> {
             let Some(request) = Pipe.receive()? else {
                 break;
             };
+            let once = matches!(request, ToWorker::Script(_));
             let start = tokio::time::Instant::now();
             let answer = handle(&driver, request, vm);
             busy += start.elapsed();
             Pipe.send(&answer)?;
-            drop(answer);
+            if once {
+                break;
+            }
             vm.state.gc.collect_force(2);
             let state = native::with_baseline(|baseline| baseline.check(vm));
             let reason = match state {
@@ -179,9 +182,7 @@ fn serve(mut weakened: Vec<String>) -> Result<(), String> {
 
 fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
     vm.import("_symbot.warm", 0)?;
-    let driver = vm
-        .import("_symbot.driver", 0)?
-        .get_attr("driver", vm)?;
+    let driver = vm.import("_symbot.driver", 0)?.get_attr("driver", vm)?;
     let driver = Driver {
         call: driver.get_attr("call", vm)?,
         inspect: driver.get_attr("inspect", vm)?,
@@ -229,9 +230,10 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
                 code: code.unwrap_or(1),
             }
         }
-        ToWorker::Answer { .. } | ToWorker::Raise(_) => {
-            FromWorker::Called(failed(broken(String::new(), "no call is waiting".to_owned())))
-        }
+        ToWorker::Answer { .. } | ToWorker::Raise(_) => FromWorker::Called(failed(broken(
+            String::new(),
+            "no call is waiting".to_owned(),
+        ))),
     }
 }
 

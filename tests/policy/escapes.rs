@@ -2,9 +2,7 @@
 
 use symbot::policy::types::FailureKind;
 
-use crate::support::{
-    PERMISSIONS, call, failure, next_call_works, permissions_after, printed,
-};
+use crate::support::{PERMISSIONS, call, failure, next_call_works, permissions_after, printed};
 
 /// The body raises one of these exceptions.
 fn refused(body: &str, exceptions: &[&str]) {
@@ -16,27 +14,115 @@ fn refused(body: &str, exceptions: &[&str]) {
 
 #[test]
 fn files_cannot_be_opened() {
-    refused("open('/etc/passwd')", &["NameError", "PermissionError", "OSError", "UnsupportedOperation"]);
-    refused("open('/tmp/owned', 'w')", &["NameError", "PermissionError", "OSError", "UnsupportedOperation"]);
-    refused("import io\nio.open('/etc/passwd')", &["AttributeError", "PermissionError", "UnsupportedOperation", "OSError", "TypeError"]);
-    refused("import io\nio.FileIO('/etc/passwd')", &["AttributeError", "PermissionError", "UnsupportedOperation", "OSError", "TypeError"]);
-    refused("import io\nio.FileIO(1, 'w').write(b'x')", &["AttributeError", "PermissionError", "UnsupportedOperation", "OSError", "TypeError"]);
-    refused("import traceback\ntraceback.linecache.tokenize.open('/etc/passwd')", &["AttributeError", "PermissionError", "UnsupportedOperation", "OSError", "NameError", "TypeError"]);
+    refused(
+        "open('/etc/passwd')",
+        &[
+            "NameError",
+            "PermissionError",
+            "OSError",
+            "UnsupportedOperation",
+        ],
+    );
+    refused(
+        "open('/tmp/owned', 'w')",
+        &[
+            "NameError",
+            "PermissionError",
+            "OSError",
+            "UnsupportedOperation",
+        ],
+    );
+    refused(
+        "import io\nio.open('/etc/passwd')",
+        &[
+            "AttributeError",
+            "PermissionError",
+            "UnsupportedOperation",
+            "OSError",
+            "TypeError",
+        ],
+    );
+    refused(
+        "import io\nio.FileIO('/etc/passwd')",
+        &[
+            "AttributeError",
+            "PermissionError",
+            "UnsupportedOperation",
+            "OSError",
+            "TypeError",
+        ],
+    );
+    refused(
+        "import io\nio.FileIO(1, 'w').write(b'x')",
+        &[
+            "AttributeError",
+            "PermissionError",
+            "UnsupportedOperation",
+            "OSError",
+            "TypeError",
+        ],
+    );
+    refused(
+        "import traceback\ntraceback.linecache.tokenize.open('/etc/passwd')",
+        &[
+            "AttributeError",
+            "PermissionError",
+            "UnsupportedOperation",
+            "OSError",
+            "NameError",
+            "TypeError",
+        ],
+    );
 }
 
 #[test]
 fn modules_that_reach_the_system_cannot_be_imported() {
     for module in [
-        "os", "sys", "socket", "subprocess", "ctypes", "shutil", "pathlib", "importlib", "threading", "multiprocessing",
-        "signal", "marshal", "pickle", "gc", "builtins", "_thread", "_io", "_symbot_host", "_symbot.driver", "urllib.request",
-        "http.client", "asyncio", "resource", "posix", "fcntl", "mmap", "_interpreters", "code", "runpy", "numpy",
+        "os",
+        "sys",
+        "socket",
+        "subprocess",
+        "ctypes",
+        "shutil",
+        "pathlib",
+        "importlib",
+        "threading",
+        "multiprocessing",
+        "signal",
+        "marshal",
+        "pickle",
+        "gc",
+        "builtins",
+        "_thread",
+        "_io",
+        "_symbot_host",
+        "_symbot.driver",
+        "urllib.request",
+        "http.client",
+        "asyncio",
+        "resource",
+        "posix",
+        "fcntl",
+        "mmap",
+        "_interpreters",
+        "code",
+        "runpy",
+        "numpy",
     ] {
         let failure = failure(&format!("import {module}"));
         assert!(
-            matches!(failure.exception.as_deref(), Some("ImportError" | "ModuleNotFoundError")),
+            matches!(
+                failure.exception.as_deref(),
+                Some("ImportError" | "ModuleNotFoundError")
+            ),
             "{module}: {failure}"
         );
-        assert!(failure.message.contains("cannot be imported in an implementation file"), "{failure}");
+        assert!(
+            failure
+                .message
+                .contains("cannot be imported in an implementation file"),
+            "{failure}"
+        );
     }
 }
 
@@ -50,13 +136,29 @@ fn the_import_function_in_all_its_forms_is_guarded() {
 
 #[test]
 fn the_environment_is_empty_even_through_other_modules() {
-    assert_eq!(printed("import random\nprint(dict(getattr(random, '_os').environ))"), "{}\n");
-    assert_eq!(printed("import dataclasses\nprint(dict(dataclasses.inspect.os.environ))"), "{}\n");
+    assert_eq!(
+        printed("import random\nprint(dict(getattr(random, '_os').environ))"),
+        "{}\n"
+    );
+    assert_eq!(
+        printed("import dataclasses\nprint(dict(dataclasses.inspect.os.environ))"),
+        "{}\n"
+    );
 }
 
 #[test]
 fn the_os_module_behind_other_modules_can_do_nothing() {
-    for attempt in ["system('id')", "fork()", "kill(1, 9)", "execv('/bin/sh', [])", "popen('id')", "write(1, b'x')", "listdir('/')", "remove('/etc/passwd')", "getppid()"] {
+    for attempt in [
+        "system('id')",
+        "fork()",
+        "kill(1, 9)",
+        "execv('/bin/sh', [])",
+        "popen('id')",
+        "write(1, b'x')",
+        "listdir('/')",
+        "remove('/etc/passwd')",
+        "getppid()",
+    ] {
         refused(
             &format!("import random\nrandom._os.{attempt}"),
             &["AttributeError", "PermissionError"],
@@ -84,13 +186,22 @@ fn subclasses_lead_to_no_opener_and_no_process() {
 
 #[test]
 fn threads_cannot_be_started() {
-    refused("import logging\nlogging.threading.Thread(target=print).start()", &["RuntimeError"]);
-    refused("import enum\nenum.sys.modules['_thread'].start_new_thread(print, ())", &["RuntimeError"]);
+    refused(
+        "import logging\nlogging.threading.Thread(target=print).start()",
+        &["RuntimeError"],
+    );
+    refused(
+        "import enum\nenum.sys.modules['_thread'].start_new_thread(print, ())",
+        &["RuntimeError"],
+    );
 }
 
 #[test]
 fn bytecode_cannot_be_loaded_from_data() {
-    refused("import enum\nenum.sys.modules['marshal'].loads(b'c')", &["RuntimeError", "KeyError"]);
+    refused(
+        "import enum\nenum.sys.modules['marshal'].loads(b'c')",
+        &["RuntimeError", "KeyError"],
+    );
 }
 
 #[test]
@@ -100,7 +211,9 @@ fn forged_code_harms_nothing_but_its_worker() {
         "def f(): return 1\nf.__code__ = f.__code__.replace(co_consts=())\nf()",
         "def f(): pass\ncode = f.__code__.replace(co_code=bytes(range(256)) * 4, co_stacksize=1)\nexec(code)",
     ] {
-        let result = call(&permissions_after(body), PERMISSIONS).within(3_000).run();
+        let result = call(&permissions_after(body), PERMISSIONS)
+            .within(3_000)
+            .run();
         if let Err(failure) = result {
             assert_ne!(failure.kind, FailureKind::Unavailable, "{failure:?}");
         }
@@ -110,8 +223,14 @@ fn forged_code_harms_nothing_but_its_worker() {
 
 #[test]
 fn the_protocol_pipe_cannot_be_written() {
-    refused("import enum\nenum.sys.__stdout__.buffer.write(b'x')", &["AttributeError"]);
-    assert_eq!(printed("import enum\nprint(enum.sys.__stdout__, enum.sys.__stdin__, enum.sys.__stderr__)"), "None None None\n");
+    refused(
+        "import enum\nenum.sys.__stdout__.buffer.write(b'x')",
+        &["AttributeError"],
+    );
+    assert_eq!(
+        printed("import enum\nprint(enum.sys.__stdout__, enum.sys.__stdin__, enum.sys.__stderr__)"),
+        "None None None\n"
+    );
 }
 
 #[test]

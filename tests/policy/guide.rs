@@ -46,7 +46,10 @@ fn the_minimal_permissions_let_members_decide() {
 #[test]
 fn the_minimal_notifications_run_although_slack_is_not_imported() {
     let answer = call(NOTIFICATIONS_PY, NOTIFICATIONS).run().unwrap();
-    assert_eq!(answer.notifications, Some(vec![one(channel("#sym-requests"))]));
+    assert_eq!(
+        answer.notifications,
+        Some(vec![one(channel("#sym-requests"))])
+    );
 }
 
 #[test]
@@ -60,8 +63,16 @@ fn urgency_chooses_the_channel_and_self_approval() {
             .with(with_field("urgency", json!(urgency)))
             .run()
             .unwrap();
-        assert_eq!(answer.permissions, Some(levels(Level::Admin, allow_self)), "{urgency}");
-        assert_eq!(answer.notifications, Some(vec![one(channel(name))]), "{urgency}");
+        assert_eq!(
+            answer.permissions,
+            Some(levels(Level::Admin, allow_self)),
+            "{urgency}"
+        );
+        assert_eq!(
+            answer.notifications,
+            Some(vec![one(channel(name))]),
+            "{urgency}"
+        );
     }
 }
 
@@ -93,7 +104,10 @@ fn the_source_channel_comes_first_where_there_is_one() {
         .with(shortcut)
         .run()
         .unwrap();
-    assert_eq!(answer.notifications, Some(vec![one(channel("#sym-access"))]));
+    assert_eq!(
+        answer.notifications,
+        Some(vec![one(channel("#sym-access"))])
+    );
 }
 
 #[test]

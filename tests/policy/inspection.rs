@@ -10,7 +10,10 @@ fn problems(source: &str) -> Vec<String> {
         .into_iter()
         .map(|problem| {
             let kind = if problem.error { "error" } else { "warning" };
-            format!("{kind} {}:{}: {}", problem.line, problem.column, problem.message)
+            format!(
+                "{kind} {}:{}: {}",
+                problem.line, problem.column, problem.message
+            )
         })
         .collect()
 }
@@ -18,7 +21,10 @@ fn problems(source: &str) -> Vec<String> {
 #[test]
 fn a_good_file_has_handlers_and_no_problems() {
     let inspection = inspect(GUIDE);
-    assert_eq!(inspection.handlers, ["get_permissions", "get_request_notifications"]);
+    assert_eq!(
+        inspection.handlers,
+        ["get_permissions", "get_request_notifications"]
+    );
     assert_eq!(inspection.problems, []);
 }
 
@@ -55,7 +61,10 @@ fn a_handler_without_decorator_is_warned_about() {
     let source = format!("{GUIDE}\ndef on_approve(event):\n    pass\n");
     let found = problems(&source);
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("'on_approve' has the name of a hook but no decorator"), "{found:?}");
+    assert!(
+        found[0].contains("'on_approve' has the name of a hook but no decorator"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -64,37 +73,63 @@ fn a_decorated_function_with_an_unknown_name_is_warned_about_with_a_suggestion()
     let inspection = inspect(&source);
     assert_eq!(inspection.problems.len(), 1);
     assert!(!inspection.problems[0].error);
-    assert_eq!(inspection.problems[0].hint.as_deref(), Some("did you mean 'get_permissions'?"));
+    assert_eq!(
+        inspection.problems[0].hint.as_deref(),
+        Some("did you mean 'get_permissions'?")
+    );
 }
 
 #[test]
 fn hooks_that_would_be_skipped_are_errors() {
-    let source = format!("{GUIDE}\nfrom sym.sdk.annotations import hook, prefetch\n@hook\ndef on_approve(event):\n    pass\n@prefetch('region')\ndef regions(event):\n    return []\n");
+    let source = format!(
+        "{GUIDE}\nfrom sym.sdk.annotations import hook, prefetch\n@hook\ndef on_approve(event):\n    pass\n@prefetch('region')\ndef regions(event):\n    return []\n"
+    );
     let found = problems(&source);
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(found.iter().all(|problem| problem.starts_with("error ")), "{found:?}");
-    assert!(found[0].contains("does not call the hook 'on_approve'"), "{found:?}");
+    assert!(
+        found.iter().all(|problem| problem.starts_with("error ")),
+        "{found:?}"
+    );
+    assert!(
+        found[0].contains("does not call the hook 'on_approve'"),
+        "{found:?}"
+    );
 }
 
 #[test]
 fn the_wrong_decorator_is_an_error() {
-    let source = "from sym.sdk.annotations import hook\n@hook\ndef get_permissions(event):\n    pass\n";
+    let source =
+        "from sym.sdk.annotations import hook\n@hook\ndef get_permissions(event):\n    pass\n";
     let found = problems(source);
-    assert!(found[0].contains("'get_permissions' is a reducer, but is decorated with @hook"), "{found:?}");
+    assert!(
+        found[0].contains("'get_permissions' is a reducer, but is decorated with @hook"),
+        "{found:?}"
+    );
 }
 
 #[test]
 fn a_handler_with_a_wrong_number_of_parameters_is_an_error() {
-    let source = GUIDE.replace("def get_permissions(event):", "def get_permissions(event, user):");
+    let source = GUIDE.replace(
+        "def get_permissions(event):",
+        "def get_permissions(event, user):",
+    );
     let found = problems(&source);
-    assert_eq!(found, ["error 7:1: 'get_permissions' must take one argument, the event"]);
+    assert_eq!(
+        found,
+        ["error 7:1: 'get_permissions' must take one argument, the event"]
+    );
 }
 
 #[test]
 fn an_import_that_does_not_exist_is_an_error_with_its_line() {
-    let found = problems(&format!("{GUIDE}\nfrom sym.sdk.integrations import teams\n"));
+    let found = problems(&format!(
+        "{GUIDE}\nfrom sym.sdk.integrations import teams\n"
+    ));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("error 36:1: ImportError: "), "{found:?}");
+    assert!(
+        found[0].starts_with("error 36:1: ImportError: "),
+        "{found:?}"
+    );
     let found = problems(&format!("{GUIDE}\nimport boto3\n"));
     assert!(found[0].contains("'boto3' cannot be imported"), "{found:?}");
 }

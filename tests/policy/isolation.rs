@@ -28,12 +28,20 @@ fn left_behind(change: &str, look: &str, expected: &str) {
 
 #[test]
 fn globals_are_gone() {
-    left_behind("global leak\nleak = 1", "print('leak' in globals())", "False\n");
+    left_behind(
+        "global leak\nleak = 1",
+        "print('leak' in globals())",
+        "False\n",
+    );
 }
 
 #[test]
 fn builtins_are_as_before() {
-    left_behind("__builtins__['len'] = lambda x: 42", "print(len([]))", "0\n");
+    left_behind(
+        "__builtins__['len'] = lambda x: 42",
+        "print(len([]))",
+        "0\n",
+    );
     left_behind(
         "import enum\nenum.sys.modules['builtins'].len = lambda x: 42",
         "print(len([]))",
@@ -143,9 +151,12 @@ fn a_clean_worker_is_used_again() {
     let pool = one_worker();
     let before = pool.idle_process_ids();
     for _ in 0..5 {
-        call(&permissions_after("import re, statistics\nprint(1)"), PERMISSIONS)
-            .run_in(&pool)
-            .unwrap();
+        call(
+            &permissions_after("import re, statistics\nprint(1)"),
+            PERMISSIONS,
+        )
+        .run_in(&pool)
+        .unwrap();
     }
     RUNTIME.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
     assert_eq!(pool.idle_process_ids(), before);
@@ -165,7 +176,11 @@ fn the_event_cannot_be_changed() {
         let failure = call(&permissions_after(line), PERMISSIONS)
             .run()
             .expect_err(line);
-        assert_eq!(failure.exception.as_deref(), Some("AttributeError"), "{line}: {failure}");
+        assert_eq!(
+            failure.exception.as_deref(),
+            Some("AttributeError"),
+            "{line}: {failure}"
+        );
     }
 }
 
@@ -178,5 +193,32 @@ fn each_handler_gets_a_fresh_event() {
         .and("get_request_notifications")
         .run_in(&POOL)
         .unwrap();
-    assert_eq!(answer.printed, "{} ['emergency_channel', 'request_channel']\n");
+    assert_eq!(
+        answer.printed,
+        "{} ['emergency_channel', 'request_channel']\n"
+    );
+}
+
+#[test]
+fn objects_deep_inside_the_sdk_and_json_are_as_before() {
+    left_behind(
+        "from sym.sdk.request_permission import RequestPermission as P\nP.__fields__['approve_deny'].pre.clear()",
+        "from sym.sdk.request_permission import RequestPermission as P\ntry:\n    P(webapp_view='admin', approve_deny=[])\nexcept ValueError:\n    print('refused')",
+        "refused\n",
+    );
+    left_behind(
+        "import json\njson._default_encoder.encode = lambda value: 'owned'",
+        "import json\nprint(json.dumps(1.5))",
+        "1.5\n",
+    );
+    left_behind(
+        "import re\nclass Evil:\n    def match(self, text):\n        return 'owned'\nre._cache[str, 'abc', 0] = Evil()\nre._cache2[str, 'abc', 0] = Evil()",
+        "import re\nprint(re.match('abc', 'x'))",
+        "None\n",
+    );
+    left_behind(
+        "from sym.sdk.integrations import slack\nslack.fallback.__kwdefaults__['continue_on_timeout'] = True",
+        "from sym.sdk.integrations import slack\nprint(slack.fallback().continue_on_timeout)",
+        "False\n",
+    );
 }

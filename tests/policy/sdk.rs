@@ -18,8 +18,15 @@ fn passes(name: &str, source: &str) {
          \x20   return _Permission(webapp_view='admin', approve_deny='admin')\n"
     );
     match call(&file, PERMISSIONS).run() {
-        Ok(answer) => assert!(!answer.printed.contains("FAILED"), "{name}:\n{}", answer.printed),
-        Err(failure) => panic!("{name}: {failure}\n{}", failure.traceback.as_deref().unwrap_or_default()),
+        Ok(answer) => assert!(
+            !answer.printed.contains("FAILED"),
+            "{name}:\n{}",
+            answer.printed
+        ),
+        Err(failure) => panic!(
+            "{name}: {failure}\n{}",
+            failure.traceback.as_deref().unwrap_or_default()
+        ),
     }
 }
 

@@ -45,7 +45,9 @@ pub fn config(workers: usize) -> PoolConfig {
 }
 
 pub fn person(name: &str) -> UserInput {
-    let number = name.bytes().fold(7_u128, |sum, byte| sum * 131 + u128::from(byte));
+    let number = name
+        .bytes()
+        .fold(7_u128, |sum, byte| sum * 131 + u128::from(byte));
     UserInput {
         id: uuid::Uuid::from_u128(number).to_string(),
         email: Some(format!("{name}@example.com")),
@@ -87,7 +89,9 @@ pub fn request() -> EventInput {
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
-            fields: vec![json!({"name": "urgency", "type": "string", "allowed_values": ["Normal", "Emergency"]})],
+            fields: vec![
+                json!({"name": "urgency", "type": "string", "allowed_values": ["Normal", "Emergency"]}),
+            ],
             environment: None,
         },
     }
@@ -195,6 +199,7 @@ impl Call {
         self
     }
 
+    #[allow(dead_code)]
     pub fn host(mut self, host: Arc<dyn Host>) -> Self {
         self.host = host;
         self
@@ -239,7 +244,10 @@ pub fn permissions_after(body: &str) -> String {
 pub fn printed(body: &str) -> String {
     match call(&permissions_after(body), PERMISSIONS).run() {
         Ok(answer) => answer.printed,
-        Err(failure) => panic!("{failure}\n{}", failure.traceback.as_deref().unwrap_or_default()),
+        Err(failure) => panic!(
+            "{failure}\n{}",
+            failure.traceback.as_deref().unwrap_or_default()
+        ),
     }
 }
 

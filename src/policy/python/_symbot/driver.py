@@ -1,10 +1,10 @@
 """Runs one request: the module in a fresh namespace, then the handlers that were asked for."""
 
 import builtins
-import linecache
+import contextvars
 import random
+import re
 import sys
-import traceback
 import types
 
 import _symbot_host
@@ -23,7 +23,7 @@ from sym.sdk.request_permission import PermissionLevel, RequestPermission
 from sym.sdk.user import User, user_ids
 from sym.sdk.utils import persist_user_identity
 
-from . import current, events, imports, names, registry
+from . import current, events, imports, names, registry, tracebacks
 from .model import encode_json
 from .outcome import Outcome
 from .undeliverable import Undeliverable
@@ -42,6 +42,9 @@ PREDEFINED = {
     "user_ids": user_ids,
     "persist_user_identity": persist_user_identity,
 }
+# Compiled patterns are found by their text: one request must not choose what another one finds.
+_PATTERN_CACHES = (re._cache, re._cache2)
+_BUILTINS = {**vars(builtins), "__import__": imports.guarded_import, **PREDEFINED}
 
 
 class Printed:
@@ -137,18 +140,9 @@ def failure_of(error, handler, file):
     }
 
 
-def own_frames(error, file):
-    """The traceback from the first frame of the file on."""
-    steps = error.__traceback__
-    while steps is not None and steps.tb_frame.f_code.co_filename != file:
-        steps = steps.tb_next
-    return steps
-
-
 def _formatted(error, file):
     try:
-        text = "".join(traceback.format_exception(type(error), error, own_frames(error, file)))
-        return _cut(text, TRACEBACK_MAX_CHARACTERS)
+        return _cut(tracebacks.text_of(error, file), TRACEBACK_MAX_CHARACTERS)
     except BaseException:
         return None
 
@@ -156,10 +150,7 @@ def _formatted(error, file):
 def namespace(file, name=MODULE_NAME):
     """A module of its own with builtins of its own."""
     module = types.ModuleType(name)
-    own = dict(vars(builtins))
-    own["__import__"] = imports.guarded_import
-    own.update(PREDEFINED)
-    module.__dict__.update(__builtins__=own, __file__=file)
+    module.__dict__.update(__builtins__=dict(_BUILTINS), __file__=file)
     return module
 
 
@@ -171,7 +162,7 @@ def begin(request, printed):
     current.event = None
     current.outputs.clear()
     current.outputs.update(request.get("outputs") or {})
-    random.seed(request.get("seed"))
+    random.seed(int.from_bytes(_symbot_host.random_bytes(16), "little"))
 
 
 def end():
@@ -180,13 +171,16 @@ def end():
     registry.records.clear()
     current.event = None
     current.outputs.clear()
-    linecache.cache.clear()
+    tracebacks.sources.clear()
+    for cache in _PATTERN_CACHES:
+        cache.clear()
+
 
 
 def load(file, source):
     """Runs the module; returns its namespace."""
     module = namespace(file)
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    tracebacks.sources[file] = source
     try:
         code = _symbot_host.compile(source, file)
         sys.modules[MODULE_NAME] = module
@@ -228,6 +222,10 @@ def _parameters(function):
 
 def call(request):
     """Answers a call: ``{"results": [[name, encoded]…]}`` or ``{"failure": …}``, and what was printed."""
+    return contextvars.copy_context().run(_call, request)
+
+
+def _call(request):
     printed = Printed()
     begin(request, printed)
     try:

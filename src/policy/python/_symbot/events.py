@@ -31,7 +31,11 @@ def _srn(model, slug, version="1.0.0", identifier=None, type=None):
 
 
 class _ReadOnly:
-    """Mixed in first: the attributes of an event object are set once, by `_fill`."""
+    """Mixed in first: the attributes of an event object are set once, by `_fill`. Names are made when they are asked for."""
+
+    @property
+    def srn(self):
+        return self._make_srn()
 
     def __setattr__(self, name, value):
         raise AttributeError(f"'{type(self).__name__.removeprefix('SDK')}' objects cannot be changed (attribute '{name}')")
@@ -45,6 +49,8 @@ class _ReadOnly:
 
 
 class SDKUserIdentity(_ReadOnly, UserIdentity):
+    srn = None
+
     def __init__(self, service, service_id, user_id):
         self._fill(_service=service, _service_id=service_id, _user_id=user_id)
 
@@ -67,13 +73,8 @@ class SDKUser(_ReadOnly, User):
     def __init__(self, data):
         self._fill(_data=data, _made={})
 
-    @property
-    def srn(self):
+    def _make_srn(self):
         return _srn("user", self.username, "latest", self._data["id"], self.type)
-
-    @property
-    def _srn(self):
-        return self.srn
 
     @property
     def name(self):
@@ -173,6 +174,8 @@ def find_user(email=None, id=None):
 
 
 class SDKChannel(_ReadOnly, Channel):
+    srn = None
+
     def __init__(self, data):
         self._fill(_type=data["type"], _identifier=data.get("identifier"))
 
@@ -181,7 +184,7 @@ class SDKChannel(_ReadOnly, Channel):
 
 
 class SDKEventMeta(_ReadOnly, EventMeta):
-    pass
+    srn = None
 
 
 class SDKIntegration(_ReadOnly, Integration):
@@ -189,23 +192,29 @@ class SDKIntegration(_ReadOnly, Integration):
         data = data if isinstance(data, dict) else {}
         kind = str(data.get("type") or name.removesuffix("_id"))
         self._fill(
-            _srn=_srn("integration", data.get("name") or name, "latest", type=_slug(kind)),
+            _name=data.get("name") or name,
             _type=kind,
             _external_id=data.get("external_id"),
             _settings=dict(data.get("settings") or {}),
         )
+
+    def _make_srn(self):
+        return _srn("integration", self._name, "latest", type=_slug(self._type))
 
 
 class SDKEnvironment(_ReadOnly, Environment):
     def __init__(self, data):
         data = data or {"name": "default"}
         self._fill(
-            _srn=_srn("environment", data["name"], "latest"),
+            _name=data["name"],
             _label=data.get("label"),
             _integrations={
                 name.removesuffix("_id"): SDKIntegration(name, one) for name, one in (data.get("integrations") or {}).items()
             },
         )
+
+    def _make_srn(self):
+        return _srn("environment", self._name, "latest")
 
     label = property(lambda self: self._label)
     integrations = property(lambda self: self._integrations)
@@ -213,7 +222,10 @@ class SDKEnvironment(_ReadOnly, Environment):
 
 class SDKFlow(_ReadOnly, Flow):
     def __init__(self, data):
-        self._fill(_srn=_srn("flow", data["name"], data.get("version") or "latest"), _data=data, _made={})
+        self._fill(_data=data, _made={})
+
+    def _make_srn(self):
+        return _srn("flow", self._data["name"], self._data.get("version") or "latest")
 
     @property
     def name(self):
@@ -263,7 +275,10 @@ def prompt_field(data):
 
 class SDKRun(_ReadOnly, Run):
     def __init__(self, data):
-        self._fill(_data=data, _made={}, _srn=_srn("run", data["id"], "latest"))
+        self._fill(_data=data, _made={})
+
+    def _make_srn(self):
+        return _srn("run", self._data["id"], "latest")
 
     id = property(lambda self: self._data["id"])
 
@@ -300,19 +315,25 @@ def field_value(value):
 class SDKTarget(_ReadOnly, AccessTarget):
     def __init__(self, data):
         self._fill(
-            _srn=_srn("access_target", data["name"], "latest", data.get("id"), _slug(data.get("type") or "target")),
+            _name=data["name"],
             _label=data.get("label"),
             _type=data.get("type"),
             _settings=dict(data.get("settings") or {}),
             _id=data.get("id"),
         )
 
+    def _make_srn(self):
+        return _srn("access_target", self._name, "latest", self._id, _slug(self._type or "target"))
+
     id = property(lambda self: self._id)
 
 
 class SDKPayload(_ReadOnly, Payload):
     def __init__(self, data, user):
-        self._fill(_data=data, _user=user, _made={}, _srn=SRN("sym", "event-spec", None, "approval", "1.0.0", _slug(data["name"])))
+        self._fill(_data=data, _user=user, _made={})
+
+    def _make_srn(self):
+        return SRN("sym", "event-spec", None, "approval", "1.0.0", _slug(self._data["name"]))
 
     @property
     def fields(self):
@@ -331,7 +352,10 @@ class SDKEvent(_ReadOnly, Event):
     def __init__(self, data):
         user = SDKUser(data["user"])
         payload = SDKPayload(data, user)
-        self._fill(_data=data, _user=user, _payload=payload, _made={}, _srn=payload.srn)
+        self._fill(_data=data, _user=user, _payload=payload, _made={})
+
+    def _make_srn(self):
+        return self._payload.srn
 
     name = property(lambda self: self._data["name"])
     payload = property(lambda self: self._payload)

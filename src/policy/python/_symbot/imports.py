@@ -16,6 +16,8 @@ ALLOWED = frozenset(
     struct sym textwrap time traceback types typing unicodedata urllib uuid warnings weakref zlib zoneinfo
     """.split()
 )
+# What native functions import while an implementation runs (`strptime`, long integers, copying).
+_INTERNAL = frozenset(["_strptime", "_pylong", "_pydatetime", "_pydecimal", "codecs", "copyreg", "encodings", "linecache"])
 _REFUSED_SUBMODULES = frozenset(["urllib.request", "urllib.robotparser", "logging.handlers", "logging.config"])
 
 _real_import = builtins.__import__
@@ -25,7 +27,9 @@ extra_roots = set()
 
 def guarded_import(name, globals=None, locals=None, fromlist=(), level=0):
     root = name.partition(".")[0]
-    if level == 0 and (root not in ALLOWED and root not in extra_roots or name in _REFUSED_SUBMODULES):
+    if level == 0 and (
+        root not in ALLOWED and root not in _INTERNAL and root not in extra_roots or name in _REFUSED_SUBMODULES
+    ):
         raise ImportError(
             f"'{name}' cannot be imported in an implementation file. "
             "Available are sym.sdk, requests, json, datetime and other pure modules of the standard library.",

@@ -1,14 +1,12 @@
 """`symbot python FILE`: a script in the sandbox of implementation files."""
 
 import builtins
-import linecache
 import sys
-import traceback
-import types
+from _frozen_importlib import ModuleSpec
 
 import _symbot_host
 
-from . import driver, imports
+from . import driver, imports, tracebacks
 
 
 class Stream(driver.Printed):
@@ -33,23 +31,19 @@ class Finder:
         self.modules = {one["name"]: one for one in modules}
 
     def find_spec(self, name, path=None, target=None):
-        from importlib.machinery import ModuleSpec
-
         found = self.modules.get(name)
         if found is None:
             return None
-        spec = ModuleSpec(name, self, origin=found["file"], is_package=found["package"])
-        spec.has_location = True
-        return spec
+        return ModuleSpec(name, self, origin=found["file"], is_package=found["package"])
 
     def create_module(self, spec):
         return None
 
     def exec_module(self, module):
         found = self.modules[module.__name__]
-        linecache.cache[found["file"]] = (len(found["source"]), None, found["source"].splitlines(True), found["file"])
+        tracebacks.sources[found["file"]] = found["source"]
         own = dict(vars(builtins), __import__=imports.guarded_import)
-        module.__dict__["__builtins__"] = own
+        module.__dict__.update(__builtins__=own, __file__=found["file"])
         exec(_symbot_host.compile(found["source"], found["file"]), module.__dict__)
 
 
@@ -64,7 +58,7 @@ def run(request):
     module = driver.namespace(request["file"], "__main__")
     sys.modules["__main__"] = module
     file, source = request["file"], request["source"]
-    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+    tracebacks.sources[file] = source
     try:
         exec(_symbot_host.compile(source, file), module.__dict__)
         return 0
@@ -74,7 +68,7 @@ def run(request):
         print(ending.code, file=errors)
         return 1
     except BaseException as error:
-        errors.write("".join(traceback.format_exception(type(error), error, driver.own_frames(error, file))))
+        errors.write(tracebacks.text_of(error, file))
         return 1
     finally:
         driver.end()

@@ -8,23 +8,19 @@ import codecs
 import collections
 import contextlib
 import copy
-import dataclasses
 import datetime
 import functools
 import gc
 import hashlib
 import itertools
 import json
-import linecache
 import marshal
 import math
 import random
 import re
 import string
 import sys
-import textwrap
 import threading
-import traceback
 import typing
 import uuid
 
@@ -65,9 +61,3 @@ for module, names in (
 atexit.register = atexit.unregister = lambda function, *args, **kwargs: function
 if hasattr(sys, "monitoring"):
     del sys.monitoring
-
-# The first failure would otherwise pay for what these build on first use.
-try:
-    raise ValueError("warm")
-except ValueError as error:
-    traceback.format_exception(error)

@@ -232,7 +232,7 @@ class SymResource(SymBaseResource):
 
     @property
     def name(self):
-        return self._srn.slug
+        return self.srn.slug
 
     def __getattr__(self, attribute):
         if not attribute.startswith("_"):
