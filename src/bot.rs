@@ -91,7 +91,11 @@ impl Bot {
             team_id = identity.team_id,
             "Slack knows the bot"
         );
-        let directory = Arc::new(Directory::new(api.clone(), &identity, Admins::new(&settings.admins)));
+        let directory = Arc::new(Directory::new(
+            api.clone(),
+            &identity,
+            Admins::new(&settings.admins),
+        ));
         let listener = match &settings.web {
             Some(web) => Some(bind_web(web).await?),
             None => None,

@@ -43,7 +43,9 @@ fn cannot_be_judged(failure: &HandlerFailure) -> Inspection {
                 .unwrap_or(1),
             column: 1,
             message: format!("the code cannot be loaded: {}", failure.message),
-            hint: Some("it is run when it is loaded: keep work out of the module's top level".to_owned()),
+            hint: Some(
+                "it is run when it is loaded: keep work out of the module's top level".to_owned(),
+            ),
         }],
         ..Inspection::default()
     }

@@ -50,11 +50,14 @@ pub(super) fn run(args: DemoArgs) -> ExitCode {
 }
 
 async fn demo(args: DemoArgs) -> ExitCode {
-    let setup = Setup::company().port(args.port).app_name("Symbot").shortcut(
-        ids::SHORTCUT,
-        "Request access",
-        "Ask for access to something",
-    );
+    let setup = Setup::company()
+        .port(args.port)
+        .app_name("Symbot")
+        .shortcut(
+            ids::SHORTCUT,
+            "Request access",
+            "Ask for access to something",
+        );
     let slack = match SlackSim::start(setup).await {
         Ok(slack) => slack,
         Err(error) => {

@@ -13,7 +13,7 @@ use super::outside::Started;
 use super::signin::LINK_LIFETIME_SECONDS;
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{AnswerTo, Attempt};
-use crate::domain::event::{Event, Submission};
+use crate::domain::event::{Event, Submission, clean_message};
 use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, PinnedFlow, SourceChannel};
 use crate::domain::step::problem_code;
@@ -246,12 +246,7 @@ impl Engine {
         let Some(channel) = channel else {
             return source;
         };
-        match self
-            .outside
-            .directory
-            .source_channel(&channel.id)
-            .await
-        {
+        match self.outside.directory.source_channel(&channel.id).await {
             Ok(source) => source,
             Err(error) => {
                 tracing::warn!(%error, channel = channel.id, "a channel could not be looked up");
@@ -587,8 +582,7 @@ fn decision_message(state_values: &Value) -> Option<String> {
     let input = blocks
         .values()
         .find_map(|block| block.get(ids::DECISION_MESSAGE))?;
-    let text = input.get("value")?.as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    clean_message(input.get("value")?.as_str()?)
 }
 
 /// A message that only the person who typed sees.
