@@ -121,7 +121,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: RunArgs) -> ExitCode {
-    if let Err(error) = telemetry::start(args.log_format, config::log_filter().as_deref()) {
+    let format = match args.log_format() {
+        Ok(format) => format,
+        Err(error) => return wrong_setting(&error),
+    };
+    if let Err(error) = telemetry::start(format, config::log_filter().as_deref()) {
         return complain(
             EXIT_USAGE,
             &error.to_string(),

@@ -168,8 +168,12 @@ impl Change {
     fn note(&mut self, event: &str, actor: Option<PersonRef>, text: String) {
         let history = &mut self.run.history;
         if history.len() >= HISTORY_LINES_MAX {
-            let dispensable =
-                |entry: &HistoryEntry| matches!(entry.event.as_str(), "refused" | "notification" | "request_forward");
+            let dispensable = |entry: &HistoryEntry| {
+                matches!(
+                    entry.event.as_str(),
+                    "refused" | "notification" | "request_forward"
+                )
+            };
             let oldest = history.iter().position(dispensable).unwrap_or(1);
             history.remove(oldest);
         }

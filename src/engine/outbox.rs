@@ -93,11 +93,7 @@ impl Engine {
 
     /// Commits what an effect came to, until it is committed: what was done outside must not be done again because the
     /// store was slow to take note.
-    pub(super) async fn conclude(
-        self: &Arc<Self>,
-        id: EffectId,
-        event: Event,
-    ) -> Result<(), Held> {
+    pub(super) async fn conclude(self: &Arc<Self>, id: EffectId, event: Event) -> Result<(), Held> {
         let mut pause = PAUSE_FIRST;
         loop {
             let along = Along {
@@ -128,7 +124,10 @@ impl Engine {
         destination: usize,
         to: &Destination,
     ) -> Result<(), Held> {
-        let outcome = match self.post_request(id.run, notification, destination, to).await {
+        let outcome = match self
+            .post_request(id.run, notification, destination, to)
+            .await
+        {
             Ok(Some(message)) => DeliveryOutcome::Sent(message),
             Ok(None) => {
                 self.done.add(id);
@@ -199,8 +198,7 @@ impl Engine {
         let lane = self.outside.lane(message);
         let _turn = lane.lock().await;
         let attempt = || async {
-            let Some(run) = self.run(id.run)
-                .await? else {
+            let Some(run) = self.run(id.run).await? else {
                 return Ok(());
             };
             let index = run
@@ -212,7 +210,6 @@ impl Engine {
             self.outside
                 .api
                 .chat_update(message, &rendered.text, &rendered.blocks, None)
-                
                 .await
                 .map_err(Held::Slack)
         };

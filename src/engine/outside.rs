@@ -176,8 +176,10 @@ impl Outside {
             Destination::ChannelId { id } => Ok(id.clone()),
             Destination::Nowhere { reason } => Err(Held::Never(reason.clone())),
             to => {
-                self.insist("conversations.open", &to.describe(), patience, || self.find_once(to))
-                    .await
+                self.insist("conversations.open", &to.describe(), patience, || {
+                    self.find_once(to)
+                })
+                .await
             }
         }
     }
@@ -210,7 +212,9 @@ impl Outside {
                         ..
                     }) => Ok(directory.open_dm(&slack_id).await?),
                     Some(_) => Err(Held::Never(format!("{email} is deactivated in Slack"))),
-                    None => Err(Held::Never(format!("nobody in Slack has the address {email}"))),
+                    None => Err(Held::Never(format!(
+                        "nobody in Slack has the address {email}"
+                    ))),
                 }
             }
             Destination::Nowhere { reason } => Err(Held::Never(reason.clone())),
@@ -246,7 +250,8 @@ impl Outside {
         patience: Duration,
     ) -> Result<(), Held> {
         if let Some(url) = &to.response_url {
-            let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": words });
+            let body =
+                json!({ "response_type": "ephemeral", "replace_original": false, "text": words });
             let sent: Result<(), Held> = self
                 .insist("response_url", &to.slack_id, patience, || async {
                     Ok(self.api.respond(url, &body).await?)
@@ -254,7 +259,9 @@ impl Outside {
                 .await;
             match sent {
                 Ok(()) => return Ok(()),
-                Err(held) => tracing::debug!(%held, "a response_url did not work; answering another way"),
+                Err(held) => {
+                    tracing::debug!(%held, "a response_url did not work; answering another way")
+                }
             }
         }
         if let Some(channel) = &to.channel {
@@ -270,7 +277,9 @@ impl Outside {
                 .await;
             match sent {
                 Ok(()) => return Ok(()),
-                Err(held) => tracing::debug!(%held, "an ephemeral message did not work; answering another way"),
+                Err(held) => {
+                    tracing::debug!(%held, "an ephemeral message did not work; answering another way")
+                }
             }
         }
         self.direct_message(&to.slack_id, &message::plain_message(words), patience)
@@ -298,7 +307,8 @@ impl Outside {
             name: channel.to_owned(),
         };
         let id = self.find(&to, patience).await?;
-        self.post(&id, &message::plain_message(words), patience).await
+        self.post(&id, &message::plain_message(words), patience)
+            .await
     }
 
     /// Posts a message that is not kept track of.

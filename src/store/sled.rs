@@ -189,7 +189,6 @@ impl SledStore {
         })
     }
 
-
     /// Numbers of the last durable commit and of the last audit line.
     #[must_use]
     pub fn position(&self) -> (u64, u64) {
