@@ -18,7 +18,7 @@ use symbot::bot::Bot;
 use symbot::clock::ManualClock;
 use symbot::config::{FlowSettings, Settings, SlackSettings, WebSettings};
 use symbot::domain::person::{Person as Somebody, Role};
-use symbot::domain::run::Run;
+use symbot::domain::run::{Delivery, Run, Status};
 use symbot::engine::{Engine, Pages};
 use symbot::secret::Secret;
 use symbot::slack::view::ids;
@@ -35,6 +35,15 @@ pub type Told = Result<(), Box<dyn std::error::Error>>;
 
 /// Longest time of a story on a busy machine, so that a hanging one names itself.
 const STORY_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long tasks that block may go on after a story.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(5);
+
+const DOES_NOT_START: &str = "the bot does not start";
+
+/// Longest and shortest wait of [`Stage::until`].
+const WAIT_LIMIT: Duration = Duration::from_secs(10);
+const WAIT_STEP: Duration = Duration::from_millis(5);
 
 /// Name of the global shortcut, as in `manifest.yaml`.
 pub const SHORTCUT: &str = "Request access";
@@ -116,18 +125,10 @@ impl Story {
     /// # Panics
     /// When the story or what is judged behind it goes wrong.
     pub fn run(self, tell: impl AsyncFnOnce(&Stage) -> Told) {
-        static NUMBER: AtomicUsize = AtomicUsize::new(1);
-        let name = format!("story-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        listen();
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name(&name)
-            .enable_all()
-            .build()
-            .unwrap();
+        let (name, runtime) = backstage();
         let data = tempfile::tempdir().unwrap();
         let problems = runtime.block_on(self.perform(&name, data.path(), tell));
-        runtime.shutdown_timeout(Duration::from_secs(5));
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
         let log = take(&name);
         let mut problems = problems;
         problems.extend(log.panics.into_iter().map(|what| format!("in the background: {what}")));
@@ -136,6 +137,27 @@ impl Story {
             let log: String = tail.map(|line| format!("  {line}\n")).collect();
             panic!("{}\n--- log ---\n{log}", problems.join("\n--- and ---\n"));
         }
+    }
+
+    /// The bot refuses to start, and some line of its log has all of these parts.
+    ///
+    /// # Panics
+    /// When it starts, or does not say why not.
+    pub fn does_not_start(self, parts: &[&str]) {
+        let (name, runtime) = backstage();
+        let data = tempfile::tempdir().unwrap();
+        let problems = runtime.block_on(self.perform(&name, data.path(), async |_| Ok(())));
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
+        let log = take(&name).lines;
+        assert!(
+            problems.iter().any(|what| what.starts_with(DOES_NOT_START)),
+            "the bot starts: {problems:?}"
+        );
+        assert!(
+            log.iter().any(|line| parts.iter().all(|part| line.contains(part))),
+            "no log line with {parts:?} in\n{}",
+            log.join("\n")
+        );
     }
 
     async fn perform(
@@ -169,7 +191,7 @@ impl Story {
         };
         let bot = match Bot::start(settings, Arc::new(clock.clone())).await {
             Ok(bot) => bot,
-            Err(error) => return vec![format!("the bot does not start: {error}")],
+            Err(error) => return vec![format!("{DOES_NOT_START}: {error}")],
         };
         let mut problems = Vec::new();
         if let Err(error) = slack.connected(1).await {
@@ -267,6 +289,74 @@ impl Stage {
         self.slack.channel(channel).next_request().await
     }
 
+    /// Waits until every destination of a notification was tried and the outcome is on the disk: only then does its time run.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until_sent(&self, notification: usize) {
+        let what = format!("notification {} to be sent", notification + 1);
+        self.until(&what, async || {
+            let runs = self.runs().await;
+            runs.first()
+                .and_then(|run| run.notifications.get(notification))
+                .is_some_and(|routed| {
+                    !routed.deliveries.is_empty()
+                        && !routed.deliveries.contains(&Delivery::Pending)
+                })
+        })
+        .await;
+    }
+
+    /// Waits until the request there is has this status on the disk.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until_status(&self, status: Status) -> Run {
+        self.until(&format!("the request to be {status:?}"), async || {
+            self.runs().await.first().map(|run| run.status) == Some(status)
+        })
+        .await;
+        self.runs().await.remove(0)
+    }
+
+    /// Waits for what cannot be awaited.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until(&self, what: &str, so: impl AsyncFn() -> bool) {
+        let end = tokio::time::Instant::now() + WAIT_LIMIT;
+        while !so().await {
+            assert!(
+                tokio::time::Instant::now() < end,
+                "expected {what}; the requests are {:#?}",
+                self.runs().await
+            );
+            tokio::time::sleep(WAIT_STEP).await;
+        }
+    }
+
+    /// Fifteen seconds pass, as the `notify_user` flow and the guide have it.
+    pub fn fifteen_seconds_pass(&self) {
+        self.clock.advance(Duration::from_secs(15));
+    }
+
+    /// A call of the bot's own to Slack, with its token: for messages that it might have posted in another life.
+    pub async fn call_slack(&self, method: &str, body: &serde_json::Value) -> serde_json::Value {
+        let url = format!("{}/{method}", self.slack.api_url());
+        let token = format!("Bearer {}", self.slack.bot_token());
+        let answer = super::browser::exchange(
+            "POST",
+            &url,
+            &[
+                ("authorization", token.as_str()),
+                ("content-type", "application/json; charset=utf-8"),
+            ],
+            &body.to_string(),
+        )
+        .await;
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
     /// What the bot logged about this story so far.
     pub fn log(&self) -> Vec<String> {
         logs()
@@ -286,6 +376,20 @@ impl Stage {
             .cloned()
             .unwrap_or_else(|| panic!("no log line with {parts:?} in\n{}", log.join("\n")))
     }
+}
+
+/// A runtime whose threads have a name of their own.
+fn backstage() -> (String, tokio::runtime::Runtime) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(1);
+    let name = format!("story-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    listen();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name(&name)
+        .enable_all()
+        .build()
+        .unwrap();
+    (name, runtime)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -5,7 +5,19 @@
 //! for the product's time: it moves the clock.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod browser;
 mod flows;
 mod harness;
 
 mod deciding;
+mod destinations;
+mod failing;
+mod faults;
+mod forms;
+mod guests;
+mod guide;
+mod moments;
+mod notifying;
+mod routing;
+mod starting;
+mod web;
