@@ -4,6 +4,7 @@
 //! Slack, what was under way, and only then anything new. At the end: intake stops, what is in flight
 //! finishes, everything is written down, workers end.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +75,7 @@ impl Bot {
     /// What keeps it from starting, and what to do.
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         // The workers take longest to start: they warm up while everything else is read and opened.
-        let pool = start_pool(settings.workers)?;
+        let pool = start_pool(settings.worker_program.as_deref(), settings.workers)?;
         let catalog = load_flows(&settings, &pool).await?;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
@@ -238,17 +239,20 @@ async fn ended() {
     }
 }
 
-/// Workers of this program, warming up in the background.
+/// Workers of `program`, or of this program, warming up in the background.
 ///
 /// # Errors
 /// When the program does not know its own path.
-pub fn start_pool(workers: usize) -> Result<Pool, StartError> {
-    let program = std::env::current_exe().map_err(|error| {
-        StartError::new(
-            format!("the path of this program cannot be found: {error}"),
-            "start symbot by its full path",
-        )
-    })?;
+pub fn start_pool(program: Option<&Path>, workers: usize) -> Result<Pool, StartError> {
+    let program = match program {
+        Some(program) => program.to_owned(),
+        None => std::env::current_exe().map_err(|error| {
+            StartError::new(
+                format!("the path of this program cannot be found: {error}"),
+                "start symbot by its full path",
+            )
+        })?,
+    };
     Ok(Pool::start(PoolConfig::of(program, workers)))
 }
 

@@ -94,6 +94,9 @@ pub struct Settings {
     pub web: Option<WebSettings>,
     pub handler_timeout: Duration,
     pub workers: usize,
+    /// The program that policy workers are started from; `None` is this program itself. Only where the bot runs inside
+    /// another program, as in tests, is it given.
+    pub worker_program: Option<PathBuf>,
 }
 
 /// What the flows are read from.
@@ -246,6 +249,7 @@ impl Settings {
             web,
             handler_timeout: Duration::from_secs(handler_timeout),
             workers,
+            worker_program: None,
         })
     }
 }

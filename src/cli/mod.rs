@@ -156,7 +156,7 @@ fn check(args: CheckArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
-        let pool = match start_pool(1) {
+        let pool = match start_pool(None, 1) {
             Ok(pool) => pool,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };

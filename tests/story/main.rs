@@ -2,3 +2,5 @@
 //!
 //! `in_process` plays what people do, with the time in the test's hand; `binary` starts the real program, kills it, and
 //! feeds it bad flows.
+
+mod in_process;
