@@ -13,8 +13,7 @@ use crate::policy::types::{HandlerFailure, Inspection, PythonProblem};
 pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, Inspected) {
     let loaded = load(options);
     let mut seen: HashMap<(Option<String>, Arc<str>), Inspection> = HashMap::new();
-    for details in &loaded.flows {
-        let code = &details.flow.implementation;
+    for code in loaded.implementations() {
         let key = (code.file.clone(), code.source.clone());
         if !seen.contains_key(&key) {
             let file = code.file.as_deref().unwrap_or("impl.py");
