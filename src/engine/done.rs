@@ -1,7 +1,7 @@
-//! Reports effects as done, many in one commit. An effect that is done but not yet reported when the process dies is
+//! Reports effects as done, many in one commit: that of the next transition, or one of their own. An effect that is done but not yet reported when the process dies is
 //! carried out again, which every effect of this kind allows (updating a message twice, telling somebody twice).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -25,11 +25,25 @@ pub struct DoneBatch {
 impl DoneBatch {
     /// Reports an effect as done, soon.
     pub fn add(&self, id: EffectId) {
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(id);
+        self.lock().push(id);
         self.arrived.notify_one();
+    }
+
+    /// What has gathered, for a commit that is about to be made. Whoever takes it gives it back when that fails.
+    pub fn take(&self) -> Vec<EffectId> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    /// Effects that could not be recorded after all.
+    pub fn give_back(&self, ids: Vec<EffectId>) {
+        if !ids.is_empty() {
+            self.lock().extend(ids);
+            self.arrived.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<EffectId>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Commits what has gathered.
@@ -37,7 +51,7 @@ impl DoneBatch {
     /// # Errors
     /// The store's; the effects are kept for the next try.
     pub async fn flush(&self, store: &dyn Store) -> Result<(), crate::store::contract::StoreError> {
-        let ids = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let ids = self.take();
         if ids.is_empty() {
             return Ok(());
         }
@@ -48,10 +62,7 @@ impl DoneBatch {
             })
             .await;
         if result.is_err() {
-            self.waiting
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .extend(ids);
+            self.lock().extend(ids);
         }
         result
     }
