@@ -195,7 +195,11 @@ impl Engine {
             dedup: along.dedup,
             run: Some(run.clone()),
             outbox_add: effects.clone(),
-            outbox_done: along.done.into_iter().chain(finished.iter().copied()).collect(),
+            outbox_done: along
+                .done
+                .into_iter()
+                .chain(finished.iter().copied())
+                .collect(),
             timers: timers.clone(),
             audit,
             values: Vec::new(),
