@@ -1,7 +1,7 @@
 //! The whole bot: opens the store, loads the flows, warms the workers, connects, recovers; and the way back.
 //!
-//! Order at the start: configuration first (a wrong flow must not open the store), then store and workers, then Slack; what
-//! was under way goes on only when there is a connection to carry it out with. At the end: intake stops, what is in flight
+//! Order at the start: workers (they take longest to warm up), configuration (a wrong flow must not open the store), store,
+//! Slack, what was under way, and only then anything new. At the end: intake stops, what is in flight
 //! finishes, everything is written down, workers end.
 
 use std::process::ExitCode;
@@ -27,7 +27,7 @@ use crate::store::sled::{Options, SledStore};
 use crate::web::{self, WebConfig};
 
 /// How long effects in flight may take at the end; systemd's own limit is 90 s.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why the bot cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +91,11 @@ impl Bot {
             team_id = identity.team_id,
             "Slack knows the bot"
         );
-        let directory = Arc::new(Directory::new(api.clone(), &identity, Admins::new(&settings.admins)));
+        let directory = Arc::new(Directory::new(
+            api.clone(),
+            &identity,
+            Admins::new(&settings.admins),
+        ));
         let listener = match &settings.web {
             Some(web) => Some(bind_web(web).await?),
             None => None,
@@ -110,6 +114,12 @@ impl Bot {
                 contacts: settings.admins,
             }),
         ));
+        // What was under way first, so that nothing new is taken for something old.
+        let background = engine.start_background();
+        engine
+            .recover()
+            .await
+            .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
         let stop = CancellationToken::new();
         let web = listener.map(|(listener, config)| serve_web(listener, config, &engine, &stop));
         let socket = SocketMode::start(
@@ -118,11 +128,6 @@ impl Bot {
             Arc::new(Intake(engine.clone())),
         );
         engine.outside.follow(socket.connected());
-        let background = engine.start_background();
-        engine
-            .recover()
-            .await
-            .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
         Ok(Self {
             engine,
             pool,
@@ -147,12 +152,17 @@ impl Bot {
 
     /// Runs until SIGTERM, Ctrl-C, or until Slack refuses the tokens.
     pub async fn run_until_signal(self) -> ExitCode {
-        let mut fatal = self.socket.fatal();
+        let mut refused = self.socket.fatal();
+        let mut broken = self.engine.fatal_reason();
         let mut code = ExitCode::SUCCESS;
         tokio::select! {
             () = ended() => tracing::info!("stopping"),
-            reason = wait_for_fatal(&mut fatal) => {
+            reason = wait_for_fatal(&mut refused) => {
                 tracing::error!(reason, "Slack does not let the bot connect; stopping");
+                code = ExitCode::FAILURE;
+            }
+            reason = wait_for_fatal(&mut broken) => {
+                tracing::error!(reason, "the bot cannot go on; stopping. What is unfinished goes on at the next start");
                 code = ExitCode::FAILURE;
             }
         }
@@ -167,13 +177,18 @@ impl Bot {
     /// behind that should not be (it is logged).
     pub async fn shutdown(self) -> bool {
         let mut clean = true;
-        if !self.socket.shutdown().await {
+        self.stop.cancel();
+        let web = async {
+            match self.web {
+                Some(web) => web.task.await,
+                None => Ok(()),
+            }
+        };
+        let (drained, web) = tokio::join!(self.socket.shutdown(), web);
+        if !drained {
             tracing::warn!("some Slack envelopes were still being handled");
         }
-        self.stop.cancel();
-        if let Some(web) = self.web
-            && let Err(error) = web.task.await
-        {
+        if let Err(error) = web {
             tracing::error!(%error, "the web app ended badly");
             clean = false;
         }
@@ -257,6 +272,11 @@ async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartEr
             "the flows have problems, see above",
             "symbot check with the same directories shows them with their lines",
         ));
+    }
+    for part in pool.weakened() {
+        tracing::warn!(
+            "policy workers run without {part}: code in flows is less confined than it should be"
+        );
     }
     tracing::info!(
         flows = loaded.catalog.flows.len(),

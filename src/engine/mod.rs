@@ -24,8 +24,11 @@ mod runs;
 mod signin;
 mod timers;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 pub use book::{Book, BookError};
@@ -39,6 +42,7 @@ use crate::domain::event::{Event, Submission};
 use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
+use crate::web::backend::Readiness;
 use done::DoneBatch;
 use runs::Runs;
 use timers::Timers;
@@ -56,6 +60,8 @@ pub struct Engine {
     tasks: TaskTracker,
     /// Set when no new effects are to be started.
     closing: tokio_util::sync::CancellationToken,
+    /// Why the process has to end: a store that writes nothing any more, tokens that Slack does not accept.
+    fatal: watch::Sender<Option<String>>,
 }
 
 /// What came of an event.
@@ -94,7 +100,33 @@ impl Engine {
             done: Arc::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
+            fatal: watch::Sender::new(None),
         }
+    }
+
+    /// Becomes `Some` when the process has to end; what is unfinished is in the outbox.
+    #[must_use]
+    pub fn fatal_reason(&self) -> watch::Receiver<Option<String>> {
+        self.fatal.subscribe()
+    }
+
+    /// Ends the process in good order; the first reason counts.
+    fn fatal(&self, reason: String) {
+        self.fatal.send_if_modified(|known| {
+            let first = known.is_none();
+            if first {
+                *known = Some(reason);
+            }
+            first
+        });
+    }
+
+    /// Whether requests can be taken.
+    pub(crate) fn readiness(&self) -> Readiness {
+        if let Some(failure) = self.store.failure() {
+            return Readiness::NotReady(format!("nothing can be saved: {failure}"));
+        }
+        self.outside.readiness()
     }
 
     /// The flows of this moment.
@@ -195,25 +227,24 @@ impl Engine {
             dedup: along.dedup,
             run: Some(run.clone()),
             outbox_add: effects.clone(),
-            outbox_done: along
-                .done
-                .into_iter()
-                .chain(finished.iter().copied())
-                .collect(),
+            outbox_done: along.done.into_iter().chain(finished.ids()).collect(),
             timers: timers.clone(),
             audit,
             values: Vec::new(),
             now: Some(self.clock.now()),
         };
         if let Err(error) = self.store.commit(commit).await {
-            self.done.give_back(finished);
             if matches!(error, StoreError::Duplicate(_)) {
                 return Ok(Applied::Duplicate);
             }
             // The disk may or may not have it: read it again before the next event.
             *place = None;
+            if let Some(failure) = self.store.failure() {
+                self.fatal(failure.to_string());
+            }
             return Err(error);
         }
+        finished.recorded();
         let run = Arc::new(run);
         *place = Some(run.clone());
         self.timers.apply(&timers);
@@ -263,7 +294,14 @@ impl Engine {
         loop {
             let now = self.clock.now();
             for timer in self.timers.take_due(now) {
-                self.fire(timer).await;
+                let (run, notification) = (timer.run, timer.notification);
+                if AssertUnwindSafe(self.fire(timer))
+                    .catch_unwind()
+                    .await
+                    .is_err()
+                {
+                    tracing::error!(%run, notification, "a timer panicked; it is tried again at the next start");
+                }
             }
             let wait = async {
                 match self.timers.next_due() {
