@@ -155,12 +155,17 @@ impl Engine {
     ) -> Result<Applied, StoreError> {
         let slot = self.runs.slot(submission.id);
         let mut place = slot.lock().await;
-        if place.is_some() || self.store.run(submission.id).await?.is_some() {
+        if place.is_some() {
             return Ok(Applied::Duplicate);
         }
         let transition = step::submit(submission, self.clock.now());
-        self.commit(&mut place, transition, Along { dedup, done: None })
-            .await
+        let along = Along { dedup, done: None };
+        match self.commit(&mut place, transition, along).await {
+            // There is a run with this id. Found out by the commit: to ask first would be a read from the disk for every
+            // new request.
+            Err(StoreError::Conflict { .. }) => Ok(Applied::Duplicate),
+            other => other,
+        }
     }
 
     /// Gives an event to a run. When it returns, what the event changed is on the disk, and its effects are under way.
@@ -216,28 +221,30 @@ impl Engine {
             audit,
             reply,
         } = transition;
+        // Finished effects of whatever run go along, which saves a commit of their own.
+        let finished = self.done.take();
         let commit = Commit {
             dedup: along.dedup,
             run: Some(run.clone()),
             outbox_add: effects.clone(),
-            outbox_done: along.done.into_iter().collect(),
+            outbox_done: along.done.into_iter().chain(finished.ids()).collect(),
             timers: timers.clone(),
             audit,
             values: Vec::new(),
             now: Some(self.clock.now()),
         };
-        match self.store.commit(commit).await {
-            Ok(()) => {}
-            Err(StoreError::Duplicate(_)) => return Ok(Applied::Duplicate),
-            Err(error) => {
-                // The disk may or may not have it: read it again before the next event.
-                *place = None;
-                if let Some(failure) = self.store.failure() {
-                    self.fatal(failure.to_string());
-                }
-                return Err(error);
+        if let Err(error) = self.store.commit(commit).await {
+            if matches!(error, StoreError::Duplicate(_)) {
+                return Ok(Applied::Duplicate);
             }
+            // The disk may or may not have it: read it again before the next event.
+            *place = None;
+            if let Some(failure) = self.store.failure() {
+                self.fatal(failure.to_string());
+            }
+            return Err(error);
         }
+        finished.recorded();
         let run = Arc::new(run);
         *place = Some(run.clone());
         self.timers.apply(&timers);

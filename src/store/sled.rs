@@ -64,7 +64,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: 32 << 20,
+            cache_bytes: 16 << 20,
             journal_file_bytes: ROTATE_BYTES,
             check_whole_below_bytes: 32 << 20,
         }
