@@ -7,7 +7,7 @@ use std::sync::Arc;
 use slack_sim::{Setup, SlackSim};
 
 use super::{EXIT_WRONG, complain, with_runtime, wrong_setting};
-use crate::bot::Bot;
+use crate::bot::{Bot, told_to_end};
 use crate::clock::SystemClock;
 use crate::config::{self, LogFormat, RunArgs, Settings, SlackSettings};
 use crate::secret::Secret;
@@ -104,14 +104,18 @@ async fn demo(args: DemoArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return wrong_setting(&error),
     };
-    let bot = match Bot::start(settings, Arc::new(SystemClock)).await {
+    let started = tokio::select! {
+        started = Bot::start(settings, Arc::new(SystemClock)) => started,
+        () = told_to_end() => return ExitCode::SUCCESS,
+    };
+    let bot = match started {
         Ok(bot) => bot,
         Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
     };
     if let Some(url) = bot.web_url() {
-        slack.set_links(&[("Web app", url)]);
+        slack.set_links(&[("Web app", &url)]);
     }
-    announce(&slack.page_url(), bot.web_url());
+    announce(&slack.page_url(), bot.web_url().as_deref());
     if !args.no_open {
         open_browser(&slack.page_url());
     }
