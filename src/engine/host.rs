@@ -83,7 +83,7 @@ impl EngineHost {
         let outside = &self.engine.outside;
         let channel = outside.find(&destination).await.map_err(|reason| {
             failed(
-                &reason.to_ascii_uppercase(),
+                &reason.to_string().to_ascii_uppercase(),
                 format!("{} cannot be reached: {reason}", destination.describe()),
             )
         })?;

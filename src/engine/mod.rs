@@ -26,6 +26,7 @@ mod timers;
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use tokio_util::task::TaskTracker;
 
 pub use book::{Book, BookError};
@@ -200,6 +201,9 @@ impl Engine {
             Err(error) => {
                 // The disk may or may not have it: read it again before the next event.
                 *place = None;
+                if matches!(error, StoreError::Failed(_) | StoreError::Damaged(_)) {
+                    self.outside.store_failed(&error);
+                }
                 return Err(error);
             }
         }
@@ -251,9 +255,10 @@ impl Engine {
     pub async fn run_timers(self: Arc<Self>) {
         loop {
             let now = self.clock.now();
-            for timer in self.timers.take_due(now) {
-                self.fire(timer).await;
-            }
+            // Together, so that many overdue ones after a long stop share commits instead of waiting for one another.
+            futures_util::stream::iter(self.timers.take_due(now))
+                .for_each_concurrent(TIMERS_TOGETHER, |timer| self.fire(timer))
+                .await;
             let wait = async {
                 match self.timers.next_due() {
                     Some(due) => self.clock.sleep_until(due).await,
@@ -319,6 +324,9 @@ impl Engine {
         self.store.close().await
     }
 }
+
+/// Timers that are handled at a time: as many as the store takes into one group commit.
+const TIMERS_TOGETHER: usize = 64;
 
 /// Pause before a timer whose commit failed is tried again.
 const TIMER_RETRY_SECONDS: u64 = 1;

@@ -21,6 +21,9 @@ use crate::store::contract::StoreError;
 /// somebody who waits for access is not forgotten.
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long the last notification is tried: giving it up early would only leave the request without one.
+const LAST_NOTIFY_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// How long updates of messages and news for requesters are tried: they matter after an outage, too.
 const TELL_PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -53,6 +56,12 @@ impl Engine {
             };
             match result {
                 Ok(()) => return,
+                Err(StoreError::TooLarge { what, bytes, limit }) => {
+                    // Trying again would change nothing, and would go on for ever.
+                    tracing::error!(run = %stored.id.run, effect = stored.id.number, what, bytes, limit, "the outcome of an effect is too large to be kept; given up");
+                    self.done.add(stored.id);
+                    return;
+                }
                 Err(error) => {
                     tracing::error!(%error, run = %stored.id.run, effect = stored.id.number, "an effect is held up by the store");
                     tokio::select! {
@@ -71,9 +80,13 @@ impl Engine {
         destination: usize,
         to: &Destination,
     ) -> Result<(), StoreError> {
-        let outcome = match self.outside.find(to).await {
+        let patience = match self.run(id.run).await? {
+            Some(run) if notification + 1 < run.notifications.len() => NOTIFY_PATIENCE,
+            _ => LAST_NOTIFY_PATIENCE,
+        };
+        let outcome = match self.outside.find_patiently(to, patience).await {
             Ok(channel) => {
-                self.post_request(id.run, notification, destination, &channel)
+                self.post_request(id.run, (notification, destination), &channel, patience)
                     .await?
             }
             Err(reason) => Some(DeliveryOutcome::Failed(reason)),
@@ -111,9 +124,9 @@ impl Engine {
     async fn post_request(
         &self,
         run_id: RunId,
-        notification: usize,
-        destination: usize,
+        (notification, destination): (usize, usize),
         channel: &str,
+        patience: Duration,
     ) -> Result<Option<DeliveryOutcome>, StoreError> {
         let attempt = || async {
             let Some(run) = self.run(run_id).await.map_err(Held::Store)? else {
@@ -141,7 +154,7 @@ impl Engine {
         };
         match self
             .outside
-            .insist("chat.postMessage", channel, NOTIFY_PATIENCE, attempt)
+            .insist("chat.postMessage", channel, patience, attempt)
             .await
         {
             Ok(sent) => Ok(sent.map(DeliveryOutcome::Sent)),

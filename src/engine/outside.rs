@@ -37,6 +37,8 @@ pub struct Outside {
     pub contacts: Vec<String>,
     /// Number of sockets that said hello; unset until the sockets are started.
     connected: OnceLock<watch::Receiver<usize>>,
+    /// Why the store takes nothing any more.
+    store_failure: OnceLock<String>,
     lanes: Mutex<HashMap<MessageRef, Weak<tokio::sync::Mutex<()>>>>,
 }
 
@@ -91,6 +93,7 @@ impl Outside {
             web: parts.web,
             contacts: parts.contacts,
             connected: OnceLock::new(),
+            store_failure: OnceLock::new(),
             lanes: Mutex::default(),
         }
     }
@@ -100,6 +103,14 @@ impl Outside {
         if self.connected.set(connected).is_err() {
             tracing::error!("the sockets were started twice");
         }
+    }
+
+    /// Takes note that a commit failed: the store takes nothing more before a restart.
+    pub(super) fn store_failed(&self, error: &dyn std::fmt::Display) {
+        self.store_failure.get_or_init(|| {
+            tracing::error!(%error, "nothing can be saved until the bot is started again");
+            error.to_string()
+        });
     }
 
     /// The lock under which updates of a message are made.
@@ -169,11 +180,36 @@ impl Outside {
         }
     }
 
-    /// The conversation behind a destination.
+    /// The conversation behind a destination, asked for until Slack knows it or not, or `patience` is over.
     ///
     /// # Errors
     /// Why it cannot be reached, in words for administrators.
-    pub(super) async fn find(&self, to: &Destination) -> Result<String, String> {
+    pub(super) async fn find_patiently(
+        &self,
+        to: &Destination,
+        patience: Duration,
+    ) -> Result<String, String> {
+        let found: Result<_, Held> = self
+            .insist("conversations.open", &to.describe(), patience, || async {
+                match self.find(to).await {
+                    Ok(id) => Ok(Ok(id)),
+                    Err(Unreachable::ForGood(why)) => Ok(Err(why)),
+                    Err(Unreachable::ForNow(error)) => Err(Held::Slack(error)),
+                }
+            })
+            .await;
+        match found {
+            Ok(found) => found,
+            Err(Held::Slack(error)) => Err(error.to_string()),
+            Err(Held::Store(error)) => Err(error.to_string()),
+        }
+    }
+
+    /// The conversation behind a destination.
+    ///
+    /// # Errors
+    /// Why it cannot be reached.
+    pub(super) async fn find(&self, to: &Destination) -> Result<String, Unreachable> {
         match to {
             Destination::ChannelId { id } => Ok(id.clone()),
             Destination::ChannelName { name } => self.channel(name).await,
@@ -182,7 +218,7 @@ impl Outside {
                 .directory
                 .open_group(slack_ids)
                 .await
-                .map_err(|error| error.to_string()),
+                .map_err(Unreachable::from),
             Destination::User {
                 id,
                 slack_id,
@@ -193,33 +229,33 @@ impl Outside {
                 }
                 let email = email
                     .as_ref()
-                    .ok_or_else(|| format!("there is no user with the id {id}"))?;
-                match self.directory.person_by_email(email).await {
-                    Ok(Some(person)) => match person.slack_id {
+                    .ok_or_else(|| format!("there is no user with the id {id}"))
+                    .map_err(Unreachable::ForGood)?;
+                match self.directory.person_by_email(email).await? {
+                    Some(person) => match person.slack_id {
                         Some(slack_id) if person.active => self.open_dm(&slack_id).await,
-                        _ => Err(format!("{email} is deactivated in Slack")),
+                        _ => Err(Unreachable::ForGood(format!(
+                            "{email} is deactivated in Slack"
+                        ))),
                     },
-                    Ok(None) => Err(format!("nobody in Slack has the address {email}")),
-                    Err(error) => Err(error.to_string()),
+                    None => Err(Unreachable::ForGood(format!(
+                        "nobody in Slack has the address {email}"
+                    ))),
                 }
             }
-            Destination::Nowhere { reason } => Err(reason.clone()),
+            Destination::Nowhere { reason } => Err(Unreachable::ForGood(reason.clone())),
         }
     }
 
-    async fn open_dm(&self, slack_id: &str) -> Result<String, String> {
-        self.directory
-            .open_dm(slack_id)
-            .await
-            .map_err(|error| error.to_string())
+    async fn open_dm(&self, slack_id: &str) -> Result<String, Unreachable> {
+        Ok(self.directory.open_dm(slack_id).await?)
     }
 
     /// A channel by name (or id, as some configurations write it).
-    async fn channel(&self, name: &str) -> Result<String, String> {
-        match self.directory.channel_by_name(name).await {
-            Ok(Some(channel)) => Ok(channel.id),
-            Ok(None) => Err("channel_not_found".to_owned()),
-            Err(error) => Err(error.to_string()),
+    async fn channel(&self, name: &str) -> Result<String, Unreachable> {
+        match self.directory.channel_by_name(name).await? {
+            Some(channel) => Ok(channel.id),
+            None => Err(Unreachable::ForGood("channel_not_found".to_owned())),
         }
     }
 
@@ -311,7 +347,10 @@ impl Outside {
         words: &str,
         patience: Duration,
     ) -> Result<(), String> {
-        let id = self.channel(channel).await?;
+        let name = Destination::ChannelName {
+            name: channel.to_owned(),
+        };
+        let id = self.find_patiently(&name, patience).await?;
         self.post(&id, &message::plain_message(words), patience)
             .await
             .map_err(|error| reason(&error))
@@ -349,6 +388,9 @@ impl Outside {
 
     /// Whether requests can be taken.
     pub(super) fn readiness(&self) -> Readiness {
+        if let Some(failure) = self.store_failure.get() {
+            return Readiness::NotReady(format!("nothing can be saved: {failure}"));
+        }
         if !self.pool.ready() {
             return Readiness::NotReady("the policy workers are not warm yet".to_owned());
         }
@@ -360,6 +402,27 @@ impl Outside {
             return Readiness::NotReady("there is no connection to Slack yet".to_owned());
         }
         Readiness::Ready
+    }
+}
+
+/// Why a destination has no conversation.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreachable {
+    /// Slack, or what is known, says that there is none.
+    #[error("{0}")]
+    ForGood(String),
+    /// Slack could not be asked.
+    #[error(transparent)]
+    ForNow(ApiError),
+}
+
+impl From<ApiError> for Unreachable {
+    fn from(error: ApiError) -> Self {
+        if error.permanent() {
+            Self::ForGood(error.to_string())
+        } else {
+            Self::ForNow(error)
+        }
     }
 }
 

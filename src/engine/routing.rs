@@ -53,21 +53,37 @@ impl Engine {
                 }
             }
         };
-        match self
-            .apply(
-                run.id,
-                event,
-                Along {
-                    dedup: Vec::new(),
-                    done: Some(id),
-                },
-            )
-            .await?
-        {
+        let along = Along {
+            dedup: Vec::new(),
+            done: Some(id),
+        };
+        let applied = match self.apply(run.id, event, along.clone()).await {
+            Err(StoreError::TooLarge { what, bytes, limit }) => {
+                let error = self.too_large(&run, &what, bytes, limit);
+                self.apply(run.id, Event::RoutingFailed { error }, along)
+                    .await?
+            }
+            applied => applied?,
+        };
+        match applied {
             Applied::Changed { .. } | Applied::Unchanged => {}
             Applied::Unknown | Applied::Duplicate => self.done.add(id),
         }
         Ok(())
+    }
+
+    /// What the handlers returned does not fit into the store: a failure of the flow like any other.
+    fn too_large(&self, run: &Run, what: &str, bytes: usize, limit: usize) -> RunError {
+        let code = problem_code(
+            area(FailureKind::WrongResult),
+            run.id.as_u128(),
+            run.revision,
+        );
+        let message = format!(
+            "what get_permissions and get_request_notifications returned is too large: {what} has {bytes} bytes, and at most {limit} can be kept"
+        );
+        tracing::error!(code, run = %run.id, flow = run.flow.name, "{message}");
+        RunError { code, message }
     }
 
     async fn ask_reducers(self: &Arc<Self>, run: &Run) -> Result<Event, HandlerFailure> {
