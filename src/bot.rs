@@ -165,12 +165,12 @@ impl Bot {
         &self.engine
     }
 
-    /// Runs until SIGTERM, Ctrl-C, until Slack refuses the tokens, or until a part fails that should never end.
-    pub async fn run_until_signal(mut self) -> ExitCode {
+    /// Runs until it is told to end, until Slack refuses the tokens, or until a part fails that should never end.
+    pub async fn run_until(mut self, told_to_end: CancellationToken) -> ExitCode {
         let mut fatal = self.socket.fatal();
         let mut code = ExitCode::SUCCESS;
         tokio::select! {
-            () = told_to_end() => tracing::info!("stopping"),
+            () = told_to_end.cancelled() => tracing::info!("stopping"),
             (result, _, _) = futures_util::future::select_all(&mut self.background) => {
                 // Without it timers would not fire, and nobody would notice.
                 let why = result.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
@@ -242,30 +242,41 @@ async fn report_ready(pool: Pool, mut connected: watch::Receiver<usize>, began: 
 /// Time after which cold workers are worth an error in the log.
 const WARM_PATIENCE: Duration = Duration::from_secs(30);
 
-/// SIGTERM or Ctrl-C.
-pub async fn told_to_end() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Cancelled by SIGTERM and Ctrl-C, from the call on: none is lost between the start and the time when somebody waits.
+///
+/// # Errors
+/// When the operating system does not let the process catch them.
+pub fn told_to_end() -> Result<CancellationToken, StartError> {
+    let failed = |error: std::io::Error| {
+        StartError::new(
+            format!("signals cannot be caught: {error}"),
+            "check the limits of the process",
+        )
+    };
+    let told = CancellationToken::new();
+    let tell = told.clone();
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
-            Err(error) => tracing::warn!(%error, "SIGTERM cannot be caught"),
-        }
+            tell.cancel();
+        });
     }
     #[cfg(not(unix))]
     {
-        if let Err(error) = interrupt.await {
-            tracing::warn!(%error, "Ctrl-C cannot be caught");
-            std::future::pending::<()>().await;
-        }
+        let mut interrupt = tokio::signal::windows::ctrl_c().map_err(failed)?;
+        tokio::spawn(async move {
+            interrupt.recv().await;
+            tell.cancel();
+        });
     }
+    Ok(told)
 }
 
 /// Workers of this program, warming up in the background.

@@ -50,6 +50,10 @@ pub(super) fn run(args: DemoArgs) -> ExitCode {
 }
 
 async fn demo(args: DemoArgs) -> ExitCode {
+    let told_to_end = match told_to_end() {
+        Ok(told_to_end) => told_to_end,
+        Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+    };
     let setup = Setup::company().port(args.port).app_name("Symbot").shortcut(
         ids::SHORTCUT,
         "Request access",
@@ -106,7 +110,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
     };
     let started = tokio::select! {
         started = Bot::start(settings, Arc::new(SystemClock)) => started,
-        () = told_to_end() => return ExitCode::SUCCESS,
+        () = told_to_end.cancelled() => return ExitCode::SUCCESS,
     };
     let bot = match started {
         Ok(bot) => bot,
@@ -119,7 +123,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
     if !args.no_open {
         open_browser(&slack.page_url());
     }
-    let code = bot.run_until_signal().await;
+    let code = bot.run_until(told_to_end).await;
     drop(temporary);
     code
 }

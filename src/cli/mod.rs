@@ -129,16 +129,20 @@ fn run(args: RunArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
+        let told_to_end = match told_to_end() {
+            Ok(told_to_end) => told_to_end,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
         // Waiting for Slack can take long, and nothing has been taken on yet that would have to be finished.
         let started = tokio::select! {
             started = Bot::start(settings, std::sync::Arc::new(SystemClock)) => started,
-            () = told_to_end() => return ExitCode::SUCCESS,
+            () = told_to_end.cancelled() => return ExitCode::SUCCESS,
         };
         let bot = match started {
             Ok(bot) => bot,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
-        bot.run_until_signal().await
+        bot.run_until(told_to_end).await
     })
 }
 

@@ -130,7 +130,7 @@ fn mistakes() -> [(&'static str, String, String, &'static str, &'static str); 6]
             "code that raises while it is loaded",
             FLOW.to_owned(),
             format!("{good}\nnobody.knows()\n"),
-            "impl.py:16:",
+            "impl.py:15:",
             "nobody",
         ),
     ]

@@ -77,7 +77,7 @@ async fn a_day_with_everything_that_can_go_wrong(format: &str) -> Tested {
     slack.faults().next("response_url", Fault::ResetAfter);
     slack.faults().next("response_url", Fault::ServerError(500));
     alice.presses(&request, "Approve").await?;
-    alice.expects_ephemeral("own request").await?;
+    alice.expects_ephemeral("cannot approve your own").await?;
     slack.faults().next("response_url", Fault::Error("expired_url".to_owned()));
     alice.presses(&request, "Approve").await?;
     bob.presses(&request, "Approve").await?;
