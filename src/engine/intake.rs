@@ -40,6 +40,10 @@ impl EnvelopeHandler for Intake {
                 }
                 Inbound::Submit(submit) => engine.submitted(&envelope.envelope_id, submit).await,
                 Inbound::HomeOpened(opened) => engine.home_opened(opened.user.id),
+                Inbound::PersonChanged { slack_id } => {
+                    engine.outside.directory.forget(&slack_id);
+                    None
+                }
                 // Nothing of ours asks for options or cares about a form that was closed.
                 Inbound::Closed(_) | Inbound::Suggest(_) | Inbound::Other { .. } => None,
                 Inbound::Unintelligible(odd) => engine.not_understood(&envelope, odd),
