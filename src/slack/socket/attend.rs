@@ -29,28 +29,28 @@ pub(super) fn attend(
     let arrived = Instant::now();
     let shared_in_task = shared.clone();
     match shared.recent.arrive(&envelope.envelope_id, arrived) {
-        Arrival::First(outcome) => {
+        Arrival::First(first) => {
             shared.tasks.spawn(async move {
                 let shared = shared_in_task;
                 let envelope = Arc::new(envelope);
                 handle(&shared, &envelope, arrived, |ack: Reply| {
-                    outcome.send_replace(Some(ack.clone()));
-                    reply(&shared, &envelope.envelope_id, &replies, ack);
+                    let id = &envelope.envelope_id;
+                    shared
+                        .recent
+                        .answered(&first, id, ack.clone(), Instant::now());
+                    reply(&shared, id, &replies, ack);
                 })
                 .await;
             });
         }
-        Arrival::Again(mut outcome) => {
+        Arrival::Again(earlier) => {
             count(&shared.counters.repeated);
             debug!(
                 envelope = envelope.envelope_id,
                 "Slack delivered an envelope again"
             );
             shared.tasks.spawn(async move {
-                let ack = match outcome.wait_for(Option::is_some).await {
-                    Ok(known) => known.clone().flatten(),
-                    Err(_) => None,
-                };
+                let ack = earlier.reply(&envelope).await;
                 reply(&shared_in_task, &envelope.envelope_id, &replies, ack);
             });
         }
