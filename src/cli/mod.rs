@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bot::{Bot, start_pool};
+use crate::bot::{Bot, start_pool, told_to_end};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
 use crate::inspected::load_and_inspect;
@@ -137,11 +137,20 @@ fn run(args: RunArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
-        let bot = match Bot::start(settings, std::sync::Arc::new(SystemClock)).await {
+        let told_to_end = match told_to_end() {
+            Ok(told_to_end) => told_to_end,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
+        // Waiting for Slack can take long, and nothing has been taken on yet that would have to be finished.
+        let started = tokio::select! {
+            started = Bot::start(settings, std::sync::Arc::new(SystemClock)) => started,
+            () = told_to_end.cancelled() => return ExitCode::SUCCESS,
+        };
+        let bot = match started {
             Ok(bot) => bot,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
-        bot.run_until_signal().await
+        bot.run_until(told_to_end).await
     })
 }
 

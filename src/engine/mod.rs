@@ -27,7 +27,7 @@ mod timers;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -291,18 +291,19 @@ impl Engine {
 
     /// Fires timers until the engine closes.
     pub async fn run_timers(self: Arc<Self>) {
+        let engine = &self;
         loop {
             let now = self.clock.now();
-            for timer in self.timers.take_due(now) {
-                let (run, notification) = (timer.run, timer.notification);
-                if AssertUnwindSafe(self.fire(timer))
-                    .catch_unwind()
-                    .await
-                    .is_err()
-                {
-                    tracing::error!(%run, notification, "a timer panicked; it is tried again at the next start");
-                }
-            }
+            // Together, so that many overdue ones after a long stop share commits instead of waiting for one another.
+            futures_util::stream::iter(self.timers.take_due(now))
+                .for_each_concurrent(TIMERS_TOGETHER, |timer| async move {
+                    let (run, notification) = (timer.run, timer.notification);
+                    let fired = AssertUnwindSafe(engine.fire(timer)).catch_unwind().await;
+                    if fired.is_err() {
+                        tracing::error!(%run, notification, "a timer panicked; it is tried again at the next start");
+                    }
+                })
+                .await;
             let wait = async {
                 match self.timers.next_due() {
                     Some(due) => self.clock.sleep_until(due).await,
@@ -371,3 +372,6 @@ impl Engine {
 
 /// Pause before a timer whose commit failed is tried again.
 const TIMER_RETRY_SECONDS: u64 = 1;
+
+/// Timers handled at a time: enough to fill the store's group commits.
+const TIMERS_TOGETHER: usize = 64;
