@@ -193,6 +193,20 @@ fn a_request_from_a_channel_that_is_archived_meanwhile_goes_to_sym_access() {
 }
 
 #[test]
+fn a_request_from_a_channel_that_is_renamed_meanwhile_still_goes_there() {
+    story(Flows::examples()).run(async |stage| {
+        stage.alice.in_channel("#general").types(TYPED).await?;
+        stage.alice.modal().await?;
+        let id = stage.slack.channel("#general").id().to_owned();
+        stage.slack.workspace().with(|world| {
+            world.channel_mut(&id).unwrap().name = "everybody".to_owned();
+        });
+        asks(&stage.alice).await?;
+        decided_in(stage, "#everybody").await
+    });
+}
+
+#[test]
 fn a_request_from_the_direct_message_with_the_bot_stays_there() {
     story(Flows::examples()).run(async |stage| {
         stage.alice.in_dm_with_bot().types(TYPED).await?;
