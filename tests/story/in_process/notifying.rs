@@ -1,5 +1,7 @@
 //! Several notifications, their times and failures: the flow `notify_user`.
 
+use std::time::Duration;
+
 use slack_sim::SeenMessage;
 use symbot::domain::run::Status;
 
@@ -78,10 +80,8 @@ fn nobody_acts_and_the_request_goes_from_one_to_two_to_three_and_expires() {
         let to_carol = stage.carol.dm_with_bot().next_request().await?;
         stage.until_sent(0).await;
 
-        stage
-            .clock
-            .advance(std::time::Duration::from_millis(14_900));
-        stage.clock.advance(std::time::Duration::from_millis(100));
+        stage.clock.advance(Duration::from_millis(14_900));
+        stage.clock.advance(Duration::from_millis(100));
         let second = stage.request_in("#test-paginate-10").await?;
         is_forwarded(&first).await?;
         is_forwarded(&to_carol).await?;
@@ -267,6 +267,21 @@ fn a_request_that_was_decided_is_not_forwarded_when_its_time_is_over() {
             .await?;
         assert_eq!(stage.slack.channel("#test-paginate-10").message_count(), 0);
         assert_eq!(stage.the_run().await.status, Status::Denied);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_notification_without_a_time_waits_for_ever() {
+    story(Flows::examples()).run(async |stage| {
+        stage.alice_asks_for("approval").await?;
+        let request = stage.request_in("#sym-requests").await?;
+        stage.until_sent(0).await;
+        stage.clock.advance(Duration::from_secs(90 * 24 * 60 * 60));
+        stage.bob.presses(&request, "Approve").await?;
+        request.expects_text("*Approved* by @bob").await?;
+        let told = stage.alice.dm_with_bot().next_message().await?;
+        told.expects_text("was approved by @bob").await?;
         Ok(())
     });
 }

@@ -105,6 +105,26 @@ fn a_link_of_five_minutes_works_and_an_older_one_does_not() {
     });
 }
 
+#[test]
+fn the_link_of_a_message_leads_to_the_request_after_signing_in() {
+    story(Flows::examples()).with_web().run(async |stage| {
+        stage.alice_asks_for("approval").await?;
+        stage.request_in("#sym-requests").await?;
+        let path = format!("/requests/{}", stage.the_run().await.id);
+        let mut browser = Browser::at(&stage.web_url);
+        browser.get(&path).await.is(401).shows("/sym login");
+        let link = link(stage, &stage.alice).await?;
+        let signed_in = browser.post(&link, &[]).await;
+        assert_eq!(signed_in.is(303).header("location"), Some(path.clone()));
+        browser
+            .get(&path)
+            .await
+            .is(200)
+            .shows("Why do you need access?");
+        Ok(())
+    });
+}
+
 /// Who of them finds the request in the list and on its page.
 async fn seen_by(stage: &Stage, path: &str) -> Result<Vec<&'static str>, Problem> {
     let mut seen = Vec::new();
