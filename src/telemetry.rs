@@ -54,8 +54,7 @@ where
             reason: problem.to_string(),
         })?;
     // The hint leaves it to the operator's filter which levels need not even be looked at.
-    let without_secrets =
-        filter_fn(|metadata| is_shown(metadata)).with_max_level_hint(LevelFilter::TRACE);
+    let without_secrets = filter_fn(is_shown).with_max_level_hint(LevelFilter::TRACE);
     let filter = FilterExt::<Registry>::and(wanted, without_secrets);
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let registry = tracing_subscriber::registry();
