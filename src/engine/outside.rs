@@ -37,6 +37,8 @@ pub struct Outside {
     pub contacts: Vec<String>,
     /// Number of sockets that said hello; unset until the sockets are started.
     connected: OnceLock<watch::Receiver<usize>>,
+    /// Slack's words, while it does not accept the bot's token.
+    token_refused: Mutex<Option<String>>,
     /// Why the store takes nothing any more.
     store_failure: OnceLock<String>,
     lanes: Mutex<HashMap<MessageRef, Weak<tokio::sync::Mutex<()>>>>,
@@ -77,6 +79,12 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// Longest pause between attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
+/// What is tried at least this long is held back while Slack refuses the token; for the rest somebody waits.
+const HELD_FOR_A_TOKEN_FROM: Duration = Duration::from_secs(60);
+
+/// Pause before a call is tried again whose token was refused.
+const TOKEN_PAUSE: Duration = Duration::from_secs(15);
+
 /// How long answers that belong to no run are tried; the person is waiting.
 const ANSWER_NOW_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -93,6 +101,7 @@ impl Outside {
             web: parts.web,
             contacts: parts.contacts,
             connected: OnceLock::new(),
+            token_refused: Mutex::default(),
             store_failure: OnceLock::new(),
             lanes: Mutex::default(),
         }
@@ -129,12 +138,57 @@ impl Outside {
 
     /// Tries until it works, Slack refuses it for good, the store fails, or `patience` is over. Calls with the same
     /// `lane` (a conversation) start in order.
+    ///
+    /// A refused token says nothing about the call: what can wait does, whether Slack accepts the token again or the bot
+    /// is started with a new one.
     pub(super) async fn insist<T, F, Fut>(
         &self,
         method: &'static str,
         lane: &str,
         patience: Duration,
         attempt: F,
+    ) -> Result<T, Held>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Held>>,
+    {
+        loop {
+            let result = self
+                .insist_with_token(method, lane, patience, &attempt)
+                .await;
+            let Err(Held::Slack(error)) = &result else {
+                self.token_is(None);
+                return result;
+            };
+            if !error.fatal() {
+                return result;
+            }
+            tracing::error!(%error, "Slack refuses the bot's token");
+            self.token_is(Some(error.to_string()));
+            if patience < HELD_FOR_A_TOKEN_FROM {
+                return result;
+            }
+            tokio::time::sleep(TOKEN_PAUSE).await;
+        }
+    }
+
+    /// Takes note whether Slack accepts the bot's token.
+    fn token_is(&self, refused: Option<String>) {
+        let mut known = self
+            .token_refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *known != refused {
+            *known = refused;
+        }
+    }
+
+    async fn insist_with_token<T, F, Fut>(
+        &self,
+        method: &'static str,
+        lane: &str,
+        patience: Duration,
+        attempt: &F,
     ) -> Result<T, Held>
     where
         F: Fn() -> Fut,
@@ -391,6 +445,14 @@ impl Outside {
         if let Some(failure) = self.store_failure.get() {
             return Readiness::NotReady(format!("nothing can be saved: {failure}"));
         }
+        let refused = self
+            .token_refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(refused) = refused {
+            return Readiness::NotReady(refused);
+        }
         if !self.pool.ready() {
             return Readiness::NotReady("the policy workers are not warm yet".to_owned());
         }
@@ -418,7 +480,7 @@ pub(super) enum Unreachable {
 
 impl From<ApiError> for Unreachable {
     fn from(error: ApiError) -> Self {
-        if error.permanent() {
+        if error.permanent() && !error.fatal() {
             Self::ForGood(error.to_string())
         } else {
             Self::ForNow(error)
