@@ -5,6 +5,7 @@
 //! can come in: otherwise an effect of a new request could be found in the outbox and be carried out twice. At the end:
 //! intake stops, what is in flight finishes, everything is written down, workers end.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use crate::store::sled::{Options, SledStore};
 use crate::web::{self, WebConfig};
 
 /// How long effects in flight may take at the end; systemd's own limit is 90 s.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why the bot cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +83,7 @@ impl Bot {
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         let began = Instant::now();
         // The workers take longest to start: they warm up while everything else is read and opened.
-        let pool = start_pool(settings.workers)?;
+        let pool = start_pool(settings.worker_program.as_deref(), settings.workers)?;
         let catalog = load_flows(&settings, &pool).await?;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
@@ -167,7 +168,8 @@ impl Bot {
 
     /// Runs until it is told to end, until Slack refuses the tokens, or until a part fails that should never end.
     pub async fn run_until(mut self, told_to_end: CancellationToken) -> ExitCode {
-        let mut fatal = self.socket.fatal();
+        let mut refused = self.socket.fatal();
+        let mut broken = self.engine.fatal_reason();
         let mut code = ExitCode::SUCCESS;
         tokio::select! {
             () = told_to_end.cancelled() => tracing::info!("stopping"),
@@ -178,8 +180,12 @@ impl Bot {
                 self.background.clear();
                 code = ExitCode::FAILURE;
             }
-            reason = wait_for_fatal(&mut fatal) => {
+            reason = wait_for_fatal(&mut refused) => {
                 tracing::error!(reason, "Slack does not let the bot connect; stopping");
+                code = ExitCode::FAILURE;
+            }
+            reason = wait_for_fatal(&mut broken) => {
+                tracing::error!(reason, "the bot cannot go on; stopping. What is unfinished goes on at the next start");
                 code = ExitCode::FAILURE;
             }
         }
@@ -194,13 +200,18 @@ impl Bot {
     /// behind that should not be (it is logged).
     pub async fn shutdown(self) -> bool {
         let mut clean = true;
-        if !self.socket.shutdown().await {
+        self.stop.cancel();
+        let web = async {
+            match self.web {
+                Some(web) => web.task.await,
+                None => Ok(()),
+            }
+        };
+        let (drained, web) = tokio::join!(self.socket.shutdown(), web);
+        if !drained {
             tracing::warn!("some Slack envelopes were still being handled");
         }
-        self.stop.cancel();
-        if let Some(web) = self.web
-            && let Err(error) = web.task.await
-        {
+        if let Err(error) = web {
             tracing::error!(%error, "the web app ended badly");
             clean = false;
         }
@@ -279,17 +290,20 @@ pub fn told_to_end() -> Result<CancellationToken, StartError> {
     Ok(told)
 }
 
-/// Workers of this program, warming up in the background.
+/// Workers of `program`, or of this program, warming up in the background.
 ///
 /// # Errors
 /// When the program does not know its own path.
-pub fn start_pool(workers: usize) -> Result<Pool, StartError> {
-    let program = std::env::current_exe().map_err(|error| {
-        StartError::new(
-            format!("the path of this program cannot be found: {error}"),
-            "start symbot by its full path",
-        )
-    })?;
+pub fn start_pool(program: Option<&Path>, workers: usize) -> Result<Pool, StartError> {
+    let program = match program {
+        Some(program) => program.to_owned(),
+        None => std::env::current_exe().map_err(|error| {
+            StartError::new(
+                format!("the path of this program cannot be found: {error}"),
+                "start symbot by its full path",
+            )
+        })?,
+    };
     Ok(Pool::start(PoolConfig::of(program, workers)))
 }
 
@@ -313,6 +327,11 @@ async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartEr
             "the flows have problems, see above",
             "symbot check with the same directories shows them with their lines",
         ));
+    }
+    for part in pool.weakened() {
+        tracing::warn!(
+            "policy workers run without {part}: code in flows is less confined than it should be"
+        );
     }
     tracing::info!(
         flows = loaded.catalog.flows.len(),

@@ -54,11 +54,14 @@ async fn demo(args: DemoArgs) -> ExitCode {
         Ok(told_to_end) => told_to_end,
         Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
     };
-    let setup = Setup::company().port(args.port).app_name("Symbot").shortcut(
-        ids::SHORTCUT,
-        "Request access",
-        "Ask for access to something",
-    );
+    let setup = Setup::company()
+        .port(args.port)
+        .app_name("Symbot")
+        .shortcut(
+            ids::SHORTCUT,
+            "Request access",
+            "Ask for access to something",
+        );
     let slack = match SlackSim::start(setup).await {
         Ok(slack) => slack,
         Err(error) => {
@@ -86,15 +89,9 @@ async fn demo(args: DemoArgs) -> ExitCode {
     };
     let run_args = RunArgs {
         flows: args.flows,
-        var_files: Vec::new(),
-        vars: Vec::new(),
-        data,
-        admins: Vec::new(),
-        web: format!("127.0.0.1:{}", args.web_port),
-        web_url: None,
-        handler_timeout: 10,
-        workers: None,
-        log_format: None,
+        data: Some(data),
+        web: Some(format!("127.0.0.1:{}", args.web_port)),
+        ..RunArgs::default()
     };
     let settings = Settings::with_slack(
         run_args,

@@ -13,15 +13,17 @@ use super::outside::Started;
 use super::signin::LINK_LIFETIME_SECONDS;
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{AnswerTo, Attempt};
-use crate::domain::event::{Event, Submission};
+use crate::domain::event::{Event, Submission, clean_message};
 use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, PinnedFlow, SourceChannel};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
 use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
+use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
 use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, FormView, ids};
 use crate::slack::{answer, form, home, modal};
+use crate::store::contract::StoreError;
 use crate::web::WebConfig;
 
 /// The engine as the socket sees it.
@@ -54,8 +56,9 @@ const LINK_LIFETIME_MINUTES: u64 = LINK_LIFETIME_SECONDS / 60;
 /// What is said when Slack does not tell who somebody is.
 const WHO_ARE_YOU: &str = "I could not look you up in Slack. Nothing was changed.";
 
-/// What is said when a submitted form did not reach the disk.
+/// What is said when it is certain that a submitted form did not reach the disk, and when it is not.
 const NOT_SAVED: &str = "Your request was not saved.";
+const PERHAPS_SAVED: &str = "It is not certain whether your request was saved. Look for it in a minute before you send it again.";
 
 impl Engine {
     /// `/sym …`. Answers that are only text come back with the acknowledgement; forms open on a task of their own.
@@ -146,16 +149,14 @@ impl Engine {
         let mut note = None;
         let mut found = None;
         if let Some(name) = &named {
-            match self.startable(name, environment.as_deref()) {
-                Some(flow) => found = Some(flow),
-                None => {
-                    note = Some(match &environment {
-                        Some(environment) if self.startable(name, None).is_some() => {
-                            answer::unknown_environment(name, environment)
-                        }
-                        _ => answer::unknown_flow(name),
-                    });
+            let mut matches = self.book.startable(name, environment.as_deref());
+            match (matches.len(), &environment) {
+                (1, _) => found = matches.pop(),
+                (0, Some(environment)) if !self.book.startable(name, None).is_empty() => {
+                    note = Some(answer::unknown_environment(name, environment));
                 }
+                (0, _) => note = Some(answer::unknown_flow(name)),
+                (_, _) => note = Some(answer::several_environments(name)),
             }
         }
         let view = match found {
@@ -171,12 +172,12 @@ impl Engine {
                 modal::flow_picker(&self.choices(), &metadata, note.as_deref())
             }
         };
-        if let Err(error) = self
-            .outside
-            .api
-            .views_open(&started.trigger_id, &view)
-            .await
-        {
+        let api = &self.outside.api;
+        let opened = repeating(Repeat::TRIGGER, || {
+            api.views_open(&started.trigger_id, &view)
+        })
+        .await;
+        if let Err(error) = opened {
             if matches!(
                 error.code(),
                 Some("exchanged_trigger_id" | "trigger_exchanged")
@@ -228,12 +229,6 @@ impl Engine {
             .collect()
     }
 
-    fn startable(&self, name: &str, environment: Option<&str>) -> Option<Arc<Flow>> {
-        self.book
-            .find(name, environment)
-            .filter(|flow| flow.allows_source("slack"))
-    }
-
     /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others, and the id
     /// when Slack does not tell.
     async fn source(&self, channel: Option<&ChannelRef>) -> SourceChannel {
@@ -246,12 +241,7 @@ impl Engine {
         let Some(channel) = channel else {
             return source;
         };
-        match self
-            .outside
-            .directory
-            .source_channel(&channel.id)
-            .await
-        {
+        match self.outside.directory.source_channel(&channel.id).await {
             Ok(source) => source,
             Err(error) => {
                 tracing::warn!(%error, channel = channel.id, "a channel could not be looked up");
@@ -357,14 +347,14 @@ impl Engine {
         metadata: FormMetadata,
         person: &Person,
     ) -> Option<Value> {
-        let flow = match self.startable(&metadata.flow, metadata.environment.as_deref()) {
+        let form_of = self
+            .book
+            .of_form(&metadata.flow, metadata.environment.as_deref());
+        let flow = match form_of {
             Some(flow) if flow.version == metadata.version => flow,
             Some(flow) => return Some(update(&modal::flow_changed(flow.title()))),
             None => {
-                return Some(update(&modal::message(
-                    "Request",
-                    &answer::unknown_flow(&metadata.flow),
-                )));
+                return Some(update(&modal::flow_changed("Request")));
             }
         };
         let read = match form::read(&flow, &submit.view.state_values) {
@@ -392,10 +382,17 @@ impl Engine {
         ];
         match self.submit(submission, dedup).await {
             Ok(_) => None,
-            Err(error) => Some(keep_form(
-                &submit.view.state_values,
-                &self.trouble(NOT_SAVED, &error),
-            )),
+            Err(error) => {
+                let done = if certain(&error) {
+                    NOT_SAVED
+                } else {
+                    PERHAPS_SAVED
+                };
+                Some(keep_form(
+                    &submit.view.state_values,
+                    &self.trouble(done, &error),
+                ))
+            }
         }
     }
 
@@ -414,8 +411,20 @@ impl Engine {
                 self.tasks
                     .spawn(async move { engine.open_without_channel(started).await });
             }
-            // Inputs and links of ours that send an event without meaning anything.
-            _ => {}
+            // Inputs of ours send an event when they are filled in; nobody waits for an answer to that.
+            _ if press.element != "button" => {}
+            other => {
+                tracing::warn!(
+                    action_id = other,
+                    "a button of another program or version was pressed"
+                );
+                let to = AnswerTo {
+                    slack_id: press.user.id,
+                    channel: press.channel.map(|channel| channel.id),
+                    response_url: press.response_url,
+                };
+                self.answer_later(to, answer::not_understood("BUTTON-UNKNOWN"));
+            }
         }
     }
 
@@ -472,10 +481,12 @@ impl Engine {
             Ok(Applied::Changed { .. } | Applied::Duplicate | Applied::Unchanged) => {}
             Ok(Applied::Unknown) => self.answer_later(to, answer::unknown_request()),
             Err(error) => {
-                let words = self.trouble(
-                    "Your press was not recorded, so nothing was decided.",
-                    &error,
-                );
+                let done = if certain(&error) {
+                    "Your press was not recorded, so nothing was decided."
+                } else {
+                    "It is not certain whether your press was recorded. The message will show it in a minute."
+                };
+                let words = self.trouble(done, &error);
                 self.answer_later(to, words);
             }
         }
@@ -558,6 +569,11 @@ fn keep_form(state_values: &Value, words: &str) -> Value {
     }
 }
 
+/// Whether an error of the store says that nothing was written.
+fn certain(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Failed(_) | StoreError::Damaged(_))
+}
+
 /// The parts of a flow that a run carries.
 fn pinned(flow: &Flow) -> PinnedFlow {
     PinnedFlow {
@@ -587,8 +603,7 @@ fn decision_message(state_values: &Value) -> Option<String> {
     let input = blocks
         .values()
         .find_map(|block| block.get(ids::DECISION_MESSAGE))?;
-    let text = input.get("value")?.as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    clean_message(input.get("value")?.as_str()?)
 }
 
 /// A message that only the person who typed sees.

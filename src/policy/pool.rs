@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,7 +60,9 @@ impl PoolConfig {
             program,
             arguments: vec!["worker".to_owned()],
             workers: workers.max(1),
-            spares: 1,
+            // Where there is one worker only, nobody else goes on while a killed one is replaced. A process has 30 MB of its
+            // own, and a new one is warm after 0.2 s.
+            spares: usize::from(workers <= 1),
             queue_limit: QUEUE_LIMIT,
         }
     }
@@ -85,6 +88,8 @@ struct Inner {
     weakened: Mutex<Vec<String>>,
     stop: CancellationToken,
     tasks: TaskTracker,
+    /// Where tasks run; a call may be given up outside of the runtime.
+    runtime: Handle,
 }
 
 impl Pool {
@@ -101,6 +106,7 @@ impl Pool {
             weakened: Mutex::new(Vec::new()),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
+            runtime: Handle::current(),
             config,
         });
         for _ in 0..inner.config.workers + inner.config.spares {
@@ -337,12 +343,16 @@ impl Inner {
                 pause = (pause * 2).min(START_PAUSE_MAX);
             }
         };
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = start => {}
             }
         });
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(task, &self.runtime);
     }
 
     fn put(&self, process: Process) {
@@ -439,8 +449,8 @@ impl Lease {
         let inner = Arc::clone(&self.inner);
         inner.turns.add_permits(1);
         let stop = inner.stop.clone();
-        let tasks = inner.tasks.clone();
-        tasks.spawn(async move {
+        let owner = Arc::clone(&self.inner);
+        owner.spawn(async move {
             let said = tokio::select! {
                 () = stop.cancelled() => None,
                 said = tokio::time::timeout(IDLE_DEADLINE, process.receive()) => said.ok(),
@@ -499,7 +509,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(mut process) = self.retire() {
-            self.inner.tasks.spawn(async move { process.kill().await });
+            self.inner.spawn(async move { process.kill().await });
         }
     }
 }

@@ -261,7 +261,8 @@ pub(super) fn sync_path(path: &Path) -> Result<(), StoreError> {
         .map_err(|error| failed(format_args!("cannot sync {}", path.display()), &error))
 }
 
-fn sync_tree(path: &Path) -> Result<(), StoreError> {
+/// Syncs a directory and everything below it.
+pub(super) fn sync_tree(path: &Path) -> Result<(), StoreError> {
     let reading =
         |error: std::io::Error| failed(format_args!("cannot read {}", path.display()), &error);
     if fs::symlink_metadata(path).map_err(reading)?.is_dir() {

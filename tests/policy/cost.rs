@@ -121,43 +121,44 @@ fn shutdown_ends_every_worker() {
 }
 
 #[test]
-fn a_worker_ends_when_the_bot_does_even_while_a_handler_sleeps() {
-    use std::io::{Read, Write};
+fn a_worker_ends_when_its_parent_does_even_while_a_handler_sleeps() {
+    use std::io::{BufRead, BufReader, Read, Write};
     use std::process::{Command, Stdio};
-    // A worker whose parent is a shell that dies while the handler sleeps.
+    // The parent is a shell that is killed; this test keeps both ends of the pipe, so the worker sees no end of input.
+    let mut shell = Command::new("sh")
+        .args(["-c", "exec 3<&0; \"$0\" worker <&3 & echo $! >&2; wait"])
+        .arg(env!("CARGO_BIN_EXE_symbot"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pid = String::new();
+    BufReader::new(shell.stderr.take().unwrap())
+        .read_line(&mut pid)
+        .unwrap();
+    let process = format!("/proc/{}", pid.trim());
+    let mut output = shell.stdout.take().unwrap();
+    output.read_exact(&mut [0; 4]).unwrap();
     let request = serde_json::json!({
         "t": "call", "file": "impl.py", "handlers": [], "seed": "x", "input": {},
         "source": "import time\ntime.sleep(60)\n",
     })
     .to_string();
-    let mut frame = u32::try_from(request.len()).unwrap().to_le_bytes().to_vec();
-    frame.extend_from_slice(request.as_bytes());
-    let mut shell = Command::new("sh")
-        .arg("-c")
-        .arg(
-            format!(
-                "'{}' worker <&3 3<&- & echo $!; exec 3<&-; wait",
-                env!("CARGO_BIN_EXE_symbot")
-            )
-            .replace("<&3 3<&-", ""),
-        )
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    // Background jobs of a non-interactive shell read from /dev/null: the worker sees the end of its input at once.
-    let mut pid = String::new();
-    let mut output = shell.stdout.take().unwrap();
-    let mut byte = [0];
-    while output.read(&mut byte).unwrap_or(0) == 1 && byte[0] != b'\n' {
-        pid.push(char::from(byte[0]));
-    }
-    let _ = shell.stdin.take().unwrap().write_all(&frame);
+    let mut input = shell.stdin.take().unwrap();
+    let length = u32::try_from(request.len()).unwrap().to_le_bytes();
+    input.write_all(&length).unwrap();
+    input.write_all(request.as_bytes()).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(std::path::Path::new(&process).exists(), "it is asleep");
     shell.kill().unwrap();
     shell.wait().unwrap();
+    let gone = || {
+        std::fs::read_to_string(format!("{process}/stat"))
+            .map_or(true, |stat| stat.contains(") Z "))
+    };
     for _ in 0..100 {
-        if !std::path::Path::new(&format!("/proc/{}", pid.trim())).exists() {
+        if gone() {
             return;
         }
         std::thread::sleep(Duration::from_millis(50));

@@ -8,5 +8,6 @@ mod failures;
 mod guide;
 mod inspection;
 mod isolation;
+mod script;
 mod sdk;
 mod support;

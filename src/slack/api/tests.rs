@@ -171,7 +171,8 @@ async fn a_call_without_an_answer_ends_at_its_deadline() {
     slack.script("views.open", Answer::Hang);
     let api = slack.api();
     let within = Duration::from_millis(60);
-    let hanging = api.transport.post("views.open", &json!({}), within);
+    let view = json!({});
+    let hanging = api.transport.post("views.open", &view, within);
     let error = hanging.await.unwrap_err();
     assert_eq!(error, ApiError::timeout("views.open", within));
     assert!(error.maybe_done());

@@ -312,36 +312,30 @@ impl Directory {
 
     async fn open(&self, people: &[&str]) -> Result<String, ApiError> {
         self.conversations
-            .get(
-                &people.join(","),
-                |_| CONVERSATION_FOR,
-                async { repeating(Repeat::READ, || self.api.conversations_open(people)).await },
-            )
+            .get(&people.join(","), |_| CONVERSATION_FOR, async {
+                repeating(Repeat::READ, || self.api.conversations_open(people)).await
+            })
             .await
     }
 
     async fn list_everybody(&self) -> Result<Arc<Vec<Arc<Member>>>, ApiError> {
         self.everybody
-            .get(
-                "",
-                |_| FRESH_FOR,
-                async {
-                    let pages = all_pages(|cursor| async move {
-                        repeating(Repeat::READ, || self.api.users_list(cursor.as_deref())).await
-                    });
-                    let members: Vec<Arc<Member>> = pages
-                        .await?
-                        .iter()
-                        .filter_map(Member::read)
-                        .map(Arc::new)
-                        .collect();
-                    for member in &members {
-                        self.remember(member);
-                        self.people.put(&member.id, Some(member.clone()));
-                    }
-                    Ok(Arc::new(members))
-                },
-            )
+            .get("", |_| FRESH_FOR, async {
+                let pages = all_pages(|cursor| async move {
+                    repeating(Repeat::READ, || self.api.users_list(cursor.as_deref())).await
+                });
+                let members: Vec<Arc<Member>> = pages
+                    .await?
+                    .iter()
+                    .filter_map(Member::read)
+                    .map(Arc::new)
+                    .collect();
+                for member in &members {
+                    self.remember(member);
+                    self.people.put(&member.id, Some(member.clone()));
+                }
+                Ok(Arc::new(members))
+            })
             .await
     }
 
@@ -350,25 +344,24 @@ impl Directory {
         trusted_for: Duration,
     ) -> Result<Arc<HashMap<String, Channel>>, ApiError> {
         self.channel_list
-            .get(
-                "",
-                |_| trusted_for,
-                async {
-                    let pages = all_pages(|cursor| async move {
-                        let list = || self.api.conversations_list(CHANNEL_TYPES, cursor.as_deref());
-                        repeating(Repeat::READ, list).await
+            .get("", |_| trusted_for, async {
+                let pages = all_pages(|cursor| async move {
+                    let list = || {
+                        self.api
+                            .conversations_list(CHANNEL_TYPES, cursor.as_deref())
+                    };
+                    repeating(Repeat::READ, list).await
+                });
+                let channels = pages.await?;
+                let named = channels
+                    .iter()
+                    .filter_map(Channel::read)
+                    .filter_map(|channel| {
+                        let name = channel::normal_name(channel.name.as_deref()?);
+                        Some((name, channel))
                     });
-                    let channels = pages.await?;
-                    let named = channels
-                        .iter()
-                        .filter_map(Channel::read)
-                        .filter_map(|channel| {
-                            let name = channel::normal_name(channel.name.as_deref()?);
-                            Some((name, channel))
-                        });
-                    Ok(Arc::new(named.collect()))
-                },
-            )
+                Ok(Arc::new(named.collect()))
+            })
             .await
     }
 

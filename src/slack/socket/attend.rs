@@ -34,18 +34,19 @@ pub(super) fn attend(
                 let shared = shared_in_task;
                 let envelope = Arc::new(envelope);
                 handle(&shared, &envelope, arrived, |ack: Reply| {
-                    outcome.send_replace(Some(ack.clone()));
+                    let id = &envelope.envelope_id;
+                    shared.recent.answered(id, &outcome, ack.as_deref());
                     reply(&shared, &envelope.envelope_id, &replies, ack);
                 })
                 .await;
             });
         }
+        Arrival::Known(ack) => {
+            repeated(shared, &envelope);
+            reply(shared, &envelope.envelope_id, &replies, ack);
+        }
         Arrival::Again(mut outcome) => {
-            count(&shared.counters.repeated);
-            debug!(
-                envelope = envelope.envelope_id,
-                "Slack delivered an envelope again"
-            );
+            repeated(shared, &envelope);
             shared.tasks.spawn(async move {
                 let ack = match outcome.wait_for(Option::is_some).await {
                     Ok(known) => known.clone().flatten(),
@@ -55,6 +56,14 @@ pub(super) fn attend(
             });
         }
     }
+}
+
+fn repeated(shared: &Shared, envelope: &Envelope) {
+    count(&shared.counters.repeated);
+    debug!(
+        envelope = envelope.envelope_id,
+        "Slack delivered an envelope again"
+    );
 }
 
 fn reply(shared: &Shared, envelope_id: &str, replies: &mpsc::UnboundedSender<Reply>, ack: Reply) {
@@ -137,14 +146,14 @@ async fn handle(
 
 async fn fail(shared: &Shared, envelope: &Envelope, failure: Failure, answer: impl FnOnce(Reply)) {
     let failed = failure::answer(envelope, failure);
-    if failure == Failure::Panicked {
-        shared.recent.forget(&envelope.envelope_id);
-    }
     answer(
         failed
             .ack
             .map(|payload| acknowledgement(&envelope.envelope_id, payload.as_ref())),
     );
+    if failure == Failure::Panicked {
+        shared.recent.forget(&envelope.envelope_id);
+    }
     tell(shared, failed.tell).await;
 }
 

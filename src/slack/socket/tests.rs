@@ -519,4 +519,5 @@ async fn nothing_waits_between_a_command_and_its_view() {
     }
     // Command, views.open and its answer, acknowledgement. Nagle's algorithm alone would add 40 ms to each round.
     assert!(quickest < Duration::from_millis(10), "{quickest:?}");
+    assert_eq!(slack.calls("views.open").len(), 50);
 }

@@ -65,15 +65,11 @@ pub(super) fn from_json<T: for<'de> Deserialize<'de>>(
     })
 }
 
-/// The head, or `None` for a store that has never been used.
-pub(super) fn head(tree: &Tree) -> Result<Option<Head>, StoreError> {
+/// The head. Every store has one from its making on.
+pub(super) fn head(tree: &Tree) -> Result<Head, StoreError> {
     let key = keys::head();
     match tree.get(&key).map_err(sled_error)? {
-        Some(bytes) => Ok(Some(from_json(
-            &key,
-            record::decode(&key, &bytes)?.payload,
-        )?)),
-        None if tree.is_empty() => Ok(None),
+        Some(bytes) => from_json(&key, record::decode(&key, &bytes)?.payload),
         None => Err(StoreError::Damaged(
             "the head of the store is missing".into(),
         )),

@@ -354,23 +354,19 @@ impl Disk {
     }
 }
 
-/// Replays to `cuts` moments. Returns how many images were not as they must be, with the first reason.
+/// Replays to those moments, which come in order. Returns how many images were not as they must be, with the first reason.
 fn replay(
     events: &[Event],
     root: &Path,
-    cuts: u64,
+    moments: &[usize],
     without_sync_of: Option<&str>,
 ) -> (u64, Option<String>) {
     let original = root.join("data");
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let mut moments: Vec<usize> = (0..cuts)
-        .map(|_| random.below(events.len() as u64) as usize)
-        .collect();
-    moments.sort_unstable();
     let mut disk = Disk::default();
     let mut played = 0;
     let (mut bad, mut reason) = (0, None);
-    for (trial, moment) in moments.into_iter().enumerate() {
+    for (trial, moment) in moments.iter().copied().enumerate() {
         for (at, event) in events.iter().enumerate().take(moment).skip(played) {
             disk.play(at, event, without_sync_of);
         }
@@ -401,6 +397,15 @@ fn replay(
     (bad, reason)
 }
 
+fn random_moments(events: &[Event], cuts: u64) -> Vec<usize> {
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut moments: Vec<usize> = (0..cuts)
+        .map(|_| random.below(events.len() as u64) as usize)
+        .collect();
+    moments.sort_unstable();
+    moments
+}
+
 fn cut_power(sessions: &[Duration], large: bool, cuts: u64) {
     let root = tempfile::tempdir().unwrap();
     let events = recorded(root.path(), sessions, large);
@@ -412,7 +417,7 @@ fn cut_power(sessions: &[Duration], large: bool, cuts: u64) {
         acknowledged > 100,
         "only {acknowledged} commits were recorded"
     );
-    let (bad, reason) = replay(&events, root.path(), cuts, None);
+    let (bad, reason) = replay(&events, root.path(), &random_moments(&events, cuts), None);
     println!(
         "{cuts} power cuts in {} events, {acknowledged} acknowledged commits: {bad} bad",
         events.len()
@@ -429,6 +434,33 @@ fn what_was_acknowledged_survives_power_cuts() {
     );
 }
 
+/// Opening writes too: whoever loses power while the bot starts must be able to start it again, and lose nothing.
+#[test]
+fn a_power_cut_at_any_moment_of_a_start_does_no_harm() {
+    cut_power_during_starts(1);
+}
+
+fn cut_power_during_starts(times: usize) {
+    let root = tempfile::tempdir().unwrap();
+    let session = Duration::from_millis(400);
+    let events = recorded(root.path(), &[session, session], false);
+    let acknowledged_from = |start: usize| {
+        let is_ack = |event: &Event| matches!(event, Event::Acknowledged { .. });
+        start + events[start..].iter().position(is_ack).unwrap()
+    };
+    let second = events
+        .iter()
+        .position(|event| matches!(event, Event::SyncBegan { id: (1, _) }))
+        .unwrap();
+    let moments: Vec<usize> = (0..=acknowledged_from(0))
+        .chain(second.saturating_sub(20)..=acknowledged_from(second))
+        .flat_map(|moment| std::iter::repeat_n(moment, times))
+        .collect();
+    let (bad, reason) = replay(&events, root.path(), &moments, None);
+    println!("{} power cuts during two starts: {bad} bad", moments.len());
+    assert_eq!((bad, reason), (0, None));
+}
+
 #[test]
 fn large_runs_survive_power_cuts() {
     cut_power(&[Duration::from_millis(900)], true, 25);
@@ -438,7 +470,8 @@ fn large_runs_survive_power_cuts() {
 fn the_replay_shows_the_loss_when_the_store_is_not_synced() {
     let root = tempfile::tempdir().unwrap();
     let events = recorded(root.path(), &[Duration::from_millis(700)], false);
-    let (bad, _) = replay(&events, root.path(), 15, Some("store/db"));
+    let moments = random_moments(&events, 15);
+    let (bad, _) = replay(&events, root.path(), &moments, Some("store/db"));
     assert!(
         bad >= 5,
         "taking the syncs out was noticed in {bad} of 15 cuts only"
@@ -449,6 +482,8 @@ fn the_replay_shows_the_loss_when_the_store_is_not_synced() {
 #[ignore = "takes many minutes"]
 fn what_was_acknowledged_survives_1000_power_cuts() {
     let second = Duration::from_secs(1);
+    // As many as there are shares of blocks that arrive.
+    cut_power_during_starts(5);
     cut_power(&[4 * second, 2 * second, 2 * second], false, 700);
     cut_power(&[6 * second, 2 * second], true, 300);
 }

@@ -31,7 +31,7 @@ pub mod setup;
 mod shapes;
 mod signals;
 mod socket;
-mod validate;
+pub mod validate;
 mod web_api;
 mod workspace;
 pub mod world;

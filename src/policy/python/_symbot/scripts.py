@@ -2,7 +2,7 @@
 
 import builtins
 import sys
-import types
+from _frozen_importlib import ModuleSpec
 
 import _symbot_host
 
@@ -31,14 +31,10 @@ class Finder:
         self.modules = {one["name"]: one for one in modules}
 
     def find_spec(self, name, path=None, target=None):
-        from importlib.machinery import ModuleSpec
-
         found = self.modules.get(name)
         if found is None:
             return None
-        spec = ModuleSpec(name, self, origin=found["file"], is_package=found["package"])
-        spec.has_location = True
-        return spec
+        return ModuleSpec(name, self, origin=found["file"], is_package=found["package"])
 
     def create_module(self, spec):
         return None
@@ -47,7 +43,7 @@ class Finder:
         found = self.modules[module.__name__]
         tracebacks.sources[found["file"]] = found["source"]
         own = dict(vars(builtins), __import__=imports.guarded_import)
-        module.__dict__["__builtins__"] = own
+        module.__dict__.update(__builtins__=own, __file__=found["file"])
         exec(_symbot_host.compile(found["source"], found["file"]), module.__dict__)
 
 

@@ -49,7 +49,7 @@ def _frames(steps, file):
     while steps is not None:
         code = steps.tb_frame.f_code
         started = started or code.co_filename == file
-        if started and not code.co_filename.startswith("_symbot."):
+        if started and not code.co_filename.startswith(("_symbot.", "<frozen importlib")):
             yield code.co_filename, steps.tb_lineno, code.co_name
         steps = steps.tb_next
 

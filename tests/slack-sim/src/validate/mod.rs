@@ -32,14 +32,14 @@ pub(crate) enum Surface {
     Home,
 }
 
-pub(crate) fn message_blocks(blocks: &[Value]) -> Vec<String> {
+pub fn message_blocks(blocks: &[Value]) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     check_blocks(&mut problems, Surface::Message, "/blocks", blocks);
     problems.0
 }
 
 /// `kind` is what the method takes: `modal` or `home`.
-pub(crate) fn view(view: &Value, kind: &str) -> Vec<String> {
+pub fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut problems = Problems(Vec::new());
     if view["type"] != kind {
         let found = view["type"].as_str().unwrap_or("nothing");
