@@ -207,7 +207,7 @@ async fn other_wrong_settings_are_named_with_what_to_do() -> Tested {
         (
             start.clone().argument("--handler-timeout", "0"),
             2,
-            "--handler-timeout is 0",
+            "--handler-timeout (SYMBOT_HANDLER_TIMEOUT) is \"0\"",
             "1 to 600",
         ),
         (
