@@ -18,6 +18,7 @@ use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, PinnedFlow, SourceChannel};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
+use crate::slack::api::ApiError;
 use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
 use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
@@ -42,6 +43,10 @@ impl EnvelopeHandler for Intake {
                 }
                 Inbound::Submit(submit) => engine.submitted(&envelope.envelope_id, submit).await,
                 Inbound::HomeOpened(opened) => engine.home_opened(opened.user.id),
+                Inbound::PersonChanged { slack_id } => {
+                    engine.outside.directory.forget(&slack_id);
+                    None
+                }
                 // Nothing of ours asks for options or cares about a form that was closed.
                 Inbound::Closed(_) | Inbound::Suggest(_) | Inbound::Other { .. } => None,
                 Inbound::Unintelligible(odd) => engine.not_understood(&envelope, odd),
@@ -250,20 +255,31 @@ impl Engine {
         }
     }
 
-    /// The person behind a payload with the role of this moment; people of other organisations are guests.
+    /// The person behind a payload; people of other organisations are guests. The role may be some minutes old.
     ///
     /// # Errors
     /// The words for the person, when Slack does not say who it is.
     async fn who(&self, user: &Actor) -> Result<Person, String> {
-        let directory = &self.outside.directory;
-        let home = directory.home();
-        match directory.person_by_slack_id(&user.id).await {
-            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => {
-                Ok(Person {
-                    role: Role::Guest,
-                    ..person
-                })
-            }
+        let found = self.outside.directory.person_by_slack_id(&user.id).await;
+        self.known(user, found)
+    }
+
+    /// The person who presses a button, with the role of this moment.
+    ///
+    /// # Errors
+    /// As for [`Engine::who`].
+    async fn who_decides(&self, user: &Actor) -> Result<Person, String> {
+        let found = self.outside.directory.person_for_decision(&user.id).await;
+        self.known(user, found)
+    }
+
+    fn known(&self, user: &Actor, found: Result<Option<Person>, ApiError>) -> Result<Person, String> {
+        let home = self.outside.directory.home();
+        match found {
+            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => Ok(Person {
+                role: Role::Guest,
+                ..person
+            }),
             Ok(Some(person)) => Ok(person),
             Ok(None) => Err(self.trouble(WHO_ARE_YOU, &"Slack knows nobody with this id")),
             Err(error) => Err(self.trouble(WHO_ARE_YOU, &error)),
@@ -437,7 +453,7 @@ impl Engine {
         let Some(button) = press.value.as_deref().and_then(ButtonValue::decode) else {
             return self.answer_later(to, answer::not_understood("BUTTON"));
         };
-        let actor = match self.who(&press.user).await {
+        let actor = match self.who_decides(&press.user).await {
             Ok(actor) => actor,
             Err(words) => return self.answer_later(to, words),
         };

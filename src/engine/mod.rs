@@ -27,7 +27,7 @@ mod timers;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -291,11 +291,18 @@ impl Engine {
 
     /// Fires timers until the engine closes.
     pub async fn run_timers(self: Arc<Self>) {
+        let engine = &self;
         loop {
             let now = self.clock.now();
             // Together, so that many overdue ones after a long stop share commits instead of waiting for one another.
             futures_util::stream::iter(self.timers.take_due(now))
-                .for_each_concurrent(TIMERS_TOGETHER, |timer| self.fire_contained(timer))
+                .for_each_concurrent(TIMERS_TOGETHER, |timer| async move {
+                    let (run, notification) = (timer.run, timer.notification);
+                    let fired = AssertUnwindSafe(engine.fire(timer)).catch_unwind().await;
+                    if fired.is_err() {
+                        tracing::error!(%run, notification, "a timer panicked; it is tried again at the next start");
+                    }
+                })
                 .await;
             let wait = async {
                 match self.timers.next_due() {
@@ -308,17 +315,6 @@ impl Engine {
                 () = self.timers.changed() => {}
                 () = self.closing.cancelled() => return,
             }
-        }
-    }
-
-    async fn fire_contained(self: &Arc<Self>, timer: Timer) {
-        let (run, notification) = (timer.run, timer.notification);
-        if AssertUnwindSafe(self.fire(timer))
-            .catch_unwind()
-            .await
-            .is_err()
-        {
-            tracing::error!(%run, notification, "a timer panicked; it is tried again at the next start");
         }
     }
 
@@ -374,8 +370,8 @@ impl Engine {
     }
 }
 
-/// Timers that are handled at a time: as many as the store takes into one group commit.
-const TIMERS_TOGETHER: usize = 64;
-
 /// Pause before a timer whose commit failed is tried again.
 const TIMER_RETRY_SECONDS: u64 = 1;
+
+/// Timers handled at a time: enough to fill the store's group commits.
+const TIMERS_TOGETHER: usize = 64;

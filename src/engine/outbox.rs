@@ -56,6 +56,11 @@ impl Engine {
                     Held::Later("a defect of symbot (panic)".to_owned())
                 }
             };
+            if let Held::Store(error @ StoreError::TooLarge { .. }) = &held {
+                // Trying again would change nothing, and would go on for ever.
+                tracing::error!(run = %stored.id.run, effect = stored.id.number, %error, "what an effect came to cannot be kept; given up");
+                return self.done.add(stored.id);
+            }
             tracing::error!(run = %stored.id.run, effect = stored.id.number, "an effect is held up: {held}");
             if let Held::Slack(error) = &held
                 && error.fatal()

@@ -45,6 +45,27 @@ impl Pages {
         }
     }
 
+    /// The viewer with the role of this moment: what the session was rendered with may be minutes old.
+    async fn deciding(&self, viewer: Person) -> Result<Person, BackendError> {
+        let Some(slack_id) = &viewer.slack_id else {
+            return Ok(viewer);
+        };
+        match self.0.outside.directory.person_for_decision(slack_id).await {
+            Ok(Some(person)) => Ok(person),
+            Ok(None) => Ok(Person {
+                active: false,
+                ..viewer
+            }),
+            Err(error) => {
+                tracing::error!(%error, "somebody who decides could not be looked up");
+                Err(BackendError {
+                    code: "SLACK".to_owned(),
+                    message: "Slack did not answer, so nothing was decided. Please try again.".to_owned(),
+                })
+            }
+        }
+    }
+
     fn may_view(run: &Run, viewer: &Person) -> bool {
         may_view(run.permissions.as_ref(), run.requester.id, viewer)
     }
@@ -191,6 +212,7 @@ impl Backend for Pages {
                 }
                 None => return Ok(gone()),
             }
+            let viewer = self.deciding(viewer).await?;
             let (viewer_id, attempt) = (
                 viewer.id,
                 Attempt {
