@@ -126,7 +126,11 @@ pub fn permits(webapp_view: &str, approve_deny: &str, allow_self_approval: bool)
 }
 
 /// [`permits`], with one notification to #sym-requests.
-pub fn asks_in_requests(webapp_view: &str, approve_deny: &str, allow_self_approval: bool) -> String {
+pub fn asks_in_requests(
+    webapp_view: &str,
+    approve_deny: &str,
+    allow_self_approval: bool,
+) -> String {
     format!(
         "{}\n\n@reducer\ndef get_request_notifications(event):\n    \
          return [Notification(destinations=[slack.channel(\"#sym-requests\")])]\n",
