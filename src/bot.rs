@@ -1,15 +1,18 @@
 //! The whole bot: opens the store, loads the flows, warms the workers, connects, recovers; and the way back.
 //!
-//! Order at the start: configuration first (a wrong flow must not open the store), then store and workers, then Slack; what
-//! was under way goes on only when there is a connection to carry it out with. At the end: intake stops, what is in flight
-//! finishes, everything is written down, workers end.
+//! Order at the start: configuration first (a wrong flow must not open the store), then store and workers, then the web
+//! app's socket (for probes, while Slack is out of reach), then Slack. What was under way is taken up before anything new
+//! can come in: otherwise an effect of a new request could be found in the outbox and be carried out twice. At the end:
+//! intake stops, what is in flight finishes, everything is written down, workers end.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
@@ -21,13 +24,14 @@ use crate::inspected::load_and_inspect;
 use crate::policy::pool::{Pool, PoolConfig};
 use crate::slack::api::{ApiError, Identity, SlackApi};
 use crate::slack::directory::{Admins, Directory};
+use crate::slack::pacing::Backoff;
 use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
 use crate::store::contract::Store;
 use crate::store::sled::{Options, SledStore};
 use crate::web::{self, WebConfig};
 
 /// How long effects in flight may take at the end; systemd's own limit is 90 s.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why the bot cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -63,18 +67,23 @@ pub struct Bot {
 }
 
 struct RunningWeb {
-    url: String,
+    config: WebConfig,
+    pages: watch::Sender<axum::Router>,
+    /// What the bot waits for, for `/readyz` until there are pages.
+    waits_for: watch::Sender<String>,
     task: JoinHandle<()>,
 }
 
 impl Bot {
     /// Starts everything; returns when the bot takes requests or is about to (the sockets connect in the background).
+    /// While Slack is out of reach, it waits; `/readyz` says so.
     ///
     /// # Errors
     /// What keeps it from starting, and what to do.
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
+        let began = Instant::now();
         // The workers take longest to start: they warm up while everything else is read and opened.
-        let pool = start_pool(settings.workers)?;
+        let pool = start_pool(settings.worker_program.as_deref(), settings.workers)?;
         let catalog = load_flows(&settings, &pool).await?;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
@@ -85,18 +94,27 @@ impl Bot {
         .map_err(|error| {
             StartError::new(error, "check SLACK_API_URL and the machine's certificates")
         })?;
-        let identity = introduce(&api).await?;
+        let stop = CancellationToken::new();
+        let web = match &settings.web {
+            Some(web) => Some(open_web(web, &stop).await?),
+            None => None,
+        };
+        let waits_for = |what: String| {
+            if let Some(web) = &web {
+                web.waits_for.send_replace(what);
+            }
+        };
+        let identity = introduce(&api, waits_for).await?;
         tracing::info!(
             team = identity.team,
             team_id = identity.team_id,
             "Slack knows the bot"
         );
-        let directory = Arc::new(Directory::new(api.clone(), &identity, Admins::new(&settings.admins)));
-        let listener = match &settings.web {
-            Some(web) => Some(bind_web(web).await?),
-            None => None,
-        };
-        let web_config = listener.as_ref().map(|(_, config)| config.clone());
+        let directory = Arc::new(Directory::new(
+            api.clone(),
+            &identity,
+            Admins::new(&settings.admins),
+        ));
         let engine = Arc::new(Engine::new(
             store.clone(),
             clock,
@@ -106,23 +124,26 @@ impl Bot {
                 directory,
                 pool: pool.clone(),
                 handler_timeout: settings.handler_timeout,
-                web: web_config,
+                web: web.as_ref().map(|web| web.config.clone()),
                 contacts: settings.admins,
             }),
         ));
-        let stop = CancellationToken::new();
-        let web = listener.map(|(listener, config)| serve_web(listener, config, &engine, &stop));
+        engine
+            .recover()
+            .await
+            .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
+        let background = engine.start_background();
+        if let Some(web) = &web {
+            let pages = web::router(Arc::new(Pages(engine.clone())), web.config.clone());
+            drop(web.pages.send_replace(pages));
+        }
         let socket = SocketMode::start(
             api,
             SocketConfig::default(),
             Arc::new(Intake(engine.clone())),
         );
         engine.outside.follow(socket.connected());
-        let background = engine.start_background();
-        engine
-            .recover()
-            .await
-            .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
+        tokio::spawn(report_ready(pool.clone(), socket.connected(), began));
         Ok(Self {
             engine,
             pool,
@@ -135,8 +156,8 @@ impl Bot {
 
     /// Where the web app is, for people on this machine.
     #[must_use]
-    pub fn web_url(&self) -> Option<&str> {
-        self.web.as_ref().map(|web| web.url.as_str())
+    pub fn web_url(&self) -> Option<String> {
+        self.web.as_ref().map(|web| web.config.home_link())
     }
 
     /// The engine, for tests that look inside.
@@ -145,14 +166,26 @@ impl Bot {
         &self.engine
     }
 
-    /// Runs until SIGTERM, Ctrl-C, or until Slack refuses the tokens.
-    pub async fn run_until_signal(self) -> ExitCode {
-        let mut fatal = self.socket.fatal();
+    /// Runs until it is told to end, until Slack refuses the tokens, or until a part fails that should never end.
+    pub async fn run_until(mut self, told_to_end: CancellationToken) -> ExitCode {
+        let mut refused = self.socket.fatal();
+        let mut broken = self.engine.fatal_reason();
         let mut code = ExitCode::SUCCESS;
         tokio::select! {
-            () = ended() => tracing::info!("stopping"),
-            reason = wait_for_fatal(&mut fatal) => {
+            () = told_to_end.cancelled() => tracing::info!("stopping"),
+            (result, _, _) = futures_util::future::select_all(&mut self.background) => {
+                // Without it timers would not fire, and nobody would notice.
+                let why = result.err().map_or_else(|| "it returned".to_owned(), |error| error.to_string());
+                tracing::error!(why, "a part of the bot that should never end has ended; stopping");
+                self.background.clear();
+                code = ExitCode::FAILURE;
+            }
+            reason = wait_for_fatal(&mut refused) => {
                 tracing::error!(reason, "Slack does not let the bot connect; stopping");
+                code = ExitCode::FAILURE;
+            }
+            reason = wait_for_fatal(&mut broken) => {
+                tracing::error!(reason, "the bot cannot go on; stopping. What is unfinished goes on at the next start");
                 code = ExitCode::FAILURE;
             }
         }
@@ -167,13 +200,18 @@ impl Bot {
     /// behind that should not be (it is logged).
     pub async fn shutdown(self) -> bool {
         let mut clean = true;
-        if !self.socket.shutdown().await {
+        self.stop.cancel();
+        let web = async {
+            match self.web {
+                Some(web) => web.task.await,
+                None => Ok(()),
+            }
+        };
+        let (drained, web) = tokio::join!(self.socket.shutdown(), web);
+        if !drained {
             tracing::warn!("some Slack envelopes were still being handled");
         }
-        self.stop.cancel();
-        if let Some(web) = self.web
-            && let Err(error) = web.task.await
-        {
+        if let Err(error) = web {
             tracing::error!(%error, "the web app ended badly");
             clean = false;
         }
@@ -197,43 +235,75 @@ async fn wait_for_fatal(fatal: &mut tokio::sync::watch::Receiver<Option<String>>
     }
 }
 
-/// SIGTERM or Ctrl-C.
-async fn ended() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => {
-                tokio::select! {
-                    _ = interrupt => {}
-                    _ = terminate.recv() => {}
-                }
-                return;
-            }
-            Err(error) => tracing::warn!(%error, "SIGTERM cannot be caught"),
+/// Says when requests can be taken for the first time, and how long that took.
+async fn report_ready(pool: Pool, mut connected: watch::Receiver<usize>, began: Instant) {
+    let warm = async {
+        while let Err(reason) = pool.wait_ready(WARM_PATIENCE).await {
+            tracing::error!(reason, "the policy workers are still not warm");
         }
-    }
-    #[cfg(not(unix))]
-    {
-        if let Err(error) = interrupt.await {
-            tracing::warn!(%error, "Ctrl-C cannot be caught");
-            std::future::pending::<()>().await;
-        }
+    };
+    let connected = async { connected.wait_for(|number| *number > 0).await.is_ok() };
+    let (connected, ()) = tokio::join!(connected, warm);
+    if connected {
+        let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(milliseconds, "ready");
     }
 }
 
-/// Workers of this program, warming up in the background.
+/// Time after which cold workers are worth an error in the log.
+const WARM_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Cancelled by SIGTERM and Ctrl-C, from the call on: none is lost between the start and the time when somebody waits.
+///
+/// # Errors
+/// When the operating system does not let the process catch them.
+pub fn told_to_end() -> Result<CancellationToken, StartError> {
+    let failed = |error: std::io::Error| {
+        StartError::new(
+            format!("signals cannot be caught: {error}"),
+            "check the limits of the process",
+        )
+    };
+    let told = CancellationToken::new();
+    let tell = told.clone();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            tell.cancel();
+        });
+    }
+    #[cfg(not(unix))]
+    {
+        let mut interrupt = tokio::signal::windows::ctrl_c().map_err(failed)?;
+        tokio::spawn(async move {
+            interrupt.recv().await;
+            tell.cancel();
+        });
+    }
+    Ok(told)
+}
+
+/// Workers of `program`, or of this program, warming up in the background.
 ///
 /// # Errors
 /// When the program does not know its own path.
-pub fn start_pool(workers: usize) -> Result<Pool, StartError> {
-    let program = std::env::current_exe().map_err(|error| {
-        StartError::new(
-            format!("the path of this program cannot be found: {error}"),
-            "start symbot by its full path",
-        )
-    })?;
+pub fn start_pool(program: Option<&Path>, workers: usize) -> Result<Pool, StartError> {
+    let program = match program {
+        Some(program) => program.to_owned(),
+        None => std::env::current_exe().map_err(|error| {
+            StartError::new(
+                format!("the path of this program cannot be found: {error}"),
+                "start symbot by its full path",
+            )
+        })?,
+    };
     Ok(Pool::start(PoolConfig::of(program, workers)))
 }
 
@@ -257,6 +327,9 @@ async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartEr
             "the flows have problems, see above",
             "symbot check with the same directories shows them with their lines",
         ));
+    }
+    for part in pool.weakened() {
+        tracing::warn!("policy workers run without {part}: code in flows is less confined than it should be");
     }
     tracing::info!(
         flows = loaded.catalog.flows.len(),
@@ -285,38 +358,39 @@ async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
     }
 }
 
-/// Attempts and pause of the first call to Slack: a network that comes up a moment after the bot is no reason to fail.
-const INTRODUCE_ATTEMPTS: u32 = 5;
-const INTRODUCE_PAUSE: Duration = Duration::from_secs(2);
+/// First and longest pause before Slack is asked again who the bot is.
+const INTRODUCE_FIRST: Duration = Duration::from_millis(250);
+const INTRODUCE_LONGEST: Duration = Duration::from_secs(10);
 
-/// Asks Slack who the bot is.
-async fn introduce(api: &SlackApi) -> Result<Identity, StartError> {
-    let mut attempt = 1;
+/// Asks Slack who the bot is, until Slack says so or refuses: a machine whose network comes up after the bot, or an outage
+/// of Slack, is no reason to give up.
+async fn introduce(api: &SlackApi, waits_for: impl Fn(String)) -> Result<Identity, StartError> {
+    waits_for("Slack has not said yet who the bot is".to_owned());
+    let mut backoff = Backoff::new(INTRODUCE_FIRST, INTRODUCE_LONGEST);
     loop {
-        match api.auth_test().await {
+        let error = match api.auth_test().await {
             Ok(identity) => return Ok(identity),
-            Err(error) if error.permanent() || attempt >= INTRODUCE_ATTEMPTS => {
-                return Err(StartError::new(&error, introduce_hint(&error)));
+            Err(error) if error.permanent() => {
+                return Err(StartError::new(
+                    &error,
+                    "check SLACK_BOT_TOKEN, and that the app is installed in the workspace",
+                ));
             }
-            Err(error) => {
-                tracing::warn!(%error, attempt, "Slack does not answer yet");
-                attempt += 1;
-                tokio::time::sleep(INTRODUCE_PAUSE).await;
-            }
+            Err(error) => error,
+        };
+        let mut wait = backoff.after_failure();
+        if let ApiError::RateLimited { retry_after, .. } = &error {
+            wait = wait.max(*retry_after);
         }
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(%error, again_in_ms = millis, "Slack does not answer yet; check the network and SLACK_API_URL if this goes on");
+        waits_for(format!("Slack does not answer ({error})"));
+        tokio::time::sleep(wait).await;
     }
 }
 
-fn introduce_hint(error: &ApiError) -> &'static str {
-    if error.permanent() {
-        "check SLACK_BOT_TOKEN, and that the app is installed in the workspace"
-    } else {
-        "check the network and SLACK_API_URL"
-    }
-}
-
-/// Opens the web app's socket; with port 0 the address becomes known here.
-async fn bind_web(web: &WebSettings) -> Result<(TcpListener, WebConfig), StartError> {
+/// Opens the web app's socket, which answers probes from now on; with port 0 the address becomes known here.
+async fn open_web(web: &WebSettings, stop: &CancellationToken) -> Result<RunningWeb, StartError> {
     const HINT: &str =
         "give --web an IP address and a port, or turn the web app off with --web off";
     let addr = tokio::net::lookup_host(&web.addr)
@@ -348,22 +422,16 @@ async fn bind_web(web: &WebSettings) -> Result<(TcpListener, WebConfig), StartEr
         )
     })?;
     let config = WebConfig::new(url).map_err(|error| StartError::new(error, ""))?;
-    Ok((listener, config))
-}
-
-fn serve_web(
-    listener: TcpListener,
-    config: WebConfig,
-    engine: &Arc<Engine>,
-    stop: &CancellationToken,
-) -> RunningWeb {
-    let url = config.home_link();
-    let router = web::router(Arc::new(Pages(engine.clone())), config);
+    tracing::info!(address = %bound, url = config.home_link(), "the web app listens");
+    let (waits_for, waiting) = watch::channel("the bot is starting".to_owned());
+    let (pages, newest) = watch::channel(web::starting(waiting));
     let stop = stop.clone();
-    RunningWeb {
-        url,
-        task: tokio::spawn(
-            async move { web::serve_on(listener, router, stop.cancelled_owned()).await },
-        ),
-    }
+    Ok(RunningWeb {
+        config,
+        pages,
+        waits_for,
+        task: tokio::spawn(web::serve_newest(listener, newest, async move {
+            stop.cancelled().await;
+        })),
+    })
 }

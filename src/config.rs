@@ -10,64 +10,65 @@ use clap::Args;
 use crate::flows::LoadOptions;
 use crate::secret::Secret;
 
-/// Flags of `symbot run`; each also has an environment variable (see `docs/operations.md`).
-#[derive(Debug, Clone, Args)]
+/// Flags of `symbot run`. Each also has an environment variable, which an empty value leaves unset; the flag wins.
+#[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// Terraform root module with flows, or a folder of such; repeatable
-    #[arg(
-        long = "flows",
-        value_name = "DIR",
-        env = "SYMBOT_FLOWS",
-        value_delimiter = ':',
-        default_value = "flows"
-    )]
+    /// Terraform root module with flows, or a folder of such; repeatable [env: SYMBOT_FLOWS, with ":" between; default: flows]
+    #[arg(long = "flows", value_name = "DIR")]
     pub flows: Vec<PathBuf>,
     /// File with values for Terraform variables, as in Terraform; repeatable
     #[arg(long = "var-file", value_name = "FILE")]
     pub var_files: Vec<PathBuf>,
-    /// Value of a Terraform variable, as in Terraform; repeatable
+    /// Value of a Terraform variable, as in Terraform; repeatable [env: TF_VAR_…]
     #[arg(long = "var", value_name = "K=V")]
     pub vars: Vec<String>,
-    /// Directory of the store and the audit journal
-    #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
-    pub data: PathBuf,
-    /// Admins: comma-separated e-mails or Slack user ids [default: the workspace's owners]
-    #[arg(
-        long,
-        value_name = "LIST",
-        env = "SYMBOT_ADMINS",
-        value_delimiter = ','
-    )]
-    pub admins: Vec<String>,
-    /// Address of the web app, /healthz and /readyz; "off" turns it off
-    #[arg(
-        long,
-        value_name = "ADDR",
-        env = "SYMBOT_WEB_ADDR",
-        default_value = "127.0.0.1:7374"
-    )]
-    pub web: String,
-    /// Address under which people reach the web app [default: http:// and the address]
-    #[arg(long = "web-url", value_name = "URL", env = "SYMBOT_WEB_URL")]
+    /// Directory of the store and the audit journal [env: SYMBOT_DATA; default: data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Admins: comma-separated e-mails or Slack user ids [env: SYMBOT_ADMINS; default: the workspace's owners]
+    #[arg(long, value_name = "LIST")]
+    pub admins: Option<String>,
+    /// Address of the web app, /healthz and /readyz; "off" turns it off [env: SYMBOT_WEB_ADDR; default: 127.0.0.1:7374]
+    #[arg(long, value_name = "ADDR")]
+    pub web: Option<String>,
+    /// Address under which people reach the web app [env: SYMBOT_WEB_URL; default: http:// and the address]
+    #[arg(long = "web-url", value_name = "URL")]
     pub web_url: Option<String>,
-    /// Deadline of one handler call in seconds
-    #[arg(
-        long = "handler-timeout",
-        value_name = "SECS",
-        env = "SYMBOT_HANDLER_TIMEOUT",
-        default_value_t = 10
-    )]
-    pub handler_timeout: u64,
-    /// Number of policy workers [default: number of cores, at least 2]
-    #[arg(long, value_name = "N", env = "SYMBOT_WORKERS")]
-    pub workers: Option<usize>,
-    /// Form of the log [default: text on a terminal, else json]
-    #[arg(long = "log-format", value_name = "FORMAT", env = "SYMBOT_LOG_FORMAT")]
-    pub log_format: Option<LogFormat>,
+    /// Deadline of one handler call in seconds [env: SYMBOT_HANDLER_TIMEOUT; default: 10]
+    #[arg(long = "handler-timeout", value_name = "SECS")]
+    pub handler_timeout: Option<String>,
+    /// Number of policy workers [env: SYMBOT_WORKERS; default: number of cores, at least 2]
+    #[arg(long, value_name = "N")]
+    pub workers: Option<String>,
+    /// Form of the log: text or json [env: SYMBOT_LOG_FORMAT; default: text on a terminal, else json]
+    #[arg(long = "log-format", value_name = "FORMAT")]
+    pub log_format: Option<String>,
+}
+
+impl RunArgs {
+    /// The form of the log.
+    ///
+    /// # Errors
+    /// A word that is no form.
+    pub fn log_format(&self) -> Result<Option<LogFormat>, ConfigError> {
+        let word = self
+            .log_format
+            .clone()
+            .or_else(|| environment("SYMBOT_LOG_FORMAT"));
+        match word.as_deref() {
+            None => Ok(None),
+            Some("text") => Ok(Some(LogFormat::Text)),
+            Some("json") => Ok(Some(LogFormat::Json)),
+            Some(other) => Err(ConfigError::new(
+                format!("--log-format (SYMBOT_LOG_FORMAT) is \"{other}\""),
+                "use text or json",
+            )),
+        }
+    }
 }
 
 /// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
     Json,
@@ -93,6 +94,9 @@ pub struct Settings {
     pub web: Option<WebSettings>,
     pub handler_timeout: Duration,
     pub workers: usize,
+    /// The program that policy workers are started from; `None` is this program itself. Only where the bot runs inside
+    /// another program, as in tests, is it given.
+    pub worker_program: Option<PathBuf>,
 }
 
 /// What the flows are read from.
@@ -134,7 +138,16 @@ impl ConfigError {
 const WORKERS_MIN: usize = 2;
 
 /// Most policy workers: each takes about 50 MB.
-const WORKERS_MAX: usize = 64;
+const WORKERS_MAX: u64 = 64;
+
+/// Deadline of a handler call: half a minute's patience of a person at most, ten minutes for look-ups that are really slow.
+const HANDLER_TIMEOUT_DEFAULT_SECONDS: u64 = 10;
+const HANDLER_TIMEOUT_MAX_SECONDS: u64 = 600;
+
+const WEB_ADDR_DEFAULT: &str = "127.0.0.1:7374";
+
+/// Settings of later versions: said, not ignored silently.
+const NOT_YET: [&str; 3] = ["SYMBOT_SMTP_URL", "SYMBOT_MAIL_FROM", "SYMBOT_HTTP_ALLOW"];
 
 impl Settings {
     /// Checks flags and reads the environment.
@@ -163,22 +176,45 @@ impl Settings {
     /// # Errors
     /// Names the setting that is wrong and what to do.
     pub fn with_slack(args: RunArgs, slack: SlackSettings) -> Result<Self, ConfigError> {
-        if args.handler_timeout == 0 || args.handler_timeout > 600 {
-            return Err(ConfigError::new(
-                format!("--handler-timeout is {} seconds", args.handler_timeout),
-                "give a whole number of seconds from 1 to 600",
-            ));
-        }
+        let handler_timeout = number(
+            "--handler-timeout (SYMBOT_HANDLER_TIMEOUT)",
+            args.handler_timeout
+                .or_else(|| environment("SYMBOT_HANDLER_TIMEOUT")),
+            1..=HANDLER_TIMEOUT_MAX_SECONDS,
+        )?
+        .unwrap_or(HANDLER_TIMEOUT_DEFAULT_SECONDS);
         let cores =
             std::thread::available_parallelism().map_or(WORKERS_MIN, std::num::NonZeroUsize::get);
-        let workers = args.workers.unwrap_or(cores.max(WORKERS_MIN));
-        if workers == 0 || workers > WORKERS_MAX {
-            return Err(ConfigError::new(
-                format!("--workers is {workers}"),
-                format!("give a number from 1 to {WORKERS_MAX}"),
-            ));
+        let workers = number(
+            "--workers (SYMBOT_WORKERS)",
+            args.workers.or_else(|| environment("SYMBOT_WORKERS")),
+            1..=WORKERS_MAX,
+        )?
+        .and_then(|workers| usize::try_from(workers).ok())
+        .unwrap_or(cores.max(WORKERS_MIN));
+        let web_addr = args
+            .web
+            .or_else(|| environment("SYMBOT_WEB_ADDR"))
+            .unwrap_or_else(|| WEB_ADDR_DEFAULT.to_owned());
+        let web_url_given = args.web_url.or_else(|| environment("SYMBOT_WEB_URL"));
+        let flow_dirs = if args.flows.is_empty() {
+            let list = environment("SYMBOT_FLOWS").unwrap_or_else(|| "flows".to_owned());
+            list.split(':')
+                .filter(|dir| !dir.is_empty())
+                .map(PathBuf::from)
+                .collect()
+        } else {
+            args.flows
+        };
+        for ignored in NOT_YET {
+            if environment(ignored).is_some() {
+                tracing::warn!(
+                    setting = ignored,
+                    "this setting has no effect in this version"
+                );
+            }
         }
-        let web = match args.web.as_str() {
+        let web = match web_addr.as_str() {
             "off" => None,
             addr => {
                 if addr.parse::<std::net::SocketAddr>().is_err() && !addr.starts_with("localhost:")
@@ -188,11 +224,7 @@ impl Settings {
                         "give an IP address and a port such as 127.0.0.1:7374, or \"off\"",
                     ));
                 }
-                let url = args
-                    .web_url
-                    .filter(|url| !url.is_empty())
-                    .map(|url| web_url(&url))
-                    .transpose()?;
+                let url = web_url_given.map(|url| web_url(&url)).transpose()?;
                 Some(WebSettings {
                     addr: addr.to_owned(),
                     url,
@@ -201,17 +233,23 @@ impl Settings {
         };
         Ok(Self {
             slack,
-            flows: FlowSettings::new(args.flows, args.var_files, &args.vars)?,
-            data: args.data,
+            flows: FlowSettings::new(flow_dirs, args.var_files, &args.vars)?,
+            data: args
+                .data
+                .or_else(|| environment("SYMBOT_DATA").map(PathBuf::from))
+                .unwrap_or_else(|| PathBuf::from("data")),
             admins: args
                 .admins
-                .into_iter()
+                .or_else(|| environment("SYMBOT_ADMINS"))
+                .unwrap_or_default()
+                .split(',')
                 .map(|who| who.trim().to_owned())
                 .filter(|who| !who.is_empty())
                 .collect(),
             web,
-            handler_timeout: Duration::from_secs(args.handler_timeout),
+            handler_timeout: Duration::from_secs(handler_timeout),
             workers,
+            worker_program: None,
         })
     }
 }
@@ -290,6 +328,25 @@ pub fn has_display() -> bool {
     cfg!(target_os = "macos")
         || environment("DISPLAY").is_some()
         || environment("WAYLAND_DISPLAY").is_some()
+}
+
+fn number(
+    name: &str,
+    text: Option<String>,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<Option<u64>, ConfigError> {
+    let Some(text) = text else { return Ok(None) };
+    match text.trim().parse::<u64>() {
+        Ok(number) if range.contains(&number) => Ok(Some(number)),
+        _ => Err(ConfigError::new(
+            format!("{name} is \"{text}\""),
+            format!(
+                "give a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ),
+        )),
+    }
 }
 
 fn token(name: &str, prefix: &str, what: &str) -> Result<Secret, ConfigError> {

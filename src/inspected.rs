@@ -7,7 +7,7 @@ use crate::flows::catalog::Implementation;
 use crate::flows::report::{Inspected, inspect};
 use crate::flows::{LoadOptions, Loaded, load};
 use crate::policy::pool::Pool;
-use crate::policy::types::{HandlerFailure, Inspection, PythonProblem};
+use crate::policy::types::{FailureKind, HandlerFailure, Inspection, PythonProblem};
 
 /// Loads flows and looks at each distinct implementation once, in a worker.
 pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, Inspected) {
@@ -34,6 +34,18 @@ pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, In
 
 /// Code that does not even load is a problem of the code, whatever the reason.
 fn cannot_be_judged(failure: &HandlerFailure) -> Inspection {
+    if failure.kind == FailureKind::Unavailable {
+        return Inspection {
+            problems: vec![PythonProblem {
+                error: true,
+                line: 1,
+                column: 1,
+                message: format!("the code was not looked at, because no policy worker can be had: {}", failure.message),
+                hint: Some("this says nothing about the code; check that symbot may start processes and has memory".to_owned()),
+            }],
+            ..Inspection::default()
+        };
+    }
     Inspection {
         problems: vec![PythonProblem {
             error: true,
@@ -43,7 +55,9 @@ fn cannot_be_judged(failure: &HandlerFailure) -> Inspection {
                 .unwrap_or(1),
             column: 1,
             message: format!("the code cannot be loaded: {}", failure.message),
-            hint: Some("it is run when it is loaded: keep work out of the module's top level".to_owned()),
+            hint: Some(
+                "it is run when it is loaded: keep work out of the module's top level".to_owned(),
+            ),
         }],
         ..Inspection::default()
     }

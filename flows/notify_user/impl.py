@@ -38,5 +38,5 @@ def get_request_notifications(event):
     # and then to a list of users, and then expire after another 15s.
     return notifications + [
         Notification(destinations=[slack.channel("#test-paginate-10")], timeout=15),
-        Notification(destinations=[user(email='bob@example.com'), user(id="test_id")], timeout=15),
+        Notification(destinations=[user(email='bob@acme.example'), user(id="test_id")], timeout=15),
     ]

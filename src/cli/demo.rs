@@ -7,7 +7,7 @@ use std::sync::Arc;
 use slack_sim::{Setup, SlackSim};
 
 use super::{EXIT_WRONG, complain, with_runtime, wrong_setting};
-use crate::bot::Bot;
+use crate::bot::{Bot, told_to_end};
 use crate::clock::SystemClock;
 use crate::config::{self, LogFormat, RunArgs, Settings, SlackSettings};
 use crate::secret::Secret;
@@ -50,6 +50,10 @@ pub(super) fn run(args: DemoArgs) -> ExitCode {
 }
 
 async fn demo(args: DemoArgs) -> ExitCode {
+    let told_to_end = match told_to_end() {
+        Ok(told_to_end) => told_to_end,
+        Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+    };
     let setup = Setup::company().port(args.port).app_name("Symbot").shortcut(
         ids::SHORTCUT,
         "Request access",
@@ -82,15 +86,9 @@ async fn demo(args: DemoArgs) -> ExitCode {
     };
     let run_args = RunArgs {
         flows: args.flows,
-        var_files: Vec::new(),
-        vars: Vec::new(),
-        data,
-        admins: Vec::new(),
-        web: format!("127.0.0.1:{}", args.web_port),
-        web_url: None,
-        handler_timeout: 10,
-        workers: None,
-        log_format: None,
+        data: Some(data),
+        web: Some(format!("127.0.0.1:{}", args.web_port)),
+        ..RunArgs::default()
     };
     let settings = Settings::with_slack(
         run_args,
@@ -104,18 +102,22 @@ async fn demo(args: DemoArgs) -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return wrong_setting(&error),
     };
-    let bot = match Bot::start(settings, Arc::new(SystemClock)).await {
+    let started = tokio::select! {
+        started = Bot::start(settings, Arc::new(SystemClock)) => started,
+        () = told_to_end.cancelled() => return ExitCode::SUCCESS,
+    };
+    let bot = match started {
         Ok(bot) => bot,
         Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
     };
     if let Some(url) = bot.web_url() {
-        slack.set_links(&[("Web app", url)]);
+        slack.set_links(&[("Web app", &url)]);
     }
-    announce(&slack.page_url(), bot.web_url());
+    announce(&slack.page_url(), bot.web_url().as_deref());
     if !args.no_open {
         open_browser(&slack.page_url());
     }
-    let code = bot.run_until_signal().await;
+    let code = bot.run_until(told_to_end).await;
     drop(temporary);
     code
 }

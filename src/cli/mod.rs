@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bot::{Bot, start_pool};
+use crate::bot::{Bot, start_pool, told_to_end};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
 use crate::inspected::load_and_inspect;
@@ -71,7 +71,11 @@ struct PythonArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What it finds in sys.argv after its name
-    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
     arguments: Vec<String>,
     /// Longest run in seconds
     #[arg(long, value_name = "SECS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
@@ -117,7 +121,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(args: RunArgs) -> ExitCode {
-    if let Err(error) = telemetry::start(args.log_format, config::log_filter().as_deref()) {
+    let format = match args.log_format() {
+        Ok(format) => format,
+        Err(error) => return wrong_setting(&error),
+    };
+    if let Err(error) = telemetry::start(format, config::log_filter().as_deref()) {
         return complain(
             EXIT_USAGE,
             &error.to_string(),
@@ -129,11 +137,20 @@ fn run(args: RunArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
-        let bot = match Bot::start(settings, std::sync::Arc::new(SystemClock)).await {
+        let told_to_end = match told_to_end() {
+            Ok(told_to_end) => told_to_end,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
+        // Waiting for Slack can take long, and nothing has been taken on yet that would have to be finished.
+        let started = tokio::select! {
+            started = Bot::start(settings, std::sync::Arc::new(SystemClock)) => started,
+            () = told_to_end.cancelled() => return ExitCode::SUCCESS,
+        };
+        let bot = match started {
             Ok(bot) => bot,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
-        bot.run_until_signal().await
+        bot.run_until(told_to_end).await
     })
 }
 
@@ -148,13 +165,18 @@ fn check(args: CheckArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
-        let pool = match start_pool(1) {
+        let pool = match start_pool(None, 1) {
             Ok(pool) => pool,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
         let (loaded, inspected) = load_and_inspect(&settings.load_options(), &pool).await;
         pool.shutdown().await;
-        written(check::write(&loaded, &inspected, args.json, &mut std::io::stdout().lock()))
+        written(check::write(
+            &loaded,
+            &inspected,
+            args.json,
+            &mut std::io::stdout().lock(),
+        ))
     })
 }
 
@@ -201,7 +223,11 @@ fn written(result: std::io::Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => complain(EXIT_WRONG, &format!("the answer cannot be printed: {error}"), ""),
+        Err(error) => complain(
+            EXIT_WRONG,
+            &format!("the answer cannot be printed: {error}"),
+            "",
+        ),
     }
 }
 

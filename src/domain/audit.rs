@@ -115,8 +115,12 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
     if let Some(message) = step.message {
         fields.insert("decision_message".to_owned(), json!(message));
     }
+    // Earlier events only, as the published samples have it.
     let mut actors = Map::new();
-    actors.insert("request".to_owned(), actor(&run.requester));
+    actors.insert("prompt".to_owned(), actor(&run.requester));
+    if step.event != "request" {
+        actors.insert("request".to_owned(), actor(&run.requester));
+    }
     if let Some(decision) = &run.decision {
         actors.insert(decision.verdict.verb().to_owned(), actor(&decision.by));
     }

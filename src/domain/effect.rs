@@ -41,8 +41,11 @@ pub enum Effect {
     TellRequester { about: RequesterNews },
     /// Answer a person privately; the words are made when it is sent.
     Answer { to: AnswerTo, reply: Reply },
-    /// Post to the environment's error logger.
-    ReportError { channel: String, problem: Problem },
+    /// Log a problem, and post it to the environment's error logger where there is one.
+    ReportError {
+        channel: Option<String>,
+        problem: Problem,
+    },
 }
 
 /// What an attempt to decide came to, when it did not decide.

@@ -50,3 +50,28 @@ pub enum DeliveryOutcome {
     /// For administrators: Slack's word or ours.
     Failed(String),
 }
+
+/// A decision message as it is kept: with the line ends of the rest of the world, without control characters, which no page
+/// and no message shows, and without surrounding blanks. `None` when nothing is left.
+#[must_use]
+pub fn clean_message(typed: &str) -> Option<String> {
+    let text: String = typed
+        .replace("\r\n", "\n")
+        .chars()
+        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
+        .collect();
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_message_keeps_its_lines_and_loses_control_characters() {
+        let cleaned = clean_message(" a\r\nb\u{0}\u{1b}[1m\tc \n");
+        assert_eq!(cleaned.as_deref(), Some("a\nb[1m\tc"));
+        assert_eq!(clean_message(" \r\n "), None);
+    }
+}

@@ -164,15 +164,25 @@ impl Change {
         self.effects.push(StoredEffect { id, effect });
     }
 
+    /// Adds a line; when there are too many, the oldest of those that decide nothing make room.
     fn note(&mut self, event: &str, actor: Option<PersonRef>, text: String) {
-        if self.run.history.len() < HISTORY_LINES_MAX {
-            self.run.history.push(HistoryEntry {
-                at: self.now,
-                event: event.to_owned(),
-                actor,
-                text,
-            });
+        let history = &mut self.run.history;
+        if history.len() >= HISTORY_LINES_MAX {
+            let dispensable = |entry: &HistoryEntry| {
+                matches!(
+                    entry.event.as_str(),
+                    "refused" | "notification" | "request_forward"
+                )
+            };
+            let oldest = history.iter().position(dispensable).unwrap_or(1);
+            history.remove(oldest);
         }
+        history.push(HistoryEntry {
+            at: self.now,
+            event: event.to_owned(),
+            actor,
+            text,
+        });
     }
 
     fn record(&mut self, step: Step<'_>) {
@@ -194,22 +204,21 @@ impl Change {
         }
     }
 
+    /// For administrators: the log, and the error logger where the environment has one.
     fn report(&mut self, step: &str, message: String, warning: bool) {
         let code = match &self.run.error {
             Some(error) => error.code.clone(),
             None => problem_code("DELIVERY", self.run.id.as_u128(), self.run.revision),
         };
-        if let Some(channel) = self.run.flow.error_logger.clone() {
-            self.ask(Effect::ReportError {
-                channel,
-                problem: Problem {
-                    code,
-                    step: step.to_owned(),
-                    message,
-                    warning,
-                },
-            });
-        }
+        self.ask(Effect::ReportError {
+            channel: self.run.flow.error_logger.clone(),
+            problem: Problem {
+                code,
+                step: step.to_owned(),
+                message,
+                warning,
+            },
+        });
     }
 
     fn routed(&mut self, permissions: Permissions, notifications: Vec<Notification>) {
@@ -466,8 +475,18 @@ impl Change {
             self.ask(Effect::TellRequester {
                 about: RequesterNews::Expired,
             });
+            return self.update_messages();
         }
-        self.update_messages();
+        // Earlier ones say already that they were forwarded.
+        let messages: Vec<MessageRef> = self
+            .run
+            .notifications
+            .get(index)
+            .map(|routed| routed.messages().cloned().collect())
+            .unwrap_or_default();
+        for message in messages {
+            self.ask(Effect::UpdateMessage { message });
+        }
     }
 
     fn attempted(&mut self, attempt: &Attempt) -> Option<Reply> {

@@ -42,20 +42,35 @@ impl Book {
             .clone()
     }
 
-    /// Finds a flow by slug (without regard to case) and, where given, environment.
-    pub fn find(&self, name: &str, environment: Option<&str>) -> Option<Arc<Flow>> {
+    /// Flows that may be started from Slack and have this slug (without regard to case) and, where one is named, this
+    /// environment.
+    pub fn startable(&self, name: &str, environment: Option<&str>) -> Vec<Arc<Flow>> {
+        let in_environment = |flow: &Flow| {
+            environment.is_none_or(|wanted| {
+                flow.environment
+                    .as_ref()
+                    .is_some_and(|found| found.name.eq_ignore_ascii_case(wanted))
+            })
+        };
         self.catalog()
             .flows
             .iter()
-            .find(|flow| {
-                flow.name.eq_ignore_ascii_case(name)
-                    && environment.is_none_or(|wanted| {
-                        flow.environment
-                            .as_ref()
-                            .is_some_and(|found| found.name.eq_ignore_ascii_case(wanted))
-                    })
-            })
+            .filter(|flow| flow.allows_source("slack"))
+            .filter(|flow| flow.name.eq_ignore_ascii_case(name) && in_environment(flow))
             .cloned()
+            .collect()
+    }
+
+    /// The flow that a form was made from, in its version of now.
+    pub fn of_form(&self, name: &str, environment: Option<&str>) -> Option<Arc<Flow>> {
+        let name_of = |flow: &Flow| {
+            flow.environment
+                .as_ref()
+                .map(|environment| environment.name.clone())
+        };
+        self.startable(name, None)
+            .into_iter()
+            .find(|flow| name_of(flow).as_deref() == environment)
     }
 
     /// Makes sure that the store has the flow, before a run refers to it.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Engine;
+use super::outbox::Held;
 use super::routing::user_input;
 use crate::domain::routing::Destination;
 use crate::policy::host::unavailable;
@@ -81,20 +82,19 @@ impl EngineHost {
         let destination: Destination = serde_json::from_value(arguments["destination"].clone())
             .map_err(|error| failed("INVALID_ARGUMENT", error.to_string()))?;
         let outside = &self.engine.outside;
-        let channel = outside.find(&destination).await.map_err(|reason| {
-            failed(
-                &reason.to_ascii_uppercase(),
-                format!("{} cannot be reached: {reason}", destination.describe()),
-            )
-        })?;
         let words = message::plain_message(arguments["message"].as_str().unwrap_or_default());
-        outside
-            .post(&channel, &words, SEND_PATIENCE)
-            .await
-            .map_err(|error| {
-                let name = error.code().unwrap_or("UNAVAILABLE").to_ascii_uppercase();
-                failed(&name, format!("{}: {error}", destination.describe()))
-            })?;
+        let sent = match outside.find(&destination, SEND_PATIENCE).await {
+            Ok(channel) => outside.post(&channel, &words, SEND_PATIENCE).await,
+            Err(held) => Err(held),
+        };
+        sent.map_err(|held| {
+            let name = match &held {
+                Held::Slack(error) => error.code().unwrap_or("UNAVAILABLE").to_ascii_uppercase(),
+                Held::Never(_) => "CHANNEL_NOT_FOUND".to_owned(),
+                _ => "UNAVAILABLE".to_owned(),
+            };
+            failed(&name, format!("{}: {held}", destination.describe()))
+        })?;
         Ok(Value::Null)
     }
 }

@@ -13,15 +13,18 @@ use super::outside::Started;
 use super::signin::LINK_LIFETIME_SECONDS;
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{AnswerTo, Attempt};
-use crate::domain::event::{Event, Submission};
+use crate::domain::event::{Event, Submission, clean_message};
 use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, PinnedFlow, SourceChannel};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
+use crate::slack::api::ApiError;
 use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
+use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
 use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, FormView, ids};
 use crate::slack::{answer, form, home, modal};
+use crate::store::contract::StoreError;
 use crate::web::WebConfig;
 
 /// The engine as the socket sees it.
@@ -40,6 +43,10 @@ impl EnvelopeHandler for Intake {
                 }
                 Inbound::Submit(submit) => engine.submitted(&envelope.envelope_id, submit).await,
                 Inbound::HomeOpened(opened) => engine.home_opened(opened.user.id),
+                Inbound::PersonChanged { slack_id } => {
+                    engine.outside.directory.forget(&slack_id);
+                    None
+                }
                 // Nothing of ours asks for options or cares about a form that was closed.
                 Inbound::Closed(_) | Inbound::Suggest(_) | Inbound::Other { .. } => None,
                 Inbound::Unintelligible(odd) => engine.not_understood(&envelope, odd),
@@ -54,8 +61,9 @@ const LINK_LIFETIME_MINUTES: u64 = LINK_LIFETIME_SECONDS / 60;
 /// What is said when Slack does not tell who somebody is.
 const WHO_ARE_YOU: &str = "I could not look you up in Slack. Nothing was changed.";
 
-/// What is said when a submitted form did not reach the disk.
+/// What is said when it is certain that a submitted form did not reach the disk, and when it is not.
 const NOT_SAVED: &str = "Your request was not saved.";
+const PERHAPS_SAVED: &str = "It is not certain whether your request was saved. Look for it in a minute before you send it again.";
 
 impl Engine {
     /// `/sym …`. Answers that are only text come back with the acknowledgement; forms open on a task of their own.
@@ -146,16 +154,14 @@ impl Engine {
         let mut note = None;
         let mut found = None;
         if let Some(name) = &named {
-            match self.startable(name, environment.as_deref()) {
-                Some(flow) => found = Some(flow),
-                None => {
-                    note = Some(match &environment {
-                        Some(environment) if self.startable(name, None).is_some() => {
-                            answer::unknown_environment(name, environment)
-                        }
-                        _ => answer::unknown_flow(name),
-                    });
+            let mut matches = self.book.startable(name, environment.as_deref());
+            match (matches.len(), &environment) {
+                (1, _) => found = matches.pop(),
+                (0, Some(environment)) if !self.book.startable(name, None).is_empty() => {
+                    note = Some(answer::unknown_environment(name, environment));
                 }
+                (0, _) => note = Some(answer::unknown_flow(name)),
+                (_, _) => note = Some(answer::several_environments(name)),
             }
         }
         let view = match found {
@@ -171,12 +177,12 @@ impl Engine {
                 modal::flow_picker(&self.choices(), &metadata, note.as_deref())
             }
         };
-        if let Err(error) = self
-            .outside
-            .api
-            .views_open(&started.trigger_id, &view)
-            .await
-        {
+        let api = &self.outside.api;
+        let opened = repeating(Repeat::TRIGGER, || {
+            api.views_open(&started.trigger_id, &view)
+        })
+        .await;
+        if let Err(error) = opened {
             if matches!(
                 error.code(),
                 Some("exchanged_trigger_id" | "trigger_exchanged")
@@ -228,12 +234,6 @@ impl Engine {
             .collect()
     }
 
-    fn startable(&self, name: &str, environment: Option<&str>) -> Option<Arc<Flow>> {
-        self.book
-            .find(name, environment)
-            .filter(|flow| flow.allows_source("slack"))
-    }
-
     /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others, and the id
     /// when Slack does not tell.
     async fn source(&self, channel: Option<&ChannelRef>) -> SourceChannel {
@@ -246,12 +246,7 @@ impl Engine {
         let Some(channel) = channel else {
             return source;
         };
-        match self
-            .outside
-            .directory
-            .source_channel(&channel.id)
-            .await
-        {
+        match self.outside.directory.source_channel(&channel.id).await {
             Ok(source) => source,
             Err(error) => {
                 tracing::warn!(%error, channel = channel.id, "a channel could not be looked up");
@@ -260,20 +255,31 @@ impl Engine {
         }
     }
 
-    /// The person behind a payload with the role of this moment; people of other organisations are guests.
+    /// The person behind a payload; people of other organisations are guests. The role may be some minutes old.
     ///
     /// # Errors
     /// The words for the person, when Slack does not say who it is.
     async fn who(&self, user: &Actor) -> Result<Person, String> {
-        let directory = &self.outside.directory;
-        let home = directory.home();
-        match directory.person_by_slack_id(&user.id).await {
-            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => {
-                Ok(Person {
-                    role: Role::Guest,
-                    ..person
-                })
-            }
+        let found = self.outside.directory.person_by_slack_id(&user.id).await;
+        self.known(user, found)
+    }
+
+    /// The person who presses a button, with the role of this moment.
+    ///
+    /// # Errors
+    /// As for [`Engine::who`].
+    async fn who_decides(&self, user: &Actor) -> Result<Person, String> {
+        let found = self.outside.directory.person_for_decision(&user.id).await;
+        self.known(user, found)
+    }
+
+    fn known(&self, user: &Actor, found: Result<Option<Person>, ApiError>) -> Result<Person, String> {
+        let home = self.outside.directory.home();
+        match found {
+            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => Ok(Person {
+                role: Role::Guest,
+                ..person
+            }),
             Ok(Some(person)) => Ok(person),
             Ok(None) => Err(self.trouble(WHO_ARE_YOU, &"Slack knows nobody with this id")),
             Err(error) => Err(self.trouble(WHO_ARE_YOU, &error)),
@@ -357,14 +363,14 @@ impl Engine {
         metadata: FormMetadata,
         person: &Person,
     ) -> Option<Value> {
-        let flow = match self.startable(&metadata.flow, metadata.environment.as_deref()) {
+        let form_of = self
+            .book
+            .of_form(&metadata.flow, metadata.environment.as_deref());
+        let flow = match form_of {
             Some(flow) if flow.version == metadata.version => flow,
             Some(flow) => return Some(update(&modal::flow_changed(flow.title()))),
             None => {
-                return Some(update(&modal::message(
-                    "Request",
-                    &answer::unknown_flow(&metadata.flow),
-                )));
+                return Some(update(&modal::flow_changed("Request")));
             }
         };
         let read = match form::read(&flow, &submit.view.state_values) {
@@ -392,10 +398,17 @@ impl Engine {
         ];
         match self.submit(submission, dedup).await {
             Ok(_) => None,
-            Err(error) => Some(keep_form(
-                &submit.view.state_values,
-                &self.trouble(NOT_SAVED, &error),
-            )),
+            Err(error) => {
+                let done = if certain(&error) {
+                    NOT_SAVED
+                } else {
+                    PERHAPS_SAVED
+                };
+                Some(keep_form(
+                    &submit.view.state_values,
+                    &self.trouble(done, &error),
+                ))
+            }
         }
     }
 
@@ -414,8 +427,20 @@ impl Engine {
                 self.tasks
                     .spawn(async move { engine.open_without_channel(started).await });
             }
-            // Inputs and links of ours that send an event without meaning anything.
-            _ => {}
+            // Inputs of ours send an event when they are filled in; nobody waits for an answer to that.
+            _ if press.element != "button" => {}
+            other => {
+                tracing::warn!(
+                    action_id = other,
+                    "a button of another program or version was pressed"
+                );
+                let to = AnswerTo {
+                    slack_id: press.user.id,
+                    channel: press.channel.map(|channel| channel.id),
+                    response_url: press.response_url,
+                };
+                self.answer_later(to, answer::not_understood("BUTTON-UNKNOWN"));
+            }
         }
     }
 
@@ -428,7 +453,7 @@ impl Engine {
         let Some(button) = press.value.as_deref().and_then(ButtonValue::decode) else {
             return self.answer_later(to, answer::not_understood("BUTTON"));
         };
-        let actor = match self.who(&press.user).await {
+        let actor = match self.who_decides(&press.user).await {
             Ok(actor) => actor,
             Err(words) => return self.answer_later(to, words),
         };
@@ -472,10 +497,12 @@ impl Engine {
             Ok(Applied::Changed { .. } | Applied::Duplicate | Applied::Unchanged) => {}
             Ok(Applied::Unknown) => self.answer_later(to, answer::unknown_request()),
             Err(error) => {
-                let words = self.trouble(
-                    "Your press was not recorded, so nothing was decided.",
-                    &error,
-                );
+                let done = if certain(&error) {
+                    "Your press was not recorded, so nothing was decided."
+                } else {
+                    "It is not certain whether your press was recorded. The message will show it in a minute."
+                };
+                let words = self.trouble(done, &error);
                 self.answer_later(to, words);
             }
         }
@@ -558,6 +585,11 @@ fn keep_form(state_values: &Value, words: &str) -> Value {
     }
 }
 
+/// Whether an error of the store says that nothing was written.
+fn certain(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Failed(_) | StoreError::Damaged(_))
+}
+
 /// The parts of a flow that a run carries.
 fn pinned(flow: &Flow) -> PinnedFlow {
     PinnedFlow {
@@ -587,8 +619,7 @@ fn decision_message(state_values: &Value) -> Option<String> {
     let input = blocks
         .values()
         .find_map(|block| block.get(ids::DECISION_MESSAGE))?;
-    let text = input.get("value")?.as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    clean_message(input.get("value")?.as_str()?)
 }
 
 /// A message that only the person who typed sees.

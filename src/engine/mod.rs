@@ -24,8 +24,11 @@ mod runs;
 mod signin;
 mod timers;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 pub use book::{Book, BookError};
@@ -39,6 +42,7 @@ use crate::domain::event::{Event, Submission};
 use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
+use crate::web::backend::Readiness;
 use done::DoneBatch;
 use runs::Runs;
 use timers::Timers;
@@ -56,6 +60,8 @@ pub struct Engine {
     tasks: TaskTracker,
     /// Set when no new effects are to be started.
     closing: tokio_util::sync::CancellationToken,
+    /// Why the process has to end: a store that writes nothing any more, tokens that Slack does not accept.
+    fatal: watch::Sender<Option<String>>,
 }
 
 /// What came of an event.
@@ -94,7 +100,33 @@ impl Engine {
             done: Arc::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
+            fatal: watch::Sender::new(None),
         }
+    }
+
+    /// Becomes `Some` when the process has to end; what is unfinished is in the outbox.
+    #[must_use]
+    pub fn fatal_reason(&self) -> watch::Receiver<Option<String>> {
+        self.fatal.subscribe()
+    }
+
+    /// Ends the process in good order; the first reason counts.
+    fn fatal(&self, reason: String) {
+        self.fatal.send_if_modified(|known| {
+            let first = known.is_none();
+            if first {
+                *known = Some(reason);
+            }
+            first
+        });
+    }
+
+    /// Whether requests can be taken.
+    pub(crate) fn readiness(&self) -> Readiness {
+        if let Some(failure) = self.store.failure() {
+            return Readiness::NotReady(format!("nothing can be saved: {failure}"));
+        }
+        self.outside.readiness()
     }
 
     /// The flows of this moment.
@@ -123,12 +155,17 @@ impl Engine {
     ) -> Result<Applied, StoreError> {
         let slot = self.runs.slot(submission.id);
         let mut place = slot.lock().await;
-        if place.is_some() || self.store.run(submission.id).await?.is_some() {
+        if place.is_some() {
             return Ok(Applied::Duplicate);
         }
         let transition = step::submit(submission, self.clock.now());
-        self.commit(&mut place, transition, Along { dedup, done: None })
-            .await
+        let along = Along { dedup, done: None };
+        match self.commit(&mut place, transition, along).await {
+            // There is a run with this id. Found out by the commit: to ask first would be a read from the disk for every
+            // new request.
+            Err(StoreError::Conflict { .. }) => Ok(Applied::Duplicate),
+            other => other,
+        }
     }
 
     /// Gives an event to a run. When it returns, what the event changed is on the disk, and its effects are under way.
@@ -184,25 +221,30 @@ impl Engine {
             audit,
             reply,
         } = transition;
+        // Finished effects of whatever run go along, which saves a commit of their own.
+        let finished = self.done.take();
         let commit = Commit {
             dedup: along.dedup,
             run: Some(run.clone()),
             outbox_add: effects.clone(),
-            outbox_done: along.done.into_iter().collect(),
+            outbox_done: along.done.into_iter().chain(finished.ids()).collect(),
             timers: timers.clone(),
             audit,
             values: Vec::new(),
             now: Some(self.clock.now()),
         };
-        match self.store.commit(commit).await {
-            Ok(()) => {}
-            Err(StoreError::Duplicate(_)) => return Ok(Applied::Duplicate),
-            Err(error) => {
-                // The disk may or may not have it: read it again before the next event.
-                *place = None;
-                return Err(error);
+        if let Err(error) = self.store.commit(commit).await {
+            if matches!(error, StoreError::Duplicate(_)) {
+                return Ok(Applied::Duplicate);
             }
+            // The disk may or may not have it: read it again before the next event.
+            *place = None;
+            if let Some(failure) = self.store.failure() {
+                self.fatal(failure.to_string());
+            }
+            return Err(error);
         }
+        finished.recorded();
         let run = Arc::new(run);
         *place = Some(run.clone());
         self.timers.apply(&timers);
@@ -249,11 +291,19 @@ impl Engine {
 
     /// Fires timers until the engine closes.
     pub async fn run_timers(self: Arc<Self>) {
+        let engine = &self;
         loop {
             let now = self.clock.now();
-            for timer in self.timers.take_due(now) {
-                self.fire(timer).await;
-            }
+            // Together, so that many overdue ones after a long stop share commits instead of waiting for one another.
+            futures_util::stream::iter(self.timers.take_due(now))
+                .for_each_concurrent(TIMERS_TOGETHER, |timer| async move {
+                    let (run, notification) = (timer.run, timer.notification);
+                    let fired = AssertUnwindSafe(engine.fire(timer)).catch_unwind().await;
+                    if fired.is_err() {
+                        tracing::error!(%run, notification, "a timer panicked; it is tried again at the next start");
+                    }
+                })
+                .await;
             let wait = async {
                 match self.timers.next_due() {
                     Some(due) => self.clock.sleep_until(due).await,
@@ -322,3 +372,6 @@ impl Engine {
 
 /// Pause before a timer whose commit failed is tried again.
 const TIMER_RETRY_SECONDS: u64 = 1;
+
+/// Timers handled at a time: enough to fill the store's group commits.
+const TIMERS_TOGETHER: usize = 64;

@@ -1,8 +1,11 @@
 //! Carries out effects: sends, updates, tells, answers. Each one ends as an event or is reported done; what fails for now
 //! is repeated with growing pauses, what fails for good goes to the next notification or to the log.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::FutureExt;
 
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{
@@ -27,39 +30,94 @@ const TELL_PATIENCE: Duration = Duration::from_secs(3600);
 /// How long private answers are tried: Slack's addresses for answers live 30 minutes, and people move on before.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(300);
 
-/// Pause before an effect is started again after the store failed.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// First and longest pause before an effect is started again that could not be carried out for now.
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+const PAUSE_LONGEST: Duration = Duration::from_secs(30);
+
+/// Panics of one effect after which it is left for the next start.
+const PANICS_MAX: u32 = 3;
 
 impl Engine {
-    /// Carries out one effect to its end.
+    /// Carries out one effect to its end, or leaves it in the outbox when the bot is about to end.
     pub(super) async fn carry_out(self: Arc<Self>, stored: StoredEffect) {
+        let mut pause = PAUSE_FIRST;
+        let mut panics = 0;
         loop {
-            let result = match &stored.effect {
-                Effect::Route => self.route(stored.id).await,
-                Effect::Notify {
-                    notification,
-                    destination,
-                    to,
-                } => {
-                    self.notify(stored.id, *notification, *destination, to)
-                        .await
-                }
-                Effect::UpdateMessage { message } => self.update_message(stored.id, message).await,
-                Effect::TellRequester { about } => self.tell_requester(stored.id, *about).await,
-                Effect::Answer { to, reply } => self.answer(stored.id, to, *reply).await,
-                Effect::ReportError { channel, problem } => {
-                    self.report_error(stored.id, channel, problem).await
+            let attempt = AssertUnwindSafe(self.try_to_carry_out(&stored)).catch_unwind();
+            let held = match attempt.await {
+                Ok(Ok(())) => return,
+                Ok(Err(held)) => held,
+                Err(_) => {
+                    panics += 1;
+                    if panics >= PANICS_MAX {
+                        tracing::error!(run = %stored.id.run, effect = stored.id.number, "an effect panics again and again; it is left for the next start");
+                        return;
+                    }
+                    Held::Later("a defect of symbot (panic)".to_owned())
                 }
             };
-            match result {
-                Ok(()) => return,
-                Err(error) => {
-                    tracing::error!(%error, run = %stored.id.run, effect = stored.id.number, "an effect is held up by the store");
-                    tokio::select! {
-                        () = tokio::time::sleep(STORE_PAUSE) => {}
-                        () = self.closing.cancelled() => return,
-                    }
+            if let Held::Store(error @ StoreError::TooLarge { .. }) = &held {
+                // Trying again would change nothing, and would go on for ever.
+                tracing::error!(run = %stored.id.run, effect = stored.id.number, %error, "what an effect came to cannot be kept; given up");
+                return self.done.add(stored.id);
+            }
+            tracing::error!(run = %stored.id.run, effect = stored.id.number, "an effect is held up: {held}");
+            if let Held::Slack(error) = &held
+                && error.fatal()
+            {
+                // Nothing can be sent with this token: the effect stays in the outbox for the next start.
+                return self.fatal(error.to_string());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_LONGEST),
+                () = self.closing.cancelled() => return,
+            }
+        }
+    }
+
+    async fn try_to_carry_out(self: &Arc<Self>, stored: &StoredEffect) -> Result<(), Held> {
+        match &stored.effect {
+            Effect::Route => self.route(stored.id).await,
+            Effect::Notify {
+                notification,
+                destination,
+                to,
+            } => {
+                self.notify(stored.id, *notification, *destination, to)
+                    .await
+            }
+            Effect::UpdateMessage { message } => self.update_message(stored.id, message).await,
+            Effect::TellRequester { about } => self.tell_requester(stored.id, *about).await,
+            Effect::Answer { to, reply } => self.answer(stored.id, to, *reply).await,
+            Effect::ReportError { channel, problem } => {
+                self.report_error(stored.id, channel.as_deref(), problem)
+                    .await
+            }
+        }
+    }
+
+    /// Commits what an effect came to, until it is committed: what was done outside must not be done again because the
+    /// store was slow to take note.
+    pub(super) async fn conclude(self: &Arc<Self>, id: EffectId, event: Event) -> Result<(), Held> {
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let along = Along {
+                dedup: Vec::new(),
+                done: Some(id),
+            };
+            let error = match self.apply(id.run, event.clone(), along).await {
+                Ok(Applied::Changed { .. } | Applied::Unchanged) => return Ok(()),
+                Ok(Applied::Unknown | Applied::Duplicate) => {
+                    self.done.add(id);
+                    return Ok(());
                 }
+                Err(error @ StoreError::TooLarge { .. }) => return Err(Held::Store(error)),
+                Err(error) => error,
+            };
+            tracing::error!(%error, run = %id.run, effect = id.number, "what an effect came to cannot be recorded yet");
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_LONGEST),
+                () = self.closing.cancelled() => return Err(Held::Store(error)),
             }
         }
     }
@@ -70,17 +128,20 @@ impl Engine {
         notification: usize,
         destination: usize,
         to: &Destination,
-    ) -> Result<(), StoreError> {
-        let outcome = match self.outside.find(to).await {
-            Ok(channel) => {
-                self.post_request(id.run, notification, destination, &channel)
-                    .await?
+    ) -> Result<(), Held> {
+        let outcome = match self
+            .post_request(id.run, notification, destination, to)
+            .await
+        {
+            Ok(Some(message)) => DeliveryOutcome::Sent(message),
+            Ok(None) => {
+                self.done.add(id);
+                return Ok(());
             }
-            Err(reason) => Some(DeliveryOutcome::Failed(reason)),
-        };
-        let Some(outcome) = outcome else {
-            self.done.add(id);
-            return Ok(());
+            Err(Held::Slack(error)) if error.fatal() => return Err(Held::Slack(error)),
+            Err(Held::Slack(error)) => DeliveryOutcome::Failed(reason(&error)),
+            Err(Held::Never(reason)) => DeliveryOutcome::Failed(reason),
+            Err(held) => return Err(held),
         };
         if let DeliveryOutcome::Failed(reason) = &outcome {
             tracing::warn!(run = %id.run, destination = to.describe(), reason, "a notification could not be delivered");
@@ -90,21 +151,7 @@ impl Engine {
             destination,
             outcome,
         };
-        match self
-            .apply(
-                id.run,
-                event,
-                Along {
-                    dedup: Vec::new(),
-                    done: Some(id),
-                },
-            )
-            .await?
-        {
-            Applied::Changed { .. } | Applied::Unchanged => {}
-            Applied::Unknown | Applied::Duplicate => self.done.add(id),
-        }
-        Ok(())
+        self.conclude(id, event).await
     }
 
     /// Posts the request message; `None` when it is not wanted any more.
@@ -113,10 +160,11 @@ impl Engine {
         run_id: RunId,
         notification: usize,
         destination: usize,
-        channel: &str,
-    ) -> Result<Option<DeliveryOutcome>, StoreError> {
+        to: &Destination,
+    ) -> Result<Option<MessageRef>, Held> {
+        let channel = self.outside.find(to, NOTIFY_PATIENCE).await?;
         let attempt = || async {
-            let Some(run) = self.run(run_id).await.map_err(Held::Store)? else {
+            let Some(run) = self.run(run_id).await? else {
                 return Ok(None);
             };
             let waiting = run.notifications.get(notification).is_some_and(|routed| {
@@ -127,27 +175,16 @@ impl Engine {
             }
             let message = self.render(&run, notification);
             let post = Post {
-                channel,
+                channel: &channel,
                 text: &message.text,
                 blocks: Some(&message.blocks),
                 ..Post::default()
             };
-            self.outside
-                .api
-                .chat_post_message(post)
-                .await
-                .map(Some)
-                .map_err(Held::Slack)
+            Ok(Some(self.outside.api.chat_post_message(post).await?))
         };
-        match self
-            .outside
-            .insist("chat.postMessage", channel, NOTIFY_PATIENCE, attempt)
+        self.outside
+            .insist("chat.postMessage", &channel, NOTIFY_PATIENCE, attempt)
             .await
-        {
-            Ok(sent) => Ok(sent.map(DeliveryOutcome::Sent)),
-            Err(Held::Slack(error)) => Ok(Some(DeliveryOutcome::Failed(reason(&error)))),
-            Err(Held::Store(error)) => Err(error),
-        }
     }
 
     fn render(&self, run: &Run, notification: usize) -> crate::slack::view::Message {
@@ -162,11 +199,11 @@ impl Engine {
 
     /// Brings a message up to date. Updates of one message are made one after the other, each with the newest state, so that
     /// the last one always shows how things stand.
-    async fn update_message(&self, id: EffectId, message: &MessageRef) -> Result<(), StoreError> {
+    async fn update_message(&self, id: EffectId, message: &MessageRef) -> Result<(), Held> {
         let lane = self.outside.lane(message);
         let _turn = lane.lock().await;
         let attempt = || async {
-            let Some(run) = self.run(id.run).await.map_err(Held::Store)? else {
+            let Some(run) = self.run(id.run).await? else {
                 return Ok(());
             };
             let index = run
@@ -187,16 +224,13 @@ impl Engine {
             .await
         {
             Ok(()) => {}
-            Err(Held::Store(error)) => return Err(error),
-            Err(Held::Slack(error)) => {
-                self.given_up(id, "a request message could not be updated", &error)
-            }
+            Err(held) => give_up(id, "a request message could not be updated", held)?,
         }
         self.done.add(id);
         Ok(())
     }
 
-    async fn tell_requester(&self, id: EffectId, about: RequesterNews) -> Result<(), StoreError> {
+    async fn tell_requester(&self, id: EffectId, about: RequesterNews) -> Result<(), Held> {
         let Some(run) = self.run(id.run).await? else {
             self.done.add(id);
             return Ok(());
@@ -209,23 +243,27 @@ impl Engine {
                     .outside
                     .direct_message(slack_id, &news, TELL_PATIENCE)
                     .await;
-                if let Err(error) = sent {
-                    self.given_up(id, "the requester could not be told", &error);
+                if let Err(held) = sent {
+                    give_up(id, "the requester could not be told", held)?;
                 }
             }
             None => {
-                tracing::warn!(run = %run.id, "the requester has no Slack identity and was not told")
+                tracing::warn!(run = %run.id, "the requester has no Slack identity and was not told");
             }
         }
         self.done.add(id);
         Ok(())
     }
 
-    async fn answer(&self, id: EffectId, to: &AnswerTo, reply: Reply) -> Result<(), StoreError> {
+    async fn answer(&self, id: EffectId, to: &AnswerTo, reply: Reply) -> Result<(), Held> {
         if let Some(run) = self.run(id.run).await? {
             let words = words(&run, reply);
-            if let Err(error) = self.outside.answer(to, &words, ANSWER_PATIENCE).await {
-                self.given_up(id, "a private answer could not be given", &error);
+            match self.outside.answer(to, &words, ANSWER_PATIENCE).await {
+                Ok(()) => {}
+                Err(Held::Slack(error)) if !error.fatal() => {
+                    tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given; given up");
+                }
+                Err(held) => give_up(id, "a private answer could not be given", held)?,
             }
         }
         self.done.add(id);
@@ -235,9 +273,9 @@ impl Engine {
     async fn report_error(
         &self,
         id: EffectId,
-        channel: &str,
+        channel: Option<&str>,
         problem: &Problem,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Held> {
         let run = self.run(id.run).await?;
         let link = self.outside.link_to(id.run);
         let report = ErrorReport {
@@ -257,33 +295,47 @@ impl Engine {
         } else {
             tracing::error!(code = problem.code, run = %id.run, step = problem.step, "{}", problem.message);
         }
-        if let Err(error) = self
-            .outside
-            .post_to_error_logger(channel, &words, TELL_PATIENCE)
-            .await
+        if let Some(channel) = channel
+            && let Err(held) = self
+                .outside
+                .post_to_error_logger(channel, &words, TELL_PATIENCE)
+                .await
         {
-            tracing::error!(code = problem.code, run = %id.run, channel, reason = error, "the error logger's channel cannot be reached");
+            give_up(id, "the error logger's channel cannot be reached", held)?;
         }
         self.done.add(id);
         Ok(())
     }
+}
 
-    fn given_up(&self, id: EffectId, what: &str, error: &ApiError) {
-        tracing::error!(run = %id.run, effect = id.number, %error, "{what}; given up");
+/// What can never work is logged and done with; everything else is tried again.
+fn give_up(id: EffectId, what: &str, held: Held) -> Result<(), Held> {
+    match held {
+        Held::Slack(error) if error.permanent() && !error.fatal() => {
+            tracing::error!(run = %id.run, effect = id.number, %error, "{what}; given up");
+            Ok(())
+        }
+        Held::Never(reason) => {
+            tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
+            Ok(())
+        }
+        held => Err(held),
     }
 }
 
-/// Why an attempt did not succeed.
-#[derive(Debug)]
+/// Why an effect, or one attempt at it, did not succeed.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Held {
-    Slack(ApiError),
-    Store(StoreError),
-}
-
-impl From<ApiError> for Held {
-    fn from(error: ApiError) -> Self {
-        Self::Slack(error)
-    }
+    #[error(transparent)]
+    Slack(#[from] ApiError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It can never work: in words for administrators.
+    #[error("{0}")]
+    Never(String),
+    /// It may work later: why it does not now.
+    #[error("{0}")]
+    Later(String),
 }
 
 /// For administrators: Slack's word, else what happened.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::outbox::{Held, reason};
+use super::outbox::Held;
 use crate::domain::effect::AnswerTo;
+use crate::domain::person::Person;
 use crate::domain::routing::Destination;
 use crate::domain::run::{MessageRef, RunId};
 use crate::policy::pool::Pool;
@@ -135,36 +136,33 @@ impl Outside {
             longest_wait: LONGEST_WAIT,
             ..Repeat::MESSAGE
         };
-        let store_failure = Mutex::new(None);
+        // What ends the repetition without being Slack's error; returned below.
+        let other = Mutex::new(None);
         let result = self
             .pacer
             .run(method, lane, repeat, || {
                 let tried = attempt();
-                let store_failure = &store_failure;
+                let other = &other;
                 async move {
                     tried.await.map_err(|held| match held {
                         Held::Slack(error) => error,
-                        Held::Store(error) => {
-                            let text = error.to_string();
-                            *store_failure.lock().unwrap_or_else(PoisonError::into_inner) =
-                                Some(error);
-                            // Ends the repetition; the store's error is returned below.
+                        held => {
+                            let detail = Some(held.to_string());
+                            *other.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
                             ApiError::Refused {
                                 method,
-                                code: "store".to_owned(),
-                                detail: Some(text),
+                                code: "not_called".to_owned(),
+                                detail,
                             }
                         }
                     })
                 }
             })
             .await;
-        let failure = store_failure
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        match (result, failure) {
+        let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match (result, other) {
             (Ok(value), _) => Ok(value),
-            (Err(_), Some(error)) => Err(Held::Store(error)),
+            (Err(_), Some(held)) => Err(held),
             (Err(error), None) => Err(Held::Slack(error)),
         }
     }
@@ -172,54 +170,54 @@ impl Outside {
     /// The conversation behind a destination.
     ///
     /// # Errors
-    /// Why it cannot be reached, in words for administrators.
-    pub(super) async fn find(&self, to: &Destination) -> Result<String, String> {
+    /// [`Held::Never`] in words for administrators, or Slack's error when `patience` is over.
+    pub(super) async fn find(&self, to: &Destination, patience: Duration) -> Result<String, Held> {
         match to {
             Destination::ChannelId { id } => Ok(id.clone()),
-            Destination::ChannelName { name } => self.channel(name).await,
-            Destination::SlackUser { slack_id } => self.open_dm(slack_id).await,
-            Destination::SlackGroup { slack_ids } => self
-                .directory
-                .open_group(slack_ids)
+            Destination::Nowhere { reason } => Err(Held::Never(reason.clone())),
+            to => {
+                self.insist("conversations.open", &to.describe(), patience, || {
+                    self.find_once(to)
+                })
                 .await
-                .map_err(|error| error.to_string()),
+            }
+        }
+    }
+
+    async fn find_once(&self, to: &Destination) -> Result<String, Held> {
+        let directory = &self.directory;
+        match to {
+            Destination::ChannelId { id } => Ok(id.clone()),
+            Destination::ChannelName { name } => match directory.channel_by_name(name).await? {
+                Some(channel) => Ok(channel.id),
+                None => Err(Held::Never("channel_not_found".to_owned())),
+            },
+            Destination::SlackUser { slack_id } => Ok(directory.open_dm(slack_id).await?),
+            Destination::SlackGroup { slack_ids } => Ok(directory.open_group(slack_ids).await?),
             Destination::User {
                 id,
                 slack_id,
                 email,
             } => {
                 if let Some(slack_id) = slack_id {
-                    return self.open_dm(slack_id).await;
+                    return Ok(directory.open_dm(slack_id).await?);
                 }
-                let email = email
-                    .as_ref()
-                    .ok_or_else(|| format!("there is no user with the id {id}"))?;
-                match self.directory.person_by_email(email).await {
-                    Ok(Some(person)) => match person.slack_id {
-                        Some(slack_id) if person.active => self.open_dm(&slack_id).await,
-                        _ => Err(format!("{email} is deactivated in Slack")),
-                    },
-                    Ok(None) => Err(format!("nobody in Slack has the address {email}")),
-                    Err(error) => Err(error.to_string()),
+                let Some(email) = email else {
+                    return Err(Held::Never(format!("there is no user with the id {id}")));
+                };
+                match directory.person_by_email(email).await? {
+                    Some(Person {
+                        slack_id: Some(slack_id),
+                        active: true,
+                        ..
+                    }) => Ok(directory.open_dm(&slack_id).await?),
+                    Some(_) => Err(Held::Never(format!("{email} is deactivated in Slack"))),
+                    None => Err(Held::Never(format!(
+                        "nobody in Slack has the address {email}"
+                    ))),
                 }
             }
-            Destination::Nowhere { reason } => Err(reason.clone()),
-        }
-    }
-
-    async fn open_dm(&self, slack_id: &str) -> Result<String, String> {
-        self.directory
-            .open_dm(slack_id)
-            .await
-            .map_err(|error| error.to_string())
-    }
-
-    /// A channel by name (or id, as some configurations write it).
-    async fn channel(&self, name: &str) -> Result<String, String> {
-        match self.directory.channel_by_name(name).await {
-            Ok(Some(channel)) => Ok(channel.id),
-            Ok(None) => Err("channel_not_found".to_owned()),
-            Err(error) => Err(error.to_string()),
+            Destination::Nowhere { reason } => Err(Held::Never(reason.clone())),
         }
     }
 
@@ -232,21 +230,12 @@ impl Outside {
         slack_id: &str,
         message: &Message,
         patience: Duration,
-    ) -> Result<(), ApiError> {
-        let sent: Result<(), Held> = self
-            .insist("chat.postMessage", slack_id, patience, || async {
-                let channel = self.directory.open_dm(slack_id).await?;
-                let post = Post {
-                    channel: &channel,
-                    text: &message.text,
-                    blocks: Some(&message.blocks),
-                    ..Post::default()
-                };
-                self.api.chat_post_message(post).await?;
-                Ok(())
-            })
-            .await;
-        slack_only(sent)
+    ) -> Result<(), Held> {
+        let to = Destination::SlackUser {
+            slack_id: slack_id.to_owned(),
+        };
+        let channel = self.find(&to, patience).await?;
+        self.post(&channel, message, patience).await
     }
 
     /// Answers privately: through the address that came with the click or command, else where it happened, else by
@@ -259,7 +248,7 @@ impl Outside {
         to: &AnswerTo,
         words: &str,
         patience: Duration,
-    ) -> Result<(), ApiError> {
+    ) -> Result<(), Held> {
         if let Some(url) = &to.response_url {
             let body =
                 json!({ "response_type": "ephemeral", "replace_original": false, "text": words });
@@ -268,10 +257,10 @@ impl Outside {
                     Ok(self.api.respond(url, &body).await?)
                 })
                 .await;
-            match slack_only(sent) {
+            match sent {
                 Ok(()) => return Ok(()),
-                Err(error) => {
-                    tracing::debug!(%error, "a response_url did not work; answering another way")
+                Err(held) => {
+                    tracing::debug!(%held, "a response_url did not work; answering another way")
                 }
             }
         }
@@ -286,8 +275,11 @@ impl Outside {
                     Ok(self.api.chat_post_ephemeral(&to.slack_id, post).await?)
                 })
                 .await;
-            if slack_only(sent).is_ok() {
-                return Ok(());
+            match sent {
+                Ok(()) => return Ok(()),
+                Err(held) => {
+                    tracing::debug!(%held, "an ephemeral message did not work; answering another way")
+                }
             }
         }
         self.direct_message(&to.slack_id, &message::plain_message(words), patience)
@@ -296,8 +288,8 @@ impl Outside {
 
     /// Answers somebody about something that belongs to no run; a failure is logged.
     pub(super) async fn answer_now(&self, to: &AnswerTo, words: &str) {
-        if let Err(error) = self.answer(to, words, ANSWER_NOW_PATIENCE).await {
-            tracing::error!(%error, user = to.slack_id, "somebody could not be answered");
+        if let Err(held) = self.answer(to, words, ANSWER_NOW_PATIENCE).await {
+            tracing::error!(%held, user = to.slack_id, "somebody could not be answered");
         }
     }
 
@@ -310,11 +302,13 @@ impl Outside {
         channel: &str,
         words: &str,
         patience: Duration,
-    ) -> Result<(), String> {
-        let id = self.channel(channel).await?;
+    ) -> Result<(), Held> {
+        let to = Destination::ChannelName {
+            name: channel.to_owned(),
+        };
+        let id = self.find(&to, patience).await?;
         self.post(&id, &message::plain_message(words), patience)
             .await
-            .map_err(|error| reason(&error))
     }
 
     /// Posts a message that is not kept track of.
@@ -326,20 +320,18 @@ impl Outside {
         channel: &str,
         message: &Message,
         patience: Duration,
-    ) -> Result<(), ApiError> {
-        let sent: Result<(), Held> = self
-            .insist("chat.postMessage", channel, patience, || async {
-                let post = Post {
-                    channel,
-                    text: &message.text,
-                    blocks: Some(&message.blocks),
-                    ..Post::default()
-                };
-                self.api.chat_post_message(post).await?;
-                Ok(())
-            })
-            .await;
-        slack_only(sent)
+    ) -> Result<(), Held> {
+        self.insist("chat.postMessage", channel, patience, || async {
+            let post = Post {
+                channel,
+                text: &message.text,
+                blocks: Some(&message.blocks),
+                ..Post::default()
+            };
+            self.api.chat_post_message(post).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The request's page in the web app.
@@ -360,18 +352,5 @@ impl Outside {
             return Readiness::NotReady("there is no connection to Slack yet".to_owned());
         }
         Readiness::Ready
-    }
-}
-
-/// For attempts that ask only Slack.
-fn slack_only(result: Result<(), Held>) -> Result<(), ApiError> {
-    match result {
-        Ok(()) => Ok(()),
-        Err(Held::Slack(error)) => Err(error),
-        Err(Held::Store(error)) => Err(ApiError::Transient {
-            method: "store",
-            what: error.to_string(),
-            maybe_done: false,
-        }),
     }
 }

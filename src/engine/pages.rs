@@ -8,7 +8,7 @@ use super::{Along, Applied, Engine};
 use crate::domain::Timestamp;
 use crate::domain::effect::{Attempt, Reply};
 use crate::domain::event::Event;
-use crate::domain::permission::{Permissions, Refusal, Verdict, may_decide, may_view};
+use crate::domain::permission::{Refusal, Verdict, may_decide, may_view};
 use crate::domain::person::{Person, PersonRef};
 use crate::domain::run::{ChannelType, Run, RunId};
 use crate::store::contract::{RunQuery, StoreError};
@@ -45,6 +45,27 @@ impl Pages {
         }
     }
 
+    /// The viewer with the role of this moment: what the session was rendered with may be minutes old.
+    async fn deciding(&self, viewer: Person) -> Result<Person, BackendError> {
+        let Some(slack_id) = &viewer.slack_id else {
+            return Ok(viewer);
+        };
+        match self.0.outside.directory.person_for_decision(slack_id).await {
+            Ok(Some(person)) => Ok(person),
+            Ok(None) => Ok(Person {
+                active: false,
+                ..viewer
+            }),
+            Err(error) => {
+                tracing::error!(%error, "somebody who decides could not be looked up");
+                Err(BackendError {
+                    code: "SLACK".to_owned(),
+                    message: "Slack did not answer, so nothing was decided. Please try again.".to_owned(),
+                })
+            }
+        }
+    }
+
     fn may_view(run: &Run, viewer: &Person) -> bool {
         may_view(run.permissions.as_ref(), run.requester.id, viewer)
     }
@@ -58,14 +79,8 @@ impl Pages {
                 viewer,
                 verdict,
             ),
-            _ => may_decide(
-                &Permissions::admins_only(),
-                false,
-                run.requester.id,
-                viewer,
-                verdict,
-            )
-            .and(Err(Refusal::NotPermitted)),
+            // Nothing to decide (any more): no buttons for anybody.
+            _ => Err(Refusal::NotPermitted),
         }
     }
 }
@@ -95,13 +110,27 @@ impl Backend for Pages {
 
     fn redeem_link(&self, token: String) -> Answer<'_, Result<Person, LinkRefusal>> {
         Box::pin(async move {
+            // First who it is, so that a link is not used up, and no sign-in put on record, for somebody who cannot come in.
+            let person = match self
+                .0
+                .peek_token(&token)
+                .await
+                .map_err(|error| failed(&error))?
+            {
+                Ok(person) => person,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let person = match self.signing_in(&person).await? {
+                Ok(person) => person,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
             match self
                 .0
                 .redeem_token(&token)
                 .await
                 .map_err(|error| failed(&error))?
             {
-                Ok(person) => self.signing_in(&person).await,
+                Ok(_) => Ok(Ok(person)),
                 Err(refusal) => Ok(Err(refusal)),
             }
         })
@@ -177,16 +206,24 @@ impl Backend for Pages {
             let gone = || DecisionOutcome::Refused("There is no such request.".to_owned());
             match self.0.run(id).await.map_err(|error| failed(&error))? {
                 Some(run) if Self::may_view(&run, &viewer) => {}
-                _ => return Ok(gone()),
+                Some(_) => {
+                    tracing::warn!(run = %id, person = %viewer.id, "somebody tried to decide a request that is not shown to them");
+                    return Ok(gone());
+                }
+                None => return Ok(gone()),
             }
-            let attempt = Attempt {
-                verdict,
-                actor: viewer,
-                message,
-                via: ChannelType::Sym,
-                clicked: None,
-                answer: None,
-            };
+            let viewer = self.deciding(viewer).await?;
+            let (viewer_id, attempt) = (
+                viewer.id,
+                Attempt {
+                    verdict,
+                    actor: viewer,
+                    message,
+                    via: ChannelType::Sym,
+                    clicked: None,
+                    answer: None,
+                },
+            );
             let along = Along {
                 dedup: vec![format!("page/{key}")],
                 done: None,
@@ -198,23 +235,40 @@ impl Backend for Pages {
                 .map_err(|error| failed(&error))?;
             Ok(match applied {
                 Applied::Unknown => gone(),
-                // The same form again: the first submission was answered; show how the request stands now.
-                Applied::Duplicate | Applied::Unchanged => DecisionOutcome::Done,
                 Applied::Changed { reply: None, .. } => DecisionOutcome::Done,
                 Applied::Changed {
                     run,
                     reply: Some(reply),
                 } => DecisionOutcome::Refused(page_words(&run, reply)),
+                // The same form again: say how things stand, which need not be what this form asked for.
+                Applied::Duplicate | Applied::Unchanged => {
+                    match self.0.run(id).await.map_err(|error| failed(&error))? {
+                        Some(run) => stands(&run, viewer_id, verdict),
+                        None => gone(),
+                    }
+                }
             })
         })
     }
 
     fn readiness(&self) -> Readiness {
-        self.0.outside.readiness()
+        self.0.readiness()
     }
 
     fn now(&self) -> Timestamp {
         self.0.clock.now()
+    }
+}
+
+/// What a repeated form is answered: done only if this person made this decision.
+fn stands(run: &Run, viewer: Uuid, verdict: Verdict) -> DecisionOutcome {
+    match &run.decision {
+        Some(decision) if decision.by.id == viewer && decision.verdict == verdict => DecisionOutcome::Done,
+        Some(_) => DecisionOutcome::Refused(page_words(run, Reply::AlreadyDecided)),
+        None => DecisionOutcome::Refused(
+            "This form was sent before, and nothing was decided by it. Load the page again to see how the request stands."
+                .to_owned(),
+        ),
     }
 }
 

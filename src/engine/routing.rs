@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::host::EngineHost;
-use super::{Along, Applied, Engine};
+use super::outbox::Held;
+use super::{BookError, Engine};
 use crate::domain::audit::plain_value;
 use crate::domain::effect::EffectId;
 use crate::domain::event::Event;
@@ -19,63 +20,77 @@ use crate::policy::types::{
     ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerCall,
     HandlerFailure, RunInput, UserInput,
 };
+use crate::slack::text;
 use crate::store::contract::StoreError;
 
 /// The reducers of a request, in the order in which they are called.
 const REDUCERS: [&str; 2] = ["get_permissions", "get_request_notifications"];
 
+/// Characters of a failure's message that are kept with the run; the log has all of it.
+const MESSAGE_CHARS_MAX: usize = 2000;
+
 impl Engine {
-    pub(super) async fn route(self: &Arc<Self>, id: EffectId) -> Result<(), StoreError> {
+    pub(super) async fn route(self: &Arc<Self>, id: EffectId) -> Result<(), Held> {
         let Some(run) = self.run(id.run).await? else {
             self.done.add(id);
             return Ok(());
         };
-        let event = match self.ask_reducers(&run).await {
+        let event = match self.ask_reducers(&run).await? {
             Ok(event) => event,
-            Err(failure) => {
-                let code = problem_code(area(failure.kind), run.id.as_u128(), run.revision);
-                tracing::error!(
-                    code,
-                    run = %run.id,
-                    flow = run.flow.name,
-                    file = failure.file.as_deref().unwrap_or(""),
-                    line = failure.line.unwrap_or(0),
-                    exception = failure.exception.as_deref().unwrap_or(""),
-                    traceback = failure.traceback.as_deref().unwrap_or(""),
-                    printed = failure.printed,
-                    "{failure}"
-                );
-                Event::RoutingFailed {
-                    error: RunError {
-                        code,
-                        message: failure.to_string(),
-                    },
-                }
+            // No worker could be had: that says nothing about the request.
+            Err(failure) if failure.kind == FailureKind::Unavailable => {
+                return Err(Held::Later(failure.to_string()));
             }
+            Err(failure) => self.routing_failed(&run, &failure),
         };
-        match self
-            .apply(
-                run.id,
-                event,
-                Along {
-                    dedup: Vec::new(),
-                    done: Some(id),
-                },
-            )
-            .await?
-        {
-            Applied::Changed { .. } | Applied::Unchanged => {}
-            Applied::Unknown | Applied::Duplicate => self.done.add(id),
+        match self.conclude(id, event).await {
+            Err(Held::Store(error @ StoreError::TooLarge { .. })) => {
+                let failure = HandlerFailure {
+                    kind: FailureKind::WrongResult,
+                    ..plain_failure(format!("the handlers returned too much: {error}"))
+                };
+                self.conclude(id, self.routing_failed(&run, &failure)).await
+            }
+            concluded => concluded,
         }
-        Ok(())
     }
 
-    async fn ask_reducers(self: &Arc<Self>, run: &Run) -> Result<Event, HandlerFailure> {
-        let flow = self
-            .book
-            .pinned(&run.flow.version)
-            .await
-            .map_err(|error| host_failure(error.to_string()))?;
+    /// Logs a failure of the reducers under a new code and makes it an event.
+    fn routing_failed(&self, run: &Run, failure: &HandlerFailure) -> Event {
+        let code = problem_code(area(failure.kind), run.id.as_u128(), run.revision);
+        tracing::error!(
+            code,
+            run = %run.id,
+            flow = run.flow.name,
+            file = failure.file.as_deref().unwrap_or(""),
+            line = failure.line.unwrap_or(0),
+            exception = failure.exception.as_deref().unwrap_or(""),
+            traceback = failure.traceback.as_deref().unwrap_or(""),
+            printed = failure.printed,
+            "{failure}"
+        );
+        Event::RoutingFailed {
+            error: RunError {
+                code,
+                message: text::cut(&failure.to_string(), MESSAGE_CHARS_MAX),
+            },
+        }
+    }
+
+    async fn ask_reducers(
+        self: &Arc<Self>,
+        run: &Run,
+    ) -> Result<Result<Event, HandlerFailure>, Held> {
+        let flow = match self.book.pinned(&run.flow.version).await {
+            Ok(flow) => flow,
+            Err(BookError::Store(error)) => return Err(Held::Store(error)),
+            Err(error @ BookError::Unreadable { .. }) => {
+                return Ok(Err(HandlerFailure {
+                    kind: FailureKind::WrongResult,
+                    ..plain_failure(error.to_string())
+                }));
+            }
+        };
         let requester = self.requester(run).await;
         let (fields, named) = self.fields_for_handlers(run).await;
         let input = EventInput {
@@ -106,23 +121,25 @@ impl Engine {
             deadline: self.outside.handler_timeout,
         };
         let host = Arc::new(EngineHost::new(self.clone()));
-        let answer = self.outside.pool.call(call, host).await?;
+        let answer = match self.outside.pool.call(call, host).await {
+            Ok(answer) => answer,
+            Err(failure) => return Ok(Err(failure)),
+        };
         if !answer.printed.is_empty() {
             tracing::info!(run = %run.id, flow = run.flow.name, printed = answer.printed, "the handlers printed");
         }
         let Some(permissions) = answer.permissions else {
-            return Err(HandlerFailure {
+            return Ok(Err(HandlerFailure {
                 kind: FailureKind::WrongResult,
                 handler: Some("get_permissions".to_owned()),
-                message: "the flow has no get_permissions".to_owned(),
-                ..host_failure(String::new())
-            });
+                ..plain_failure("the flow has no get_permissions".to_owned())
+            }));
         };
-        Ok(Event::Routed {
+        Ok(Ok(Event::Routed {
             permissions,
             notifications: answer.notifications.unwrap_or_default(),
             fields: named,
-        })
+        }))
     }
 
     /// The requester with the role of this moment; what was recorded, when Slack does not answer.
@@ -130,7 +147,9 @@ impl Engine {
         if let Some(slack_id) = &run.requester.slack_id {
             match self.outside.directory.person_by_slack_id(slack_id).await {
                 Ok(Some(person)) => return person,
-                Ok(None) => tracing::warn!(run = %run.id, "Slack does not know the requester any more"),
+                Ok(None) => {
+                    tracing::warn!(run = %run.id, "Slack does not know the requester any more")
+                }
                 Err(error) => {
                     tracing::warn!(%error, run = %run.id, "the requester could not be looked up")
                 }
@@ -219,7 +238,7 @@ fn area(kind: FailureKind) -> &'static str {
     }
 }
 
-fn host_failure(message: String) -> HandlerFailure {
+fn plain_failure(message: String) -> HandlerFailure {
     HandlerFailure {
         kind: FailureKind::Unavailable,
         handler: None,

@@ -62,7 +62,9 @@ impl PoolConfig {
             program,
             arguments: vec!["worker".to_owned()],
             workers: workers.max(1),
-            spares: 1,
+            // Where there is one worker only, nobody else goes on while a killed one is replaced. A process has 30 MB of its
+            // own, and a new one is warm after 0.2 s.
+            spares: usize::from(workers <= 1),
             queue_limit: QUEUE_LIMIT,
         }
     }
@@ -484,8 +486,19 @@ impl Inner {
         self.changed.notify_waiters();
     }
 
-    /// One of the idle processes, in turn.
+    /// One of the idle processes that still live, in turn: somebody, the kernel for want of memory perhaps, may have killed
+    /// one that stood by.
     async fn lease(self: &Arc<Self>) -> Result<Lease, HandlerFailure> {
+        loop {
+            let mut lease = self.lease_any().await?;
+            match lease.process.as_mut().is_some_and(Process::has_ended) {
+                false => return Ok(lease),
+                true => tracing::warn!("a policy worker ended while it stood by; it is replaced"),
+            }
+        }
+    }
+
+    async fn lease_any(self: &Arc<Self>) -> Result<Lease, HandlerFailure> {
         let wait = async {
             let turn = self.turns.acquire().await.ok()?;
             let available = self.available.acquire().await.ok()?;

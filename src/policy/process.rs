@@ -78,6 +78,11 @@ impl Process {
         serde_json::from_slice(&body).map_err(|error| format!("the worker spoke nonsense: {error}"))
     }
 
+    /// Whether the process is gone without having been told to.
+    pub(super) fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Kills the process if it still runs, waits for it, and says how it ended.
     pub(super) async fn end(mut self) -> String {
         let status = match self.child.try_wait() {

@@ -61,6 +61,15 @@ pub fn guest_may_not_start() -> String {
         .to_owned()
 }
 
+/// Note in the picker: the flow exists in more than one environment.
+#[must_use]
+pub fn several_environments(flow: &str) -> String {
+    format!(
+        "*{}* exists in several environments. Please choose one, or type its name after the flow's.",
+        text::escaped_within(&text::one_line(flow), TYPED_CHARS)
+    )
+}
+
 /// Answer to `/sym whoami`.
 #[must_use]
 pub fn whoami(person: &Person, team_id: &str) -> String {

@@ -22,3 +22,5 @@ pub mod view;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod workspace_tests;

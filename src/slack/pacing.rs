@@ -185,6 +185,16 @@ impl Repeat {
         even_if_maybe_done: true,
     };
 
+    /// Opening a form: once more at once, if the network failed; the trigger lives three seconds. When the first attempt
+    /// did open it, Slack answers the second with `exchanged_trigger_id`.
+    pub const TRIGGER: Self = Self {
+        attempts: 2,
+        first_wait: Duration::from_millis(50),
+        longest_wait: Duration::from_millis(50),
+        patience: Duration::from_secs(1),
+        even_if_maybe_done: true,
+    };
+
     fn allows(self, error: &ApiError) -> bool {
         !error.permanent() && (self.even_if_maybe_done || !error.maybe_done())
     }

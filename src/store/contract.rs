@@ -92,6 +92,10 @@ pub trait Store: Send + Sync {
     fn put_blob(&self, hash: String, text: String) -> Answer<'_, ()>;
     /// A text kept with [`Store::put_blob`].
     fn blob(&self, hash: String) -> Answer<'_, Option<String>>;
+    /// Why nothing is written any more, if so: until a restart every commit fails with it.
+    fn failure(&self) -> Option<StoreError> {
+        None
+    }
     /// Waits for everything accepted so far to be on the disk, then closes; later calls fail.
     fn close(&self) -> Answer<'_, ()>;
 }

@@ -64,7 +64,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: 32 << 20,
+            cache_bytes: 16 << 20,
             journal_file_bytes: ROTATE_BYTES,
             check_whole_below_bytes: 32 << 20,
         }
@@ -189,12 +189,6 @@ impl SledStore {
         })
     }
 
-    /// Why nothing is written any more, if so. Until a restart, every commit fails with it.
-    #[must_use]
-    pub fn failure(&self) -> Option<StoreError> {
-        self.shared.failure()
-    }
-
     /// Numbers of the last durable commit and of the last audit line.
     #[must_use]
     pub fn position(&self) -> (u64, u64) {
@@ -286,6 +280,10 @@ impl Drop for SledStore {
 }
 
 impl Store for SledStore {
+    fn failure(&self) -> Option<StoreError> {
+        self.shared.failure()
+    }
+
     fn commit(&self, commit: Commit) -> Answer<'_, ()> {
         Box::pin(async move {
             let prepared = Box::new(Prepared::new(commit)?);

@@ -83,8 +83,9 @@ impl View {
     }
 
     fn remember(&mut self, run: Run) {
-        if self.cache.insert(run.id, Arc::new(run.clone())).is_none() {
-            self.cached.push_back(run.id);
+        let id = run.id;
+        if self.cache.insert(id, Arc::new(run)).is_none() {
+            self.cached.push_back(id);
             if self.cached.len() > CACHED_RUNS
                 && let Some(oldest) = self.cached.pop_front()
             {

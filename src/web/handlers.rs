@@ -22,6 +22,7 @@ use super::pages::request::{DECISION_MESSAGE_MAX_CHARS, Extras};
 use super::pages::{assets, errors, list, request, sign_in, words};
 use super::secret;
 use super::session::{Notice, Ticket};
+use crate::domain::event::clean_message;
 use crate::domain::permission::Verdict;
 use crate::domain::person::Person;
 use crate::domain::run::{Run, RunId};
@@ -399,7 +400,7 @@ pub async fn decide(
     if !key_is_ours {
         return errors::form_out_of_date(viewer.signed_in(), &page);
     }
-    let message = clean_message(&form.message);
+    let message = clean_message(&form.message).unwrap_or_default();
     let length = message.chars().count();
     if length > DECISION_MESSAGE_MAX_CHARS {
         let text = format!(
@@ -438,17 +439,6 @@ pub async fn decide(
     };
     app.sessions.put_notice(&viewer.ticket, run, notice);
     Redirect::to(&page).into_response()
-}
-
-/// As typed, with the line ends of the rest of the world and without control characters, which no page and no message
-/// shows.
-fn clean_message(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .chars()
-        .filter(|letter| !letter.is_control() || matches!(letter, '\n' | '\t'))
-        .collect::<String>()
-        .trim()
-        .to_owned()
 }
 
 // Everything else.
@@ -497,11 +487,5 @@ mod tests {
         ] {
             assert_eq!(run_of_page(path), None, "{path}");
         }
-    }
-
-    #[test]
-    fn a_decision_message_keeps_its_lines_and_loses_control_characters() {
-        assert_eq!(clean_message(" a\r\nb\u{0}\u{1b}[1m\tc \n"), "a\nb[1m\tc");
-        assert_eq!(clean_message(" \r\n "), "");
     }
 }

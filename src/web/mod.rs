@@ -13,6 +13,7 @@
 //! | `handlers` | one function per address |
 //! | `pages` | pure: values in, markup out |
 //! | `server` | sockets, limits, shutdown |
+//! | `starting` | what is answered before there is a backend |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,11 +32,13 @@ mod pages;
 mod secret;
 mod server;
 mod session;
+mod starting;
 #[cfg(test)]
 mod tests;
 
 pub use backend::Backend;
-pub use server::{ServeError, bind, serve, serve_on};
+pub use server::{ServeError, bind, serve, serve_newest, serve_on};
+pub use starting::starting;
 
 /// Largest accepted body. A decision message of 3000 characters takes at most 36 KB percent-encoded.
 const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -13,7 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -93,13 +93,22 @@ pub async fn serve_on(
     router: Router,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    serve_within(LIMITS, listener, router, shutdown).await;
+    serve_within(LIMITS, listener, || router.clone(), shutdown).await;
+}
+
+/// As [`serve_on`], with pages that may be replaced: a connection has those of the moment in which it was opened.
+pub async fn serve_newest(
+    listener: TcpListener,
+    pages: watch::Receiver<Router>,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    serve_within(LIMITS, listener, || pages.borrow().clone(), shutdown).await;
 }
 
 async fn serve_within(
     limits: Limits,
     listener: TcpListener,
-    router: Router,
+    pages: impl Fn() -> Router,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
@@ -113,7 +122,7 @@ async fn serve_within(
             };
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let router = router.clone();
+                    let router = pages();
                     let draining = draining.clone();
                     connections.spawn(async move {
                         connection(limits, stream, router, draining).await;
@@ -203,7 +212,7 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve_within(limits, listener, router, async {
+        let task = tokio::spawn(serve_within(limits, listener, move || router.clone(), async {
             let _ = stopped.await;
         }));
         Server { addr, stop, task }

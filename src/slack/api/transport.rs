@@ -28,6 +28,7 @@ const SLACK_API: &str = "https://slack.com/api";
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Kills a connection whose peer vanished: unacknowledged data for this long means it is gone.
 const PEER_SILENT_FOR: Duration = Duration::from_secs(10);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
 
 pub(super) struct Transport {
     connector: SlackClientHyperHttpsConnector,
@@ -60,7 +61,9 @@ impl Transport {
         // A request is one small write; Nagle's algorithm would hold its end back for up to 40 ms.
         http.set_nodelay(true);
         http.set_connect_timeout(Some(CONNECT_WITHIN));
+        // So that an idle connection that died with the network is gone before somebody's trigger is spent on it.
         http.set_keepalive(Some(PEER_SILENT_FOR));
+        http.set_keepalive_interval(Some(PROBE_EVERY));
         #[cfg(target_os = "linux")]
         http.set_tcp_user_timeout(Some(PEER_SILENT_FOR));
         // HTTP/1.1 only: a call that times out closes its connection, while a dead HTTP/2 connection would go on to

@@ -1,5 +1,8 @@
 //! A cache of look-ups: each value lives for a stated time, one look-up per key at a time, and an old value is better
-//! than none while Slack cannot be reached.
+//! than none while Slack cannot be reached, except for those who ask with [`Cache::get_recent`].
+//!
+//! A value is as old as the question it answers: what Slack said to a question asked before a change is not taken for
+//! an answer given after it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,8 +17,33 @@ use crate::slack::api::ApiError;
 const ERROR_SHARED_FOR: Duration = Duration::from_secs(1);
 
 struct Slot<V> {
+    /// When it was asked for, and the answer.
     value: Option<(Instant, V)>,
     error: Option<(Instant, ApiError)>,
+    /// Answers to older questions are outdated.
+    forgotten_at: Option<Instant>,
+}
+
+impl<V> Slot<V> {
+    fn new(forgotten_at: Option<Instant>) -> Self {
+        Self {
+            value: None,
+            error: None,
+            forgotten_at,
+        }
+    }
+
+    fn set(&mut self, asked_at: Instant, value: V) {
+        self.value = Some((asked_at, value));
+        self.error = None;
+    }
+}
+
+/// Whether an old value may stand in for an error.
+#[derive(Clone, Copy, PartialEq)]
+enum WhenSlackFails {
+    UseOld,
+    Fail,
 }
 
 type SharedSlot<V> = Arc<tokio::sync::Mutex<Slot<V>>>;
@@ -47,6 +75,31 @@ impl<V: Clone> Cache<V> {
         fresh_for: impl Fn(&V) -> Duration,
         load: impl Future<Output = Result<V, ApiError>>,
     ) -> Result<V, ApiError> {
+        self.get_or(key, fresh_for, load, WhenSlackFails::UseOld)
+            .await
+    }
+
+    /// The value, at most `fresh_for` old, else from `load`, and nothing else.
+    ///
+    /// # Errors
+    /// What `load` says.
+    pub(super) async fn get_recent(
+        &self,
+        key: &str,
+        fresh_for: Duration,
+        load: impl Future<Output = Result<V, ApiError>>,
+    ) -> Result<V, ApiError> {
+        self.get_or(key, |_| fresh_for, load, WhenSlackFails::Fail)
+            .await
+    }
+
+    async fn get_or(
+        &self,
+        key: &str,
+        fresh_for: impl Fn(&V) -> Duration,
+        load: impl Future<Output = Result<V, ApiError>>,
+        when_slack_fails: WhenSlackFails,
+    ) -> Result<V, ApiError> {
         let asked_at = Instant::now();
         let slot = self.slot(key);
         let mut slot = slot.lock().await;
@@ -59,14 +112,12 @@ impl<V: Clone> Cache<V> {
             && *at > asked_at
             && at.elapsed() < ERROR_SHARED_FOR
         {
-            return self.stale(&slot, error.clone());
+            return self.stale(&slot, error.clone(), when_slack_fails);
         }
+        let asked_slack_at = Instant::now();
         match load.await {
             Ok(value) => {
-                *slot = Slot {
-                    value: Some((Instant::now(), value.clone())),
-                    error: None,
-                };
+                slot.set(asked_slack_at, value.clone());
                 Ok(value)
             }
             Err(error) => {
@@ -74,24 +125,40 @@ impl<V: Clone> Cache<V> {
                     slot.value = None;
                 }
                 slot.error = Some((Instant::now(), error.clone()));
-                self.stale(&slot, error)
+                self.stale(&slot, error, when_slack_fails)
             }
         }
     }
 
-    /// Stores what another look-up has brought along, unless somebody is just looking it up.
-    pub(super) fn put(&self, key: &str, value: V) {
+    /// Stores what another look-up, begun at `asked_at`, has brought along, unless something newer is known or somebody
+    /// is just looking it up.
+    pub(super) fn put(&self, key: &str, value: V, asked_at: Instant) {
         if let Ok(mut slot) = self.slot(key).try_lock() {
-            *slot = Slot {
-                value: Some((Instant::now(), value)),
-                error: None,
-            };
+            let known = slot.value.as_ref().map(|(at, _)| *at);
+            if known.max(slot.forgotten_at) <= Some(asked_at) {
+                slot.set(asked_at, value);
+            }
         }
     }
 
-    fn stale(&self, slot: &Slot<V>, error: ApiError) -> Result<V, ApiError> {
+    /// The value has changed: whoever asks from now on gets the answer to a new question. A look-up under way is given
+    /// to those who wait for it, and not kept.
+    pub(super) fn forget(&self, key: &str) {
+        // The old slot may be locked by a look-up, so it is replaced instead of emptied.
+        let slot = Slot::new(Some(Instant::now()));
+        self.insert(&mut self.lock(), key, slot);
+    }
+
+    fn stale(
+        &self,
+        slot: &Slot<V>,
+        error: ApiError,
+        when_slack_fails: WhenSlackFails,
+    ) -> Result<V, ApiError> {
         match &slot.value {
-            Some((at, value)) if at.elapsed() < self.stale_for => {
+            Some((at, value))
+                if when_slack_fails == WhenSlackFails::UseOld && at.elapsed() < self.stale_for =>
+            {
                 warn!(%error, age_s = at.elapsed().as_secs(), "using an older answer of Slack's");
                 Ok(value.clone())
             }
@@ -104,6 +171,15 @@ impl<V: Clone> Cache<V> {
         if let Some(slot) = slots.get(key) {
             return slot.clone();
         }
+        self.insert(&mut slots, key, Slot::new(None))
+    }
+
+    fn insert(
+        &self,
+        slots: &mut HashMap<String, SharedSlot<V>>,
+        key: &str,
+        slot: Slot<V>,
+    ) -> SharedSlot<V> {
         if slots.len() >= self.entries_kept {
             let stale_for = self.stale_for;
             slots.retain(|_, slot| match slot.try_lock() {
@@ -118,16 +194,25 @@ impl<V: Clone> Cache<V> {
                 slots.retain(|_, slot| slot.try_lock().is_err());
             }
         }
-        let slot = Arc::new(tokio::sync::Mutex::new(Slot {
-            value: None,
-            error: None,
-        }));
+        let slot = Arc::new(tokio::sync::Mutex::new(slot));
         slots.insert(key.to_owned(), slot.clone());
         slot
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, SharedSlot<V>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As if `time` had passed for what is kept.
+    #[cfg(test)]
+    pub(super) fn age(&self, time: Duration) {
+        for slot in self.lock().values() {
+            if let Ok(mut slot) = slot.try_lock()
+                && let Some((at, _)) = &mut slot.value
+            {
+                *at -= time;
+            }
+        }
     }
 
     #[cfg(test)]

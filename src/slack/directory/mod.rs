@@ -1,8 +1,9 @@
 //! Who is who and where: people and channels looked up through the API and kept for a stated time.
 //!
 //! The one place where a Slack user becomes a [`Person`] with a role. An answer is used for [`FRESH_FOR`]; while Slack
-//! cannot be reached, for [`STALE_FOR`]. Each thing is looked up once at a time, whoever asks. Called by the engine and
-//! by host calls of `impl.py`; nothing here decides anything.
+//! cannot be reached, for [`STALE_FOR`]. That is for showing and routing; whoever decides something is looked up with
+//! [`Directory::person_for_decision`]. Each thing is looked up once at a time, whoever asks. Called by the engine and by
+//! host calls of `impl.py`; nothing here decides anything.
 
 mod cache;
 mod channel;
@@ -14,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::api::{ApiError, Identity, Page, SlackApi};
@@ -28,8 +30,11 @@ pub use member::{Admins, Home};
 
 /// How long an answer is used without asking again: the time after which a changed role or address takes effect.
 pub const FRESH_FOR: Duration = Duration::from_secs(5 * 60);
-/// How long it is used when Slack cannot be reached. Somebody who lost a role keeps it at most this long, and only then.
+/// How long it is used when Slack cannot be reached, though not for decisions.
 pub const STALE_FOR: Duration = Duration::from_secs(60 * 60);
+/// How old an answer may be when somebody decides: long enough that a person who works through a queue of requests is
+/// looked up once, too short for anybody to use a role that was just taken from them.
+pub const FRESH_FOR_DECISION: Duration = Duration::from_secs(10);
 /// Nobody found: asked again soon, because somebody may just have been invited.
 const ABSENT_FOR: Duration = Duration::from_secs(30);
 /// A channel that is not in the list may be new: the list is read again when it is older than this.
@@ -102,21 +107,41 @@ impl Directory {
         let fresh = |member: &Option<Arc<Member>>| lifetime(member.is_some());
         let member = self
             .people
-            .get(slack_id, fresh, async {
-                let found = repeating(Repeat::READ, || self.api.users_info(slack_id)).await;
-                let member = absent_when(
-                    found,
-                    &["user_not_found", "users_not_found", "user_not_visible"],
-                )?
-                .and_then(|user| Member::read(&user))
-                .map(Arc::new);
-                if let Some(member) = &member {
-                    self.remember(member);
-                }
-                Ok(member)
-            })
+            .get(slack_id, fresh, self.ask_for_person(slack_id))
             .await?;
         Ok(member.and_then(|member| self.person(&member)))
+    }
+
+    /// The person as Slack knows them now (at most [`FRESH_FOR_DECISION`] ago), to be asked whenever a role is used:
+    /// somebody who was deactivated or is no administrator any more must not approve on the strength of an old answer.
+    ///
+    /// # Errors
+    /// When Slack cannot be asked; nothing may then be decided, and the person is asked to try again.
+    pub async fn person_for_decision(&self, slack_id: &str) -> Result<Option<Person>, ApiError> {
+        let member = self
+            .people
+            .get_recent(slack_id, FRESH_FOR_DECISION, self.ask_for_person(slack_id))
+            .await?;
+        Ok(member.and_then(|member| self.person(&member)))
+    }
+
+    /// Slack says that something about this person has changed: the next question about them goes to Slack.
+    pub fn forget(&self, slack_id: &str) {
+        self.people.forget(slack_id);
+    }
+
+    async fn ask_for_person(&self, slack_id: &str) -> Result<Option<Arc<Member>>, ApiError> {
+        let found = repeating(Repeat::READ, || self.api.users_info(slack_id)).await;
+        let member = absent_when(
+            found,
+            &["user_not_found", "users_not_found", "user_not_visible"],
+        )?
+        .and_then(|user| Member::read(&user))
+        .map(Arc::new);
+        if let Some(member) = &member {
+            self.remember(member);
+        }
+        Ok(member)
     }
 
     /// Slack finds only active people by their address.
@@ -132,6 +157,7 @@ impl Directory {
         let id = self
             .emails
             .get(&email, fresh, async {
+                let asked_at = Instant::now();
                 let found =
                     repeating(Repeat::READ, || self.api.users_lookup_by_email(&email)).await;
                 let Some(user) = absent_when(found, &["users_not_found", "user_not_found"])? else {
@@ -140,7 +166,7 @@ impl Directory {
                 let member = Member::read(&user).map(Arc::new);
                 if let Some(member) = &member {
                     self.remember(member);
-                    self.people.put(&member.id, Some(member.clone()));
+                    self.people.put(&member.id, Some(member.clone()), asked_at);
                 }
                 Ok(member.map(|member| member.id.clone()))
             })
@@ -312,36 +338,31 @@ impl Directory {
 
     async fn open(&self, people: &[&str]) -> Result<String, ApiError> {
         self.conversations
-            .get(
-                &people.join(","),
-                |_| CONVERSATION_FOR,
-                async { repeating(Repeat::READ, || self.api.conversations_open(people)).await },
-            )
+            .get(&people.join(","), |_| CONVERSATION_FOR, async {
+                repeating(Repeat::READ, || self.api.conversations_open(people)).await
+            })
             .await
     }
 
     async fn list_everybody(&self) -> Result<Arc<Vec<Arc<Member>>>, ApiError> {
         self.everybody
-            .get(
-                "",
-                |_| FRESH_FOR,
-                async {
-                    let pages = all_pages(|cursor| async move {
-                        repeating(Repeat::READ, || self.api.users_list(cursor.as_deref())).await
-                    });
-                    let members: Vec<Arc<Member>> = pages
-                        .await?
-                        .iter()
-                        .filter_map(Member::read)
-                        .map(Arc::new)
-                        .collect();
-                    for member in &members {
-                        self.remember(member);
-                        self.people.put(&member.id, Some(member.clone()));
-                    }
-                    Ok(Arc::new(members))
-                },
-            )
+            .get("", |_| FRESH_FOR, async {
+                let asked_at = Instant::now();
+                let pages = all_pages(|cursor| async move {
+                    repeating(Repeat::READ, || self.api.users_list(cursor.as_deref())).await
+                });
+                let members: Vec<Arc<Member>> = pages
+                    .await?
+                    .iter()
+                    .filter_map(Member::read)
+                    .map(Arc::new)
+                    .collect();
+                for member in &members {
+                    self.remember(member);
+                    self.people.put(&member.id, Some(member.clone()), asked_at);
+                }
+                Ok(Arc::new(members))
+            })
             .await
     }
 
@@ -350,25 +371,24 @@ impl Directory {
         trusted_for: Duration,
     ) -> Result<Arc<HashMap<String, Channel>>, ApiError> {
         self.channel_list
-            .get(
-                "",
-                |_| trusted_for,
-                async {
-                    let pages = all_pages(|cursor| async move {
-                        let list = || self.api.conversations_list(CHANNEL_TYPES, cursor.as_deref());
-                        repeating(Repeat::READ, list).await
+            .get("", |_| trusted_for, async {
+                let pages = all_pages(|cursor| async move {
+                    let list = || {
+                        self.api
+                            .conversations_list(CHANNEL_TYPES, cursor.as_deref())
+                    };
+                    repeating(Repeat::READ, list).await
+                });
+                let channels = pages.await?;
+                let named = channels
+                    .iter()
+                    .filter_map(Channel::read)
+                    .filter_map(|channel| {
+                        let name = channel::normal_name(channel.name.as_deref()?);
+                        Some((name, channel))
                     });
-                    let channels = pages.await?;
-                    let named = channels
-                        .iter()
-                        .filter_map(Channel::read)
-                        .filter_map(|channel| {
-                            let name = channel::normal_name(channel.name.as_deref()?);
-                            Some((name, channel))
-                        });
-                    Ok(Arc::new(named.collect()))
-                },
-            )
+                Ok(Arc::new(named.collect()))
+            })
             .await
     }
 

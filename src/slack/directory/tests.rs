@@ -54,6 +54,104 @@ async fn a_person_is_looked_up_once_whoever_asks() {
 }
 
 #[tokio::test]
+async fn nobody_decides_on_the_strength_of_an_old_answer() {
+    let slack = FakeSlack::start().await;
+    let ann = user("U1", "ann", "Ann Lee");
+    slack.always("users.info", ok("user", ann.clone()));
+    let directory = directory(&slack);
+    let decider = async || directory.person_for_decision("U1").await.unwrap().unwrap();
+    assert_eq!(
+        (decider().await.role, decider().await.active),
+        (Role::Admin, true)
+    );
+    assert_eq!(slack.calls("users.info").len(), 1, "one queue, one look-up");
+
+    let mut demoted = ann.clone();
+    demoted["profile"]["email"] = json!("ann@elsewhere.org");
+    slack.always("users.info", ok("user", demoted));
+    directory.people.age(FRESH_FOR_DECISION);
+    let shown = directory.person_by_slack_id("U1").await.unwrap().unwrap();
+    assert_eq!(
+        shown.role,
+        Role::Admin,
+        "the common look-up need not ask again"
+    );
+    assert_eq!(decider().await.role, Role::Member);
+
+    let mut gone = ann;
+    gone["deleted"] = json!(true);
+    slack.always("users.info", ok("user", gone));
+    directory.people.age(FRESH_FOR_DECISION);
+    assert!(!decider().await.active);
+}
+
+#[tokio::test]
+async fn when_slack_does_not_answer_nobody_decides_although_people_are_still_shown() {
+    let slack = FakeSlack::start().await;
+    slack.always("users.info", ok("user", user("U1", "ann", "Ann Lee")));
+    let directory = directory(&slack);
+    assert!(directory.person_for_decision("U1").await.unwrap().is_some());
+    let down = json!({"ok": false, "error": "service_unavailable"});
+    slack.always("users.info", down);
+    directory.people.age(FRESH_FOR);
+    assert!(directory.person_by_slack_id("U1").await.unwrap().is_some());
+    let error = directory.person_for_decision("U1").await.unwrap_err();
+    assert!(!error.permanent(), "{error}");
+}
+
+#[tokio::test]
+async fn many_decisions_of_one_person_at_once_are_one_look_up() {
+    let slack = FakeSlack::start().await;
+    slack.always("users.info", ok("user", user("U1", "ann", "Ann Lee")));
+    let directory = Arc::new(directory(&slack));
+    let asked: Vec<_> = (0..20)
+        .map(|_| {
+            let directory = directory.clone();
+            tokio::spawn(async move { directory.person_for_decision("U1").await })
+        })
+        .collect();
+    for asked in asked {
+        assert!(asked.await.unwrap().unwrap().is_some());
+    }
+    assert_eq!(slack.calls("users.info").len(), 1);
+}
+
+#[tokio::test]
+async fn somebody_who_changed_is_asked_for_again_at_once() {
+    let slack = FakeSlack::start().await;
+    slack.always("users.info", ok("user", user("U1", "ann", "Ann Lee")));
+    let directory = directory(&slack);
+    assert!(
+        directory
+            .person_for_decision("U1")
+            .await
+            .unwrap()
+            .unwrap()
+            .active
+    );
+    let mut gone = user("U1", "ann", "Ann Lee");
+    gone["deleted"] = json!(true);
+    slack.always("users.info", ok("user", gone));
+    directory.forget("U1");
+    assert!(
+        !directory
+            .person_for_decision("U1")
+            .await
+            .unwrap()
+            .unwrap()
+            .active
+    );
+    assert!(
+        !directory
+            .person_by_slack_id("U1")
+            .await
+            .unwrap()
+            .unwrap()
+            .active
+    );
+}
+
+#[tokio::test]
 async fn an_address_leads_to_the_same_person_and_is_not_asked_for_twice() {
     let slack = FakeSlack::start().await;
     slack.always(
@@ -297,7 +395,7 @@ async fn an_old_value_is_used_while_slack_fails_but_not_for_ever_and_not_against
         cache.get("k", never_fresh, async { Err(broken()) }).await,
         Err(broken())
     );
-    cache.put("k", 2);
+    cache.put("k", 2, Instant::now());
     assert_eq!(
         cache.get("k", never_fresh, async { Err(refused()) }).await,
         Err(refused())
@@ -306,6 +404,41 @@ async fn an_old_value_is_used_while_slack_fails_but_not_for_ever_and_not_against
         cache.get("k", never_fresh, async { Err(broken()) }).await,
         Err(broken())
     );
+}
+
+#[tokio::test]
+async fn what_was_asked_before_a_change_is_not_kept_after_it() {
+    let cache = Arc::new(Cache::new(FRESH_FOR, 10));
+    let before = Instant::now();
+    let (asked, slack_answers) = (
+        Arc::new(tokio::sync::Notify::new()),
+        Arc::new(tokio::sync::Notify::new()),
+    );
+    let waiting = tokio::spawn({
+        let (cache, asked, slack_answers) = (cache.clone(), asked.clone(), slack_answers.clone());
+        async move {
+            let load = async {
+                asked.notify_one();
+                slack_answers.notified().await;
+                Ok("old")
+            };
+            cache.get_recent("k", FRESH_FOR, load).await
+        }
+    });
+    asked.notified().await;
+    cache.forget("k");
+    slack_answers.notify_one();
+    assert_eq!(
+        waiting.await.unwrap(),
+        Ok("old"),
+        "who asked before gets that answer"
+    );
+    cache.put("k", "old list", before);
+    let now = cache.get_recent("k", FRESH_FOR, async { Ok("new") });
+    assert_eq!(now.await, Ok("new"));
+    cache.put("k", "old list", before);
+    let now = cache.get_recent("k", FRESH_FOR, async { Err(broken()) });
+    assert_eq!(now.await, Ok("new"), "an older answer replaced a newer one");
 }
 
 #[tokio::test]
@@ -335,7 +468,7 @@ async fn those_who_waited_share_a_failure() {
 async fn a_cache_does_not_grow_without_bound() {
     let cache = Cache::new(FRESH_FOR, 10);
     for number in 0..100 {
-        cache.put(&number.to_string(), number);
+        cache.put(&number.to_string(), number, Instant::now());
     }
     assert!(cache.len() <= 10, "{}", cache.len());
 }

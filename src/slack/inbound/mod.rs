@@ -179,6 +179,10 @@ pub enum Inbound {
     Closed(Closed),
     Suggest(Suggest),
     HomeOpened(HomeOpened),
+    /// Something about a person is not as it was: a role, a name, whether they are active.
+    PersonChanged {
+        slack_id: String,
+    },
     /// Understood, and of no interest; nobody waits.
     Other {
         what: String,
@@ -307,6 +311,11 @@ fn event(payload: Reader<'_>) -> Result<Inbound, String> {
                 .owned("/event/tab")
                 .unwrap_or_else(|| "home".to_owned()),
         }));
+    }
+    if kind == "user_change"
+        && let Some(slack_id) = payload.owned("/event/user/id")
+    {
+        return Ok(Inbound::PersonChanged { slack_id });
     }
     Ok(Inbound::Other {
         what: format!("event {kind}"),

@@ -185,6 +185,15 @@ fn the_other_kinds_are_read() {
         matches!(decoded("events_api", home), Inbound::HomeOpened(HomeOpened { user, .. }) if user.id == "U1")
     );
 
+    let changed = json!({"type": "event_callback", "team_id": "T1", "event": {"type": "user_change",
+        "user": {"id": "U1", "deleted": true}, "cache_ts": 1, "event_ts": "1.2"}});
+    assert_eq!(
+        decoded("events_api", changed),
+        Inbound::PersonChanged {
+            slack_id: "U1".to_owned()
+        }
+    );
+
     let event = json!({"type": "event_callback", "event": {"type": "message"}});
     assert_eq!(
         decoded("events_api", event),

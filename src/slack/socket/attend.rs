@@ -1,8 +1,10 @@
-//! One envelope from arrival to acknowledgement: repeated ones recognised, panics contained, lateness answered.
+//! One envelope from arrival to acknowledgement: repeated ones recognised, panics contained, lateness answered, and what
+//! a late handler answers in the end told by another way.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -11,9 +13,21 @@ use tracing::{debug, error, info, warn};
 
 use super::envelope::{Envelope, acknowledgement};
 use super::failure::{self, Failure, Tell};
+use super::late::{self, Late};
 use super::recent::Arrival;
 use super::{Shared, count};
-use crate::slack::api::Post;
+use crate::slack::api::{ApiError, Post, SlackApi, ViewTarget};
+use crate::slack::pacing::{Repeat, repeating};
+
+/// How stubbornly a person is told how something ended: better twice than not at all, but not for so long that it holds
+/// up a shutdown.
+const TELLING: Repeat = Repeat {
+    attempts: 3,
+    first_wait: Duration::from_millis(500),
+    longest_wait: Duration::from_secs(2),
+    patience: Duration::from_secs(8),
+    even_if_maybe_done: true,
+};
 
 /// What a handler's task reports to its connection, exactly once per envelope: the acknowledgement, or `None` when there
 /// is to be none.
@@ -29,28 +43,28 @@ pub(super) fn attend(
     let arrived = Instant::now();
     let shared_in_task = shared.clone();
     match shared.recent.arrive(&envelope.envelope_id, arrived) {
-        Arrival::First(outcome) => {
+        Arrival::First(first) => {
             shared.tasks.spawn(async move {
                 let shared = shared_in_task;
                 let envelope = Arc::new(envelope);
                 handle(&shared, &envelope, arrived, |ack: Reply| {
-                    outcome.send_replace(Some(ack.clone()));
-                    reply(&shared, &envelope.envelope_id, &replies, ack);
+                    let id = &envelope.envelope_id;
+                    shared
+                        .recent
+                        .answered(&first, id, ack.clone(), Instant::now());
+                    reply(&shared, id, &replies, ack);
                 })
                 .await;
             });
         }
-        Arrival::Again(mut outcome) => {
+        Arrival::Again(earlier) => {
             count(&shared.counters.repeated);
             debug!(
                 envelope = envelope.envelope_id,
                 "Slack delivered an envelope again"
             );
             shared.tasks.spawn(async move {
-                let ack = match outcome.wait_for(Option::is_some).await {
-                    Ok(known) => known.clone().flatten(),
-                    Err(_) => None,
-                };
+                let ack = earlier.reply(&envelope).await;
                 reply(&shared_in_task, &envelope.envelope_id, &replies, ack);
             });
         }
@@ -120,17 +134,21 @@ async fn handle(
             }
             let telling = fail(shared, envelope, Failure::Overdue, answer);
             let (result, ()) = tokio::join!(work, telling);
-            match result {
-                Ok(_) => info!(
-                    envelope = envelope.envelope_id,
-                    millis = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
-                    "a late handler is done"
-                ),
+            let late = match &result {
+                Ok(payload) => {
+                    info!(
+                        envelope = envelope.envelope_id,
+                        millis = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
+                        "a late handler is done"
+                    );
+                    Late::Done(payload.as_ref())
+                }
                 Err(panic) => {
                     report_panic(shared, envelope, panic.as_ref());
-                    tell(shared, failure::answer(envelope, Failure::Panicked).tell).await;
+                    Late::Panicked
                 }
-            }
+            };
+            tell_one_way(shared, late::ways(envelope, late)).await;
         }
     }
 }
@@ -149,20 +167,45 @@ async fn fail(shared: &Shared, envelope: &Envelope, failure: Failure, answer: im
 }
 
 async fn tell(shared: &Shared, tell: Tell) {
-    let told = match &tell {
-        Tell::Nobody => return,
-        Tell::Respond { url, body } => shared.api.respond(url, body).await,
+    tell_one_way(shared, vec![tell]).await;
+}
+
+/// Tells a person by the first way that works.
+async fn tell_one_way(shared: &Shared, ways: Vec<Tell>) {
+    let mut failures = Vec::new();
+    for way in ways {
+        match repeating(TELLING, || say(&shared.api, &way)).await {
+            Ok(()) => return,
+            Err(error) => failures.push(error.to_string()),
+        }
+    }
+    if !failures.is_empty() {
+        error!(
+            error = failures.join("; "),
+            "a person could not be told how something ended"
+        );
+    }
+}
+
+async fn say(api: &SlackApi, way: &Tell) -> Result<(), ApiError> {
+    match way {
+        Tell::Nobody => Ok(()),
+        Tell::Respond { url, body } => api.respond(url, body).await,
         Tell::Direct { user, text } => {
             let post = Post {
                 channel: user,
                 text,
                 ..Post::default()
             };
-            shared.api.chat_post_message(post).await.map(drop)
+            api.chat_post_message(post).await.map(drop)
         }
-    };
-    if let Err(error) = told {
-        error!(%error, "a person could not be told of a failure");
+        Tell::Replace { view_id, view } => {
+            let target = ViewTarget {
+                view_id,
+                hash: None,
+            };
+            api.views_update(target, view).await.map(drop)
+        }
     }
 }
 

@@ -25,8 +25,19 @@ pub(super) struct Answer {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Tell {
     Nobody,
-    Respond { url: String, body: Value },
-    Direct { user: String, text: String },
+    Respond {
+        url: String,
+        body: Value,
+    },
+    Direct {
+        user: String,
+        text: String,
+    },
+    /// In the form that is open.
+    Replace {
+        view_id: String,
+        view: Value,
+    },
 }
 
 /// A short code that people can quote and that stands in the log.
@@ -40,9 +51,9 @@ pub(super) fn code(envelope: &Envelope) -> String {
     format!("SLACK-{}", digits.to_ascii_uppercase())
 }
 
-/// The honest answer for this envelope.
-pub(super) fn answer(envelope: &Envelope, failure: Failure) -> Answer {
-    let text = match failure {
+/// The failure in words for the person.
+pub(super) fn words(envelope: &Envelope, failure: Failure) -> String {
+    match failure {
         Failure::Panicked => format!(
             "Something went wrong in Symbot and this was not done. Please try again; if it fails again, give an \
              administrator the code {}.",
@@ -53,7 +64,12 @@ pub(super) fn answer(envelope: &Envelope, failure: Failure) -> Answer {
              (code {}).",
             code(envelope)
         ),
-    };
+    }
+}
+
+/// The honest answer for this envelope.
+pub(super) fn answer(envelope: &Envelope, failure: Failure) -> Answer {
+    let text = words(envelope, failure);
     let payload = &envelope.payload;
     let acked = |payload: Option<Value>, tell: Tell| Answer {
         ack: Some(payload),
@@ -76,12 +92,8 @@ pub(super) fn answer(envelope: &Envelope, failure: Failure) -> Answer {
 }
 
 fn tell(payload: &Value, text: String) -> Tell {
-    if let Some(url) = payload["response_url"].as_str() {
-        let body = json!({ "response_type": "ephemeral", "replace_original": false, "text": text });
-        return Tell::Respond {
-            url: url.to_owned(),
-            body,
-        };
+    if let Some(respond) = respond(payload, &text) {
+        return respond;
     }
     match payload["user"]["id"].as_str() {
         Some(user) => Tell::Direct {
@@ -90,6 +102,15 @@ fn tell(payload: &Value, text: String) -> Tell {
         },
         None => Tell::Nobody,
     }
+}
+
+/// At the `response_url`, if there is one.
+pub(super) fn respond(payload: &Value, text: &str) -> Option<Tell> {
+    let url = payload["response_url"].as_str()?;
+    Some(Tell::Respond {
+        url: url.to_owned(),
+        body: json!({ "response_type": "ephemeral", "replace_original": false, "text": text }),
+    })
 }
 
 /// Keeps the form open with what was typed, and says so at its first input; a form without inputs is replaced.

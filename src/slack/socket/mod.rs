@@ -2,7 +2,7 @@
 //!
 //! The loop is our own: slack-morphism's client loses envelopes around a refresh and acknowledges what it cannot read
 //! (`docs/decisions.md`). Nothing here knows what an envelope means, except to answer honestly for a handler that
-//! panicked or is late ([`failure`]). The engine starts it and implements [`EnvelopeHandler`].
+//! panicked or is late ([`failure`]), and to bring its answer when it comes after all ([`late`]). The engine starts it and implements [`EnvelopeHandler`].
 //!
 //! Promises: a handler never delays another envelope or a pong; an envelope is acknowledged only after its handler has
 //! returned, or with an honest failure; a connection that Slack wants to replace is read until its successor has said
@@ -12,6 +12,7 @@ mod attend;
 mod connection;
 mod envelope;
 mod failure;
+mod late;
 mod recent;
 #[cfg(test)]
 mod secrecy;

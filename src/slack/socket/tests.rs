@@ -332,6 +332,85 @@ async fn a_late_handler_is_answered_honestly_within_slacks_time() {
 }
 
 #[tokio::test]
+async fn the_late_answer_of_a_command_comes_to_its_response_url_or_by_direct_message() {
+    let mut slack = FakeSlack::start().await;
+    let bot = Arc::new(Bot {
+        release: Some(Arc::new(Semaphore::new(0))),
+        ..Bot::default()
+    });
+    let _handle = start(&slack, 1, &bot);
+    let mut socket = slack.accept_and_greet().await;
+    let url = format!("http://{}/commands/1", slack.address);
+    let typed = json!({"text": "wait", "user_id": "U1", "response_url": url});
+    socket.send(&envelope("e1", "slash_commands", &typed)).await;
+    let ack = socket.ack().await.unwrap();
+    let told = ack["payload"]["text"].as_str().unwrap();
+    assert!(told.contains("longer"), "{told}");
+    assert!(slack.calls("/commands/1").is_empty());
+    bot.release.as_ref().unwrap().add_permits(1);
+    until(|| !slack.calls("/commands/1").is_empty()).await;
+    let said = &slack.calls("/commands/1")[0].body;
+    assert_eq!(
+        (&said["text"], &said["response_type"]),
+        (&json!("wait"), &json!("ephemeral"))
+    );
+    assert!(slack.calls("chat.postMessage").is_empty(), "told twice");
+
+    let used_up = Answer::Raw {
+        status: 404,
+        headers: "",
+        body: "used_url",
+    };
+    slack.script("/commands/1", used_up);
+    slack.always(
+        "chat.postMessage",
+        json!({"ok": true, "channel": "D1", "ts": "1.2"}),
+    );
+    socket.send(&envelope("e2", "slash_commands", &typed)).await;
+    socket.ack().await.unwrap();
+    bot.release.as_ref().unwrap().add_permits(1);
+    until(|| !slack.calls("chat.postMessage").is_empty()).await;
+    let said = &slack.calls("chat.postMessage")[0].body;
+    assert_eq!(
+        (&said["channel"], &said["text"]),
+        (&json!("U1"), &json!("wait"))
+    );
+}
+
+/// Refuses each form too late.
+struct LateRefusal;
+
+impl EnvelopeHandler for LateRefusal {
+    fn handle(&self, _: Arc<Envelope>) -> BoxFuture<'_, Option<Value>> {
+        async {
+            sleep(quick(1).answer_within * 2).await;
+            Some(json!({"response_action": "errors", "errors": {"reason": "not saved"}}))
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn the_late_refusal_of_a_form_is_told_by_direct_message() {
+    let mut slack = FakeSlack::start().await;
+    slack.always(
+        "chat.postMessage",
+        json!({"ok": true, "channel": "D1", "ts": "1.2"}),
+    );
+    let _handle = SocketMode::start(slack.api(), quick(1), Arc::new(LateRefusal));
+    let mut socket = slack.accept_and_greet().await;
+    let view = json!({"id": "V1", "blocks": [{"type": "input", "block_id": "reason"}]});
+    let form = json!({"type": "view_submission", "user": {"id": "U1"}, "view": view});
+    socket.send(&envelope("e1", "interactive", &form)).await;
+    let ack = socket.ack().await.unwrap();
+    let told = ack["payload"]["errors"]["reason"].as_str().unwrap();
+    assert!(told.contains("longer"), "{told}");
+    until(|| !slack.calls("chat.postMessage").is_empty()).await;
+    let said = slack.calls("chat.postMessage")[0].body["text"].to_string();
+    assert!(said.contains("was not sent: not saved"), "{said}");
+}
+
+#[tokio::test]
 async fn a_burst_is_handled_whole() {
     let mut slack = FakeSlack::start().await;
     let bot = Arc::new(Bot::default());
@@ -519,4 +598,5 @@ async fn nothing_waits_between_a_command_and_its_view() {
     }
     // Command, views.open and its answer, acknowledgement. Nagle's algorithm alone would add 40 ms to each round.
     assert!(quickest < Duration::from_millis(10), "{quickest:?}");
+    assert_eq!(slack.calls("views.open").len(), 50);
 }

@@ -41,7 +41,7 @@ fn the_manifest_says_what_the_code_relies_on() {
     assert_eq!(manifest["settings"]["interactivity"]["is_enabled"], true);
     assert_eq!(
         manifest["settings"]["event_subscriptions"]["bot_events"],
-        serde_json::json!(["app_home_opened"])
+        serde_json::json!(["app_home_opened", "user_change"])
     );
 }
 

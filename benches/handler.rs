@@ -1,0 +1,168 @@
+//! What calling the handlers of a flow costs, through the pool and the pipe into a worker and back, as a ratio to the same
+//! round trip with an empty file, measured in the same run. `cargo bench --bench handler -- [--check]`.
+//!
+//! The files are those of the example flows, with both reducers. With `--check` the exit code is 1 when a ratio is above what
+//! is promised. The empty round trip holds what does not depend on the file: frames, pipes, the fresh namespace, garbage
+//! collection and the check that the file left nothing behind.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    missing_docs
+)]
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use symbot::policy::pool::{Pool, PoolConfig};
+use symbot::policy::types::{
+    ChannelInput, EventInput, FlowInput, HandlerCall, Host, HostError, RunInput, UserInput,
+};
+
+const REDUCERS: [&str; 2] = ["get_permissions", "get_request_notifications"];
+/// File, its source, and the most that calling it may cost, in empty round trips.
+const FILES: [(&str, &str, f64); 3] = [
+    ("approval", include_str!("../flows/approval/impl.py"), 2.5),
+    ("urgency", include_str!("../flows/urgency/impl.py"), 2.5),
+    (
+        "source_channel",
+        include_str!("../flows/source_channel/impl.py"),
+        2.5,
+    ),
+];
+const WARM_UP_CALLS: usize = 100;
+const CALLS: usize = 1_000;
+
+fn main() -> ExitCode {
+    let check = std::env::args().any(|argument| argument == "--check");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let kept = runtime.block_on(measure());
+    if check && !kept {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+async fn measure() -> bool {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_symbot"));
+    let started = Instant::now();
+    let pool = Pool::start(PoolConfig::of(program, 2));
+    pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+    println!("two workers warm after {:.0} ms", millis(started.elapsed()));
+    let empty = median(&pool, "", &[]).await;
+    println!("empty round trip: {:.3} ms (p50)", millis(empty));
+    let mut kept = true;
+    for (name, source, promised) in FILES {
+        let took = median(&pool, source, &REDUCERS).await;
+        let ratio = took.as_secs_f64() / empty.as_secs_f64();
+        println!(
+            "{name}: {:.3} ms (p50), {ratio:.2} empty round trips (promised {promised})",
+            millis(took)
+        );
+        kept &= ratio <= promised;
+    }
+    pool.shutdown().await;
+    kept
+}
+
+async fn median(pool: &Pool, source: &str, handlers: &[&str]) -> Duration {
+    let source: Arc<str> = source.into();
+    let mut times = Vec::with_capacity(CALLS);
+    for number in 0..WARM_UP_CALLS + CALLS {
+        let call = HandlerCall {
+            source: source.clone(),
+            file: "impl.py".to_owned(),
+            handlers: handlers.iter().map(|&handler| handler.to_owned()).collect(),
+            input: request(),
+            deadline: Duration::from_secs(10),
+        };
+        let started = Instant::now();
+        let answer = pool.call(call, Arc::new(Nobody)).await.unwrap();
+        if number >= WARM_UP_CALLS {
+            times.push(started.elapsed());
+        }
+        // A round trip that calls nothing would be fast, and mean nothing.
+        assert_eq!(answer.permissions.is_some(), !handlers.is_empty());
+    }
+    times.sort_unstable();
+    times[CALLS / 2]
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+/// The example flows ask the host nothing.
+struct Nobody;
+
+impl Host for Nobody {
+    fn call<'a>(
+        &'a self,
+        name: &'a str,
+        _: &'a Value,
+    ) -> Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send + 'a>> {
+        Box::pin(async move { Err(symbot::policy::host::unavailable(name)) })
+    }
+}
+
+fn request() -> EventInput {
+    let channel = ChannelInput {
+        channel_type: "slack".to_owned(),
+        identifier: Some("#general".to_owned()),
+    };
+    let alice = UserInput {
+        id: "6f0c1a52-3c1e-5a43-9d5e-6a1d0d3a7c11".to_owned(),
+        email: Some("alice@example.com".to_owned()),
+        username: "alice@example.com".to_owned(),
+        name: "Alice".to_owned(),
+        first_name: Some("Alice".to_owned()),
+        last_name: None,
+        role: "member".to_owned(),
+        slack_id: Some("U0ALICE".to_owned()),
+        known: true,
+    };
+    let fields: Map<String, Value> = [
+        ("reason".to_owned(), json!("deploy")),
+        ("urgency".to_owned(), json!("Emergency")),
+    ]
+    .into_iter()
+    .collect();
+    let vars = [
+        ("request_channel", "#sym-requests"),
+        ("emergency_channel", "#sym-emergencies"),
+    ];
+    EventInput {
+        name: "request".to_owned(),
+        event_channel: channel.clone(),
+        timestamp: "2026-03-01T12:30:00+00:00".to_owned(),
+        user: alice.clone(),
+        fields,
+        run: RunInput {
+            id: "0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11".to_owned(),
+            source_channel: channel,
+            actors: vec![("request".to_owned(), alice)],
+        },
+        flow: FlowInput {
+            name: "approval".to_owned(),
+            label: Some("Approval".to_owned()),
+            version: "1".to_owned(),
+            vars: vars
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+            fields: Vec::new(),
+            environment: None,
+        },
+    }
+}

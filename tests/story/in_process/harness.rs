@@ -1,0 +1,492 @@
+//! Starts a workspace and a bot for one story, and whatever comes of the story ends both and judges what it cannot see:
+//! broken rules of Slack, panics in the background, an audit journal that does not verify, an end that was not clean.
+//!
+//! Each story has a runtime of its own whose threads are named after it: by that name its log lines and its panics
+//! are told from those of the stories beside it.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use slack_sim::{DriverError, Form, Person, SeenMessage, Setup, SlackSim};
+use symbot::bot::Bot;
+use symbot::clock::ManualClock;
+use symbot::config::{FlowSettings, Settings, SlackSettings, WebSettings};
+use symbot::domain::person::{Person as Somebody, Role};
+use symbot::domain::run::{Delivery, Run, Status};
+use symbot::engine::{Engine, Pages};
+use symbot::secret::Secret;
+use symbot::slack::view::ids;
+use symbot::store::datadir::{audit_dir, audit_lines_written};
+use symbot::store::journal;
+use symbot::web::backend::{Backend as _, ListQuery};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+
+use super::flows::Flows;
+
+/// What a story returns; `?` works on everything that can go wrong in one.
+pub type Told = Result<(), Box<dyn std::error::Error>>;
+
+/// Longest time of a story on a busy machine, so that a hanging one names itself.
+const STORY_LIMIT: Duration = Duration::from_secs(90);
+
+/// How long tasks that block may go on after a story.
+const RUNTIME_LIMIT: Duration = Duration::from_secs(5);
+
+const DOES_NOT_START: &str = "the bot does not start";
+
+/// Longest and shortest wait of [`Stage::until`].
+const WAIT_LIMIT: Duration = Duration::from_secs(10);
+const WAIT_STEP: Duration = Duration::from_millis(5);
+
+/// Name of the global shortcut, as in `manifest.yaml`.
+pub const SHORTCUT: &str = "Request access";
+
+/// The label of the one field that most flows have.
+pub const WHY: &str = "Why do you need access?";
+
+/// How a story begins.
+pub struct Story {
+    flows: Flows,
+    setup: Setup,
+    web: bool,
+    admins: Vec<String>,
+    handler_timeout: Duration,
+    vars: Vec<(String, String)>,
+}
+
+/// What a story plays with.
+pub struct Stage {
+    pub slack: SlackSim,
+    pub clock: ManualClock,
+    pub engine: Arc<Engine>,
+    pub alice: Person,
+    pub bob: Person,
+    pub carol: Person,
+    pub erin: Person,
+    pub gus: Person,
+    /// `http://127.0.0.1:PORT`; empty when the web app is off.
+    pub web_url: String,
+    pub flows: Flows,
+    log: String,
+}
+
+/// A story over these flows, in the company that slack-sim describes.
+pub fn story(flows: Flows) -> Story {
+    Story {
+        flows,
+        setup: Setup::company().app_name("Symbot").shortcut(
+            ids::SHORTCUT,
+            SHORTCUT,
+            "Ask for access to something",
+        ),
+        web: false,
+        admins: Vec::new(),
+        handler_timeout: Duration::from_secs(20),
+        vars: Vec::new(),
+    }
+}
+
+impl Story {
+    /// Changes the workspace before it starts.
+    pub fn workspace(mut self, change: impl FnOnce(Setup) -> Setup) -> Self {
+        self.setup = change(self.setup);
+        self
+    }
+
+    pub fn with_web(mut self) -> Self {
+        self.web = true;
+        self
+    }
+
+    pub fn with_admins(mut self, admins: &[&str]) -> Self {
+        self.admins = admins.iter().map(|&who| who.to_owned()).collect();
+        self
+    }
+
+    pub fn handler_timeout(mut self, timeout: Duration) -> Self {
+        self.handler_timeout = timeout;
+        self
+    }
+
+    pub fn with_var(mut self, name: &str, value: &str) -> Self {
+        self.vars.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Tells it.
+    ///
+    /// # Panics
+    /// When the story or what is judged behind it goes wrong.
+    pub fn run(self, tell: impl AsyncFnOnce(&Stage) -> Told) {
+        let (name, runtime) = backstage();
+        let data = tempfile::tempdir().unwrap();
+        let problems = runtime.block_on(self.perform(&name, data.path(), tell));
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
+        let log = take(&name);
+        let mut problems = problems;
+        problems.extend(log.panics.into_iter().map(|what| format!("in the background: {what}")));
+        if !problems.is_empty() {
+            let tail = log.lines.iter().rev().take(40).rev();
+            let log: String = tail.map(|line| format!("  {line}\n")).collect();
+            panic!("{}\n--- log ---\n{log}", problems.join("\n--- and ---\n"));
+        }
+    }
+
+    /// The bot refuses to start, and some line of its log has all of these parts.
+    ///
+    /// # Panics
+    /// When it starts, or does not say why not.
+    pub fn does_not_start(self, parts: &[&str]) {
+        let (name, runtime) = backstage();
+        let data = tempfile::tempdir().unwrap();
+        let problems = runtime.block_on(self.perform(&name, data.path(), async |_| Ok(())));
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
+        let log = take(&name).lines;
+        assert!(
+            problems.iter().any(|what| what.starts_with(DOES_NOT_START)),
+            "the bot starts: {problems:?}"
+        );
+        assert!(
+            log.iter().any(|line| parts.iter().all(|part| line.contains(part))),
+            "no log line with {parts:?} in\n{}",
+            log.join("\n")
+        );
+    }
+
+    async fn perform(
+        self,
+        name: &str,
+        data: &Path,
+        tell: impl AsyncFnOnce(&Stage) -> Told,
+    ) -> Vec<String> {
+        let slack = SlackSim::start(self.setup).await.unwrap();
+        let clock = ManualClock::default();
+        let settings = Settings {
+            slack: SlackSettings {
+                api_url: Some(slack.api_url()),
+                app_token: Secret::new(slack.app_token()),
+                bot_token: Secret::new(slack.bot_token()),
+            },
+            flows: FlowSettings {
+                dirs: self.flows.dirs().to_vec(),
+                vars: self.vars,
+                ..FlowSettings::default()
+            },
+            data: data.to_owned(),
+            admins: self.admins,
+            web: self.web.then(|| WebSettings {
+                addr: "127.0.0.1:0".to_owned(),
+                url: None,
+            }),
+            handler_timeout: self.handler_timeout,
+            workers: 1,
+            worker_program: Some(PathBuf::from(env!("CARGO_BIN_EXE_symbot"))),
+        };
+        let bot = match Bot::start(settings, Arc::new(clock.clone())).await {
+            Ok(bot) => bot,
+            Err(error) => return vec![format!("{DOES_NOT_START}: {error}")],
+        };
+        let mut problems = Vec::new();
+        if let Err(error) = slack.connected(1).await {
+            problems.push(error.to_string());
+        } else {
+            let stage = Stage {
+                alice: slack.person("alice"),
+                bob: slack.person("bob"),
+                carol: slack.person("carol"),
+                erin: slack.person("erin"),
+                gus: slack.person("gus"),
+                web_url: bot
+                    .web_url()
+                    .unwrap_or_default()
+                    .trim_end_matches('/')
+                    .to_owned(),
+                slack: slack.clone(),
+                clock,
+                engine: bot.engine().clone(),
+                flows: self.flows,
+                log: name.to_owned(),
+            };
+            let told = AssertUnwindSafe(tokio::time::timeout(STORY_LIMIT, tell(&stage)));
+            match told.catch_unwind().await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => problems.push(error.to_string()),
+                Ok(Err(_)) => problems.push(format!("the story takes longer than {STORY_LIMIT:?}")),
+                Err(panic) => problems.push(panic_text(panic.as_ref())),
+            }
+        }
+        if !bot.shutdown().await {
+            problems.push("the bot did not end cleanly".to_owned());
+        }
+        if let Err(error) = slack.expect_no_violations() {
+            problems.push(error.to_string());
+        }
+        if let Err(bad) = journal::verify(&audit_dir(data), audit_lines_written(data)) {
+            problems.push(format!("the audit journal does not verify: {bad}"));
+        }
+        problems
+    }
+}
+
+impl Stage {
+    /// Everybody's requests, newest first.
+    pub async fn runs(&self) -> Vec<Run> {
+        let admin = Somebody {
+            id: uuid::Uuid::nil(),
+            slack_id: None,
+            email: None,
+            name: "the test".to_owned(),
+            first_name: None,
+            last_name: None,
+            role: Role::Admin,
+            active: true,
+        };
+        let query = ListQuery {
+            open_only: false,
+            before: None,
+            limit: 1000,
+        };
+        Pages(self.engine.clone())
+            .requests(admin, query)
+            .await
+            .unwrap()
+    }
+
+    /// The one request there is.
+    pub async fn the_run(&self) -> Run {
+        let mut runs = self.runs().await;
+        assert_eq!(runs.len(), 1, "one request is expected");
+        runs.remove(0)
+    }
+
+    /// Alice asks in #general for the flow, with "deploy" as the reason.
+    pub async fn alice_asks_for(&self, flow: &str) -> Result<(), DriverError> {
+        let form = self.form(&self.alice, "#general", flow).await?;
+        form.fill(WHY, "deploy").submit().await?;
+        Ok(())
+    }
+
+    /// A person types `/sym req <flow>` in a channel.
+    pub async fn form(
+        &self,
+        person: &Person,
+        channel: &str,
+        flow: &str,
+    ) -> Result<Form, DriverError> {
+        let typed = format!("/sym req {flow}");
+        person.in_channel(channel).types(&typed).await?.modal().await
+    }
+
+    /// The next message with buttons in the channel.
+    pub async fn request_in(&self, channel: &str) -> Result<SeenMessage, DriverError> {
+        self.slack.channel(channel).next_request().await
+    }
+
+    /// Waits until every destination of a notification was tried and the outcome is on the disk: only then does its time run.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until_sent(&self, notification: usize) {
+        let what = format!("notification {} to be sent", notification + 1);
+        self.until(&what, async || {
+            let runs = self.runs().await;
+            runs.first()
+                .and_then(|run| run.notifications.get(notification))
+                .is_some_and(|routed| {
+                    !routed.deliveries.is_empty()
+                        && !routed.deliveries.contains(&Delivery::Pending)
+                })
+        })
+        .await;
+    }
+
+    /// Waits until the request there is has this status on the disk.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until_status(&self, status: Status) -> Run {
+        self.until(&format!("the request to be {status:?}"), async || {
+            self.runs().await.first().map(|run| run.status) == Some(status)
+        })
+        .await;
+        self.runs().await.remove(0)
+    }
+
+    /// Waits for what cannot be awaited.
+    ///
+    /// # Panics
+    /// When that takes too long.
+    pub async fn until(&self, what: &str, so: impl AsyncFn() -> bool) {
+        let end = tokio::time::Instant::now() + WAIT_LIMIT;
+        while !so().await {
+            assert!(
+                tokio::time::Instant::now() < end,
+                "expected {what}; the requests are {:#?}",
+                self.runs().await
+            );
+            tokio::time::sleep(WAIT_STEP).await;
+        }
+    }
+
+    /// Fifteen seconds pass, as the `notify_user` flow and the guide have it.
+    pub fn fifteen_seconds_pass(&self) {
+        self.clock.advance(Duration::from_secs(15));
+    }
+
+    /// A call of the bot's own to Slack, with its token: for messages that it might have posted in another life.
+    pub async fn call_slack(&self, method: &str, body: &serde_json::Value) -> serde_json::Value {
+        let url = format!("{}/{method}", self.slack.api_url());
+        let token = format!("Bearer {}", self.slack.bot_token());
+        let answer = super::browser::exchange(
+            "POST",
+            &url,
+            &[
+                ("authorization", token.as_str()),
+                ("content-type", "application/json; charset=utf-8"),
+            ],
+            &body.to_string(),
+        )
+        .await;
+        serde_json::from_str(&answer.body).unwrap()
+    }
+
+    /// What the bot logged about this story so far.
+    pub fn log(&self) -> Vec<String> {
+        logs()
+            .get(&self.log)
+            .map(|log| log.lines.clone())
+            .unwrap_or_default()
+    }
+
+    /// The line of the log that has all of these in it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn expects_logged(&self, parts: &[&str]) -> String {
+        let log = self.log();
+        log.iter()
+            .find(|line| parts.iter().all(|part| line.contains(part)))
+            .cloned()
+            .unwrap_or_else(|| panic!("no log line with {parts:?} in\n{}", log.join("\n")))
+    }
+}
+
+/// A runtime whose threads have a name of their own.
+fn backstage() -> (String, tokio::runtime::Runtime) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(1);
+    let name = format!("story-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    listen();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name(&name)
+        .enable_all()
+        .build()
+        .unwrap();
+    (name, runtime)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
+        .unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+/// Log lines and panics of one story's threads.
+#[derive(Default)]
+struct Heard {
+    lines: Vec<String>,
+    panics: Vec<String>,
+}
+
+static HEARD: Mutex<Option<HashMap<String, Heard>>> = Mutex::new(None);
+
+struct Logs(std::sync::MutexGuard<'static, Option<HashMap<String, Heard>>>);
+
+impl std::ops::Deref for Logs {
+    type Target = HashMap<String, Heard>;
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().unwrap()
+    }
+}
+
+fn logs() -> Logs {
+    let mut guard = HEARD.lock().unwrap_or_else(PoisonError::into_inner);
+    guard.get_or_insert_default();
+    Logs(guard)
+}
+
+fn take(story: &str) -> Heard {
+    let mut guard = logs();
+    guard
+        .0
+        .as_mut()
+        .and_then(|logs| logs.remove(story))
+        .unwrap_or_default()
+}
+
+/// Keeps something with the story whose thread this is; the test's own thread belongs to none.
+fn keep(note: impl FnOnce(&mut Heard)) {
+    let thread = std::thread::current();
+    let Some(story) = thread.name().filter(|name| name.starts_with("story-")) else {
+        return;
+    };
+    let mut guard = HEARD.lock().unwrap_or_else(PoisonError::into_inner);
+    note(
+        guard
+            .get_or_insert_default()
+            .entry(story.to_owned())
+            .or_default(),
+    );
+}
+
+/// Begins to listen to log and panics, once for all stories.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            keep(|heard| heard.panics.push(panic.to_string()));
+            before(panic);
+        }));
+        let filter = tracing_subscriber::filter::EnvFilter::new("info,slack_sim=warn");
+        let subscriber = tracing_subscriber::registry().with(filter).with(Ear);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+}
+
+struct Ear;
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Ear {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut line = event.metadata().level().to_string();
+        event.record(&mut Words(&mut line));
+        keep(|heard| heard.lines.push(line));
+    }
+}
+
+struct Words<'a>(&'a mut String);
+
+impl Visit for Words<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = match field.name() {
+            "message" => write!(self.0, " {value:?}"),
+            name => write!(self.0, " {name}={value:?}"),
+        };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let _ = match field.name() {
+            "message" => write!(self.0, " {value}"),
+            name => write!(self.0, " {name}={value}"),
+        };
+    }
+}
