@@ -82,11 +82,15 @@ async fn a_form_that_made_a_request_before_the_restart_makes_no_second_one() {
     let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
     let id = RunId::from_u128(7);
     let first = engine(store.clone());
-    let made = first.submit(submission(id), vec!["form/1".to_owned()]).await;
+    let made = first
+        .submit(submission(id), vec!["form/1".to_owned()])
+        .await;
     assert!(matches!(made, Ok(Applied::Changed { .. })), "{made:?}");
     // Another process: it has nothing of the run in memory, and the form comes under other keys.
     let second = engine(store.clone());
-    let again = second.submit(submission(id), vec!["form/2".to_owned()]).await;
+    let again = second
+        .submit(submission(id), vec!["form/2".to_owned()])
+        .await;
     assert!(matches!(again, Ok(Applied::Duplicate)), "{again:?}");
     let run = store.run(id).await.unwrap().unwrap();
     assert_eq!(run.revision, 1);

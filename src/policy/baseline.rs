@@ -204,7 +204,8 @@ impl Baseline {
         }
         for recorded in &mut self.recorded {
             // A class whose namespace was changed behind its back may have been cached meanwhile.
-            if matches!(recorded.kind, Kind::Dict) && class_dicts.contains(&recorded.object.get_id())
+            if matches!(recorded.kind, Kind::Dict)
+                && class_dicts.contains(&recorded.object.get_id())
             {
                 recorded.kind = Kind::Other;
             }
@@ -257,9 +258,15 @@ impl Baseline {
 
     fn compare(&self, vm: &VirtualMachine) -> PyResult<Pass> {
         let now = self.registrations(vm)?;
-        let token = |value: &PyObject| value.downcast_ref::<PyInt>().map(|int| int.as_bigint().clone());
+        let token = |value: &PyObject| {
+            value
+                .downcast_ref::<PyInt>()
+                .map(|int| int.as_bigint().clone())
+        };
         if self.registrations.as_deref().map(token) != Some(token(&now)) {
-            return Ok(Pass::Changed("what an abstract class stands for".to_owned()));
+            return Ok(Pass::Changed(
+                "what an abstract class stands for".to_owned(),
+            ));
         }
         let mut put_back = None;
         for recorded in &self.recorded {

@@ -76,7 +76,9 @@ impl Allowed {
             }
             let (host, port) = match entry.rsplit_once(':') {
                 Some((host, port)) => {
-                    let port = port.parse().map_err(|_| wrong("the port is not a number"))?;
+                    let port = port
+                        .parse()
+                        .map_err(|_| wrong("the port is not a number"))?;
                     (host, Some(port))
                 }
                 None => (entry, None),
@@ -109,11 +111,13 @@ impl Allowed {
         let address = match url.host() {
             Some(Host::Domain(name)) => {
                 let name = bare(name);
-                return self.names.iter().any(|(known, port)| *known == name && fits(port))
-                    || self
-                        .suffixes
-                        .iter()
-                        .any(|(end, port)| name.len() > end.len() && name.ends_with(end) && fits(port));
+                return self
+                    .names
+                    .iter()
+                    .any(|(known, port)| *known == name && fits(port))
+                    || self.suffixes.iter().any(|(end, port)| {
+                        name.len() > end.len() && name.ends_with(end) && fits(port)
+                    });
             }
             Some(Host::Ipv4(address)) => address.into(),
             Some(Host::Ipv6(address)) => canonical(address.into()),
@@ -276,14 +280,22 @@ impl HttpGate {
 
     async fn follow(&self, asked: Asked) -> Result<Value, HostError> {
         let start = tokio::time::Instant::now();
-        let mut method = Method::from_bytes(asked.method.to_ascii_uppercase().as_bytes())
-            .map_err(|_| failed("RequestException", format!("'{}' is no method", asked.method)))?;
+        let mut method =
+            Method::from_bytes(asked.method.to_ascii_uppercase().as_bytes()).map_err(|_| {
+                failed(
+                    "RequestException",
+                    format!("'{}' is no method", asked.method),
+                )
+            })?;
         let mut url = Url::parse(&asked.url)
             .map_err(|error| failed("InvalidURL", format!("'{}': {error}", asked.url)))?;
         let mut headers = headers(&asked.headers)?;
         let mut body = match &asked.body {
             Some(text) => Bytes::from(BASE64_STANDARD.decode(text).map_err(|error| {
-                failed("RequestException", format!("the body is not Base64: {error}"))
+                failed(
+                    "RequestException",
+                    format!("the body is not Base64: {error}"),
+                )
             })?),
             None => Bytes::new(),
         };
@@ -292,7 +304,11 @@ impl HttpGate {
             self.judge(&url)?;
             let response = self.send(&method, &url, &headers, body.clone()).await?;
             let status = response.status();
-            let next = if asked.redirects { target(&response, &url) } else { None };
+            let next = if asked.redirects {
+                target(&response, &url)
+            } else {
+                None
+            };
             let Some(next) = next else {
                 return complete(response, &method, &url, &history, start).await;
             };
@@ -521,7 +537,10 @@ mod tests {
         assert!(reaches(&["127.0.0.1"], "http://127.0.0.1:8000/"));
         assert!(reaches(&["127.0.0.1:8000"], "http://127.0.0.1:8000/"));
         assert!(!reaches(&["127.0.0.1:8000"], "http://127.0.0.1:8001/"));
-        assert!(reaches(&["127.0.0.1"], "http://0x7f.1/"), "the same address");
+        assert!(
+            reaches(&["127.0.0.1"], "http://0x7f.1/"),
+            "the same address"
+        );
         assert!(reaches(&["127.0.0.1"], "http://[::ffff:127.0.0.1]/"));
         assert!(reaches(&["[::1]"], "http://[::1]/"));
         assert!(!reaches(&["127.0.0.1"], "http://127.0.0.2/"));
@@ -551,7 +570,14 @@ mod tests {
 
     #[test]
     fn entries_that_are_no_hosts_are_named() {
-        for entry in ["*", "*.com", "a.*.com", "https://example.com", "a b", "host:port"] {
+        for entry in [
+            "*",
+            "*.com",
+            "a.*.com",
+            "https://example.com",
+            "a b",
+            "host:port",
+        ] {
             let error = Allowed::parse(&[entry.to_owned()]).expect_err(entry);
             assert!(error.contains(entry), "{error}");
         }

@@ -210,8 +210,10 @@ mod _symbot_host {
             clock.now_ns += TICK_NS;
             (clock.now_ns, clock.now_ns - clock.start_ns)
         });
-        vm.ctx
-            .new_tuple(vec![vm.ctx.new_int(now).into(), vm.ctx.new_int(passed).into()])
+        vm.ctx.new_tuple(vec![
+            vm.ctx.new_int(now).into(),
+            vm.ctx.new_int(passed).into(),
+        ])
     }
 
     /// Moves the clock; true when the time must also pass.

@@ -17,12 +17,8 @@ use tokio_util::task::TaskTracker;
 
 use super::lease::{Answers, Lease};
 use super::process::Process;
-use super::recording::{
-    RecordedCall, RecordedHostCall, RecordedOutcome, ReplayError, fingerprint,
-};
-use super::types::{
-    FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, Inspection,
-};
+use super::recording::{RecordedCall, RecordedHostCall, RecordedOutcome, ReplayError, fingerprint};
+use super::types::{FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, Inspection};
 use super::wire::{CallReply, CallRequest, FromWorker, SOURCE_MAX_BYTES, ScriptRequest, ToWorker};
 use super::{decode, host};
 use crate::clock::{SharedClock, SystemClock};
@@ -107,10 +103,10 @@ impl Pool {
     pub fn start_at(config: PoolConfig, clock: SharedClock) -> Self {
         let inner = Arc::new(Inner {
             clock,
-            pub(super) turns: Semaphore::new(config.workers),
+            turns: Semaphore::new(config.workers),
             available: Semaphore::new(0),
             idle: Mutex::new(Vec::new()),
-            pub(super) alive: AtomicUsize::new(0),
+            alive: AtomicUsize::new(0),
             changed: Notify::new(),
             last_error: Mutex::new(None),
             weakened: Mutex::new(Vec::new()),

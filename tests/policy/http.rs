@@ -48,17 +48,49 @@ async fn echo(
 fn server() -> u16 {
     let router = Router::new()
         .route("/echo", any(echo))
-        .route("/text", get(|| async { ([(header::CONTENT_TYPE, "text/plain; charset=latin-1")], b"caf\xe9".to_vec()) }))
-        .route("/status/{code}", any(|Path(code): Path<u16>| async move { StatusCode::from_u16(code).unwrap() }))
-        .route("/cookie", get(|| async { ([(header::SET_COOKIE, "session=abc; Path=/")], "") }))
+        .route(
+            "/text",
+            get(|| async {
+                (
+                    [(header::CONTENT_TYPE, "text/plain; charset=latin-1")],
+                    b"caf\xe9".to_vec(),
+                )
+            }),
+        )
+        .route(
+            "/status/{code}",
+            any(|Path(code): Path<u16>| async move { StatusCode::from_u16(code).unwrap() }),
+        )
+        .route(
+            "/cookie",
+            get(|| async { ([(header::SET_COOKIE, "session=abc; Path=/")], "") }),
+        )
         .route("/large", get(|| async { vec![b'x'; 2 << 20] }))
-        .route("/slow", get(|| async { tokio::time::sleep(std::time::Duration::from_secs(20)).await }))
+        .route(
+            "/slow",
+            get(|| async { tokio::time::sleep(std::time::Duration::from_secs(20)).await }),
+        )
         .route("/loop", get(|| async { Redirect::temporary("/loop") }))
         .route("/see-other", any(|| async { Redirect::to("/echo") }))
         .route("/same", any(|| async { Redirect::temporary("/echo") }))
-        .route("/away", get(|| async { Redirect::temporary("http://127.0.0.2:9/secret") }))
-        .route("/metadata", get(|| async { Redirect::temporary("http://169.254.169.254/latest") }))
-        .route("/file", get(|| async { (StatusCode::FOUND, [(header::LOCATION, "file:///etc/passwd")]).into_response() as Response }));
+        .route(
+            "/away",
+            get(|| async { Redirect::temporary("http://127.0.0.2:9/secret") }),
+        )
+        .route(
+            "/metadata",
+            get(|| async { Redirect::temporary("http://169.254.169.254/latest") }),
+        )
+        .route(
+            "/file",
+            get(|| async {
+                (
+                    StatusCode::FOUND,
+                    [(header::LOCATION, "file:///etc/passwd")],
+                )
+                    .into_response() as Response
+            }),
+        );
     RUNTIME.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -77,7 +109,10 @@ fn prints(body: &str) -> String {
         .run_in(&POOL)
     {
         Ok(answer) => answer.printed,
-        Err(failure) => panic!("{failure}\n{}", failure.traceback.unwrap_or_default()),
+        Err(failure) => panic!(
+            "{failure}\n{}",
+            failure.traceback.as_deref().unwrap_or_default()
+        ),
     }
 }
 
@@ -164,10 +199,7 @@ fn a_session_keeps_headers_credentials_parameters_and_cookies() {
     let printed = prints(
         "with requests.Session() as s:\n    s.headers.update({'Authorization': 'Bearer t'})\n    s.params = {'k': 'v'}\n    s.get(base + '/cookie')\n    e = s.get(base + '/echo', headers={'X-A': '1', 'Accept': None}).json()\n    print(e['headers']['authorization'], e['headers']['cookie'], e['query'], 'accept' in e['headers'])\nprint('cookie' in requests.get(base + '/echo').json()['headers'])",
     );
-    assert_eq!(
-        printed,
-        "Bearer t session=abc [['k', 'v']] False\nFalse\n"
-    );
+    assert_eq!(printed, "Bearer t session=abc [['k', 'v']] False\nFalse\n");
 }
 
 #[test]
@@ -178,15 +210,17 @@ fn redirects_are_followed_as_browsers_do_and_only_on_wish() {
          r = requests.get(base + '/same', allow_redirects=False)\nprint(r.status_code, r.is_redirect, r.headers['Location'])\n\
          print(requests.head(base + '/same').status_code)",
     );
-    assert_eq!(
-        printed,
-        "GET '' [303]\nPOST x\n307 True /echo\n307\n"
-    );
+    assert_eq!(printed, "GET '' [303]\nPOST x\n307 True /echo\n307\n");
 }
 
 #[test]
 fn hosts_that_are_not_listed_are_refused_with_what_to_do() {
-    for address in ["https://example.com/", "http://127.0.0.2/", "http://[::1]/", "http://localhost/"] {
+    for address in [
+        "https://example.com/",
+        "http://127.0.0.2/",
+        "http://[::1]/",
+        "http://localhost/",
+    ] {
         let said = raises(&format!("requests.get('{address}')"));
         assert!(said.starts_with("ConnectionError "), "{said}");
         assert!(said.contains("SYMBOT_HTTP_ALLOW"), "{said}");

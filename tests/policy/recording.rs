@@ -23,7 +23,9 @@ fn record(source: &str) -> RecordedCall {
         input: request(),
         deadline: DEADLINE,
     };
-    RUNTIME.block_on(POOL.call_recorded(call, Arc::new(FakeHost::default()))).1
+    RUNTIME
+        .block_on(POOL.call_recorded(call, Arc::new(FakeHost::default())))
+        .1
 }
 
 fn replay(record: &RecordedCall, source: &str) -> RecordedCall {
@@ -65,7 +67,10 @@ fn time_randomness_and_order_repeat() {
          print(random.random(), random.sample(range(100), 5), uuid.uuid4(), uuid.uuid1(), secrets.token_hex(8))\n\
          print({'a', 'b', 'c', 'd'}, hash('abc'), object())",
     ));
-    assert!(printed(&record).contains("<object object at 0x>"), "{record:?}");
+    assert!(
+        printed(&record).contains("<object object at 0x>"),
+        "{record:?}"
+    );
 }
 
 #[test]
@@ -80,7 +85,12 @@ fn the_answers_of_the_host_repeat() {
     let names: Vec<_> = record.host_calls.iter().map(|call| &*call.name).collect();
     assert_eq!(
         names,
-        ["users.by_email", "users.by_email", "users.by_mention", "slack.send_message"]
+        [
+            "users.by_email",
+            "users.by_email",
+            "users.by_mention",
+            "slack.send_message"
+        ]
     );
 }
 
@@ -161,7 +171,9 @@ fn credentials_are_masked_before_a_record_is_stored() {
         RecordedHostCall {
             name: "http.request".to_owned(),
             arguments: json!({"url": "https://a", "headers": headers}),
-            answer: RecordedAnswer::Value(json!({"headers": [["set-cookie", "session=s3cret"]], "status": 200})),
+            answer: RecordedAnswer::Value(
+                json!({"headers": [["set-cookie", "session=s3cret"]], "status": 200}),
+            ),
             now_ns: 1,
         },
         RecordedHostCall {

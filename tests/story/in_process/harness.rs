@@ -58,7 +58,6 @@ pub struct Story {
     web: bool,
     admins: Vec<String>,
     handler_timeout: Duration,
-    vars: Vec<(String, String)>,
 }
 
 /// What a story plays with.
@@ -73,7 +72,7 @@ pub struct Stage {
     pub gus: Person,
     /// `http://127.0.0.1:PORT`; empty when the web app is off.
     pub web_url: String,
-    pub flows: Flows,
+    _flows: Flows,
     log: String,
 }
 
@@ -89,7 +88,6 @@ pub fn story(flows: Flows) -> Story {
         web: false,
         admins: Vec::new(),
         handler_timeout: Duration::from_secs(20),
-        vars: Vec::new(),
     }
 }
 
@@ -112,11 +110,6 @@ impl Story {
 
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.handler_timeout = timeout;
-        self
-    }
-
-    pub fn with_var(mut self, name: &str, value: &str) -> Self {
-        self.vars.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -181,7 +174,6 @@ impl Story {
             },
             flows: FlowSettings {
                 dirs: self.flows.dirs().to_vec(),
-                vars: self.vars,
                 ..FlowSettings::default()
             },
             data: data.to_owned(),
@@ -216,7 +208,7 @@ impl Story {
                 slack: slack.clone(),
                 clock,
                 engine: bot.engine().clone(),
-                flows: self.flows,
+                _flows: self.flows,
                 log: name.to_owned(),
             };
             let told = AssertUnwindSafe(tokio::time::timeout(STORY_LIMIT, tell(&stage)));
