@@ -1,6 +1,7 @@
 //! Flows together with what is in their code: what `symbot check` reports and what a start depends on.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use crate::flows::catalog::Implementation;
@@ -15,13 +16,12 @@ pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, In
     let mut seen: HashMap<(Option<String>, Arc<str>), Inspection> = HashMap::new();
     for code in loaded.implementations() {
         let key = (code.file.clone(), code.source.clone());
-        if !seen.contains_key(&key) {
+        if let Entry::Vacant(place) = seen.entry(key) {
             let file = code.file.as_deref().unwrap_or("impl.py");
-            let inspection = match pool.inspect(file, &code.source).await {
+            place.insert(match pool.inspect(file, &code.source).await {
                 Ok(inspection) => inspection,
                 Err(failure) => cannot_be_judged(&failure),
-            };
-            seen.insert(key, inspection);
+            });
         }
     }
     let inspected = inspect(&loaded, |code: &Implementation| {

@@ -18,11 +18,26 @@ const MISBEHAVIOURS: [(&str, &str, &str, &str); 6] = [
         "TIMEOUT-",
         "2 s",
     ),
-    ("greedy", "    hoard = []\n    while True: hoard.append('x' * 1000000)", "", ""),
+    (
+        "greedy",
+        "    hoard = []\n    while True: hoard.append('x' * 1000000)",
+        "",
+        "",
+    ),
     ("huge", "    return 10**10**8", "", ""),
-    ("deep", "    def deeper(n): return deeper(n + 1)\n    deeper(0)", "IMPL-", "RecursionError"),
+    (
+        "deep",
+        "    def deeper(n): return deeper(n + 1)\n    deeper(0)",
+        "IMPL-",
+        "RecursionError",
+    ),
     ("quitter", "    import sys\n    sys.exit(3)", "", ""),
-    ("wrong", "    return 'everybody'", "IMPL-", "get_permissions"),
+    (
+        "wrong",
+        "    return 'everybody'",
+        "IMPL-",
+        "get_permissions",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,20 +45,35 @@ async fn handlers_that_misbehave_cost_their_own_request_and_nothing_else() -> Te
     let slack = SlackSim::start(Setup::company()).await?;
     let mut flows = Flows::new().with("plain", ORDINARY);
     for (name, body, _, _) in MISBEHAVIOURS {
-        let code = ORDINARY.replace("def get_permissions(event):", &format!("def get_permissions(event):\n{body}"));
+        let code = ORDINARY.replace(
+            "def get_permissions(event):",
+            &format!("def get_permissions(event):\n{body}"),
+        );
         flows = flows.with(name, &code);
     }
     let data = Data::new();
-    let start = Start::new(&["run", "--web", "127.0.0.1:0", "--workers", "2", "--handler-timeout", "2"])
-        .argument("--flows", &flows.path().display().to_string())
-        .argument("--data", &data.path().display().to_string())
-        .env("SLACK_API_URL", &slack.api_url())
-        .env("SLACK_BOT_TOKEN", &slack.bot_token())
-        .env("SLACK_APP_TOKEN", &slack.app_token());
+    let start = Start::new(&[
+        "run",
+        "--web",
+        "127.0.0.1:0",
+        "--workers",
+        "2",
+        "--handler-timeout",
+        "2",
+    ])
+    .argument("--flows", &flows.path().display().to_string())
+    .argument("--data", &data.path().display().to_string())
+    .env("SLACK_API_URL", &slack.api_url())
+    .env("SLACK_BOT_TOKEN", &slack.bot_token())
+    .env("SLACK_APP_TOKEN", &slack.app_token());
     let bot = start.spawn();
     bot.ready().await;
     let before: BTreeSet<u32> = bot.children().into_iter().collect();
-    let (alice, bob, carol) = (slack.person("alice"), slack.person("bob"), slack.person("carol"));
+    let (alice, bob, carol) = (
+        slack.person("alice"),
+        slack.person("bob"),
+        slack.person("carol"),
+    );
     let mut channel = slack.channel("#sym-requests");
     let mut slowest = Duration::ZERO;
     for (name, _, code, words) in MISBEHAVIOURS {
@@ -55,15 +85,30 @@ async fn handlers_that_misbehave_cost_their_own_request_and_nothing_else() -> Te
         bob.presses(&request, "Approve").await?;
         carol.dm_with_bot().expects_text("was approved").await?;
         slowest = slowest.max(began.elapsed());
-        let told = alice.dm_with_bot().expects_text("could not be submitted").await?;
+        let told = alice
+            .dm_with_bot()
+            .expects_text("could not be submitted")
+            .await?;
         let text = told.text();
-        assert!(text.contains(code) && text.contains("code"), "{name}: {text}");
-        assert!(!text.contains("Traceback") && text.len() < 500, "{name}: {text}");
+        assert!(
+            text.contains(code) && text.contains("code"),
+            "{name}: {text}"
+        );
+        assert!(
+            !text.contains("Traceback") && text.len() < 500,
+            "{name}: {text}"
+        );
         let line = bot.says(&format!("\"flow\":\"{name}\"")).await;
-        assert!(line.contains(words) && line.contains("\"level\":\"ERROR\""), "{name}: {line}");
+        assert!(
+            line.contains(words) && line.contains("\"level\":\"ERROR\""),
+            "{name}: {line}"
+        );
     }
     println!("slowest request beside a handler that misbehaves: {slowest:?}");
-    assert!(slowest < Duration::from_secs(2), "others waited for a bad handler: {slowest:?}");
+    assert!(
+        slowest < Duration::from_secs(2),
+        "others waited for a bad handler: {slowest:?}"
+    );
     // Those that were killed have been replaced.
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -71,7 +116,10 @@ async fn handlers_that_misbehave_cost_their_own_request_and_nothing_else() -> Te
         if now.len() == before.len() && now != before {
             break;
         }
-        assert!(Instant::now() < deadline, "workers were {before:?} and are {now:?}");
+        assert!(
+            Instant::now() < deadline,
+            "workers were {before:?} and are {now:?}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     bot.terminate().await.expect_code(0);
@@ -91,7 +139,10 @@ async fn an_answer_of_get_permissions_that_is_too_large_to_keep_fails_the_reques
     bot.ready().await;
     let alice = slack.person("alice");
     ask(&alice, "crowded", "x").await?;
-    alice.dm_with_bot().expects_text("could not be submitted").await?;
+    alice
+        .dm_with_bot()
+        .expects_text("could not be submitted")
+        .await?;
     bot.terminate().await.expect_code(0);
     slack.expect_no_violations()?;
     Ok(())
@@ -111,7 +162,11 @@ async fn workers_that_are_killed_from_outside_are_replaced_and_nobody_notices() 
     ask(&slack.person("alice"), "plain", "after the kill").await?;
     let request = slack.channel("#sym-requests").next_request().await?;
     slack.person("bob").presses(&request, "Approve").await?;
-    slack.person("alice").dm_with_bot().expects_text("was approved").await?;
+    slack
+        .person("alice")
+        .dm_with_bot()
+        .expects_text("was approved")
+        .await?;
     bot.terminate().await.expect_code(0);
     slack.expect_no_violations()?;
     Ok(())

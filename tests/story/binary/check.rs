@@ -12,7 +12,11 @@ async fn the_example_flows_are_fine() {
     let ended = Start::new(&["check", "flows"]).end().await;
     ended.expect_code(0);
     for flow in ["approval", "urgency", "source", "notify-user"] {
-        assert!(ended.out.contains(flow), "{flow} is missing:\n{}", ended.out);
+        assert!(
+            ended.out.contains(flow),
+            "{flow} is missing:\n{}",
+            ended.out
+        );
     }
     assert!(ended.out.contains("no errors"), "{}", ended.out);
     // Without an argument it is the same directory.
@@ -22,10 +26,17 @@ async fn the_example_flows_are_fine() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_json_has_the_keys_that_others_rely_on() -> Tested {
-    let ended = Start::new(&["check", "flows/approval", "--json"]).end().await;
+    let ended = Start::new(&["check", "flows/approval", "--json"])
+        .end()
+        .await;
     let report: Value = serde_json::from_str(&ended.expect_code(0).out)?;
     let keys = |value: &Value| -> Vec<String> {
-        let mut keys: Vec<String> = value.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+        let mut keys: Vec<String> = value
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| key.clone())
+            .collect();
         keys.sort();
         keys
     };
@@ -54,7 +65,10 @@ async fn the_json_has_the_keys_that_others_rely_on() -> Tested {
     assert_eq!(flow["name"], "approval");
     assert_eq!(flow["environment"], "main");
     assert_eq!(flow["implementation_file"], "impl.py");
-    assert_eq!(flow["handlers"], json!(["get_permissions", "get_request_notifications"]));
+    assert_eq!(
+        flow["handlers"],
+        json!(["get_permissions", "get_request_notifications"])
+    );
     assert_eq!(flow["strategy"], Value::Null);
     let field = &flow["prompt_fields"][0];
     assert_eq!(
@@ -71,7 +85,10 @@ async fn the_json_has_the_keys_that_others_rely_on() -> Tested {
             "visible"
         ]
     );
-    assert_eq!((&field["name"], &field["type"]), (&json!("reason"), &json!("string")));
+    assert_eq!(
+        (&field["name"], &field["type"]),
+        (&json!("reason"), &json!("string"))
+    );
     Ok(())
 }
 
@@ -87,7 +104,9 @@ const FLOW: &str = r#"resource "sym_flow" "this" {
 /// What is wrong, main.tf, impl.py, the place that is named, words of the message.
 fn mistakes() -> [(&'static str, String, String, &'static str, &'static str); 6] {
     let code = |code: &str| {
-        format!("from sym.sdk.annotations import reducer\nfrom sym.sdk.integrations import slack\nfrom sym.sdk.notifications import Notification\nfrom sym.sdk.request_permission import PermissionLevel, RequestPermission\n{code}")
+        format!(
+            "from sym.sdk.annotations import reducer\nfrom sym.sdk.integrations import slack\nfrom sym.sdk.notifications import Notification\nfrom sym.sdk.request_permission import PermissionLevel, RequestPermission\n{code}"
+        )
     };
     let good = code(ORDINARY);
     [
@@ -100,7 +119,10 @@ fn mistakes() -> [(&'static str, String, String, &'static str, &'static str); 6]
         ),
         (
             "a variable without a value",
-            format!("variable \"who\" {{\n  type = string\n}}\n{}", FLOW.replace("\"Broken\"", "var.who")),
+            format!(
+                "variable \"who\" {{\n  type = string\n}}\n{}",
+                FLOW.replace("\"Broken\"", "var.who")
+            ),
             good.clone(),
             "main.tf:1:",
             "who",
@@ -142,19 +164,27 @@ async fn each_mistake_is_one_line_with_its_place_and_keeps_the_bot_from_starting
     for (what, terraform, code, place, words) in mistakes() {
         let flows = Flows::new().with_files("broken", &terraform, &code);
         let dir = flows.path().join("broken");
-        let ended = Start::new(&["check", &dir.display().to_string()]).end().await;
+        let ended = Start::new(&["check", &dir.display().to_string()])
+            .end()
+            .await;
         ended.expect_code(1);
-        let errors: Vec<&str> = ended.out.lines().filter(|line| line.contains(": error: ")).collect();
+        let errors: Vec<&str> = ended
+            .out
+            .lines()
+            .filter(|line| line.contains(": error: "))
+            .collect();
         let [error] = errors.as_slice() else {
             panic!("{what} is not one error:\n{}\n{}", ended.out, ended.err);
         };
         assert!(error.starts_with(place), "{what}: not at {place}: {error}");
         let rest = &error[place.len()..];
-        let column: String = error.splitn(4, ':').nth(2).unwrap_or_default().to_owned();
+        let column: String = error.split(':').nth(2).unwrap_or_default().to_owned();
         assert!(column.parse::<u32>().is_ok(), "{what}: no column: {error}");
         assert!(rest.contains(words), "{what}: {error}");
 
-        let json = Start::new(&["check", "--json", &dir.display().to_string()]).end().await;
+        let json = Start::new(&["check", "--json", &dir.display().to_string()])
+            .end()
+            .await;
         let report: Value = serde_json::from_str(&json.expect_code(1).out)?;
         let problem = report["diagnostics"]
             .as_array()
@@ -162,14 +192,28 @@ async fn each_mistake_is_one_line_with_its_place_and_keeps_the_bot_from_starting
             .flatten()
             .find(|problem| problem["severity"] == "error")
             .expect("an error");
-        let named = format!("{}:{}:{}", problem["file"].as_str().unwrap_or_default(), problem["line"], problem["column"]);
-        assert!(error.starts_with(&named), "{what}: text says {error}, JSON {named}");
+        let named = format!(
+            "{}:{}:{}",
+            problem["file"].as_str().unwrap_or_default(),
+            problem["line"],
+            problem["column"]
+        );
+        assert!(
+            error.starts_with(&named),
+            "{what}: text says {error}, JSON {named}"
+        );
 
         let data = Data::new();
         let ended = Start::run(&slack, &dir, &data.path()).end().await;
-        ended.expect_code(1).expect_words(&format!("\"place\":\"{named}\"")).expect_words("symbot check");
+        ended
+            .expect_code(1)
+            .expect_words(&format!("\"place\":\"{named}\""))
+            .expect_words("symbot check");
         let message = problem["message"].as_str().unwrap_or_default();
-        let logged = ended.err.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let logged = ended
+            .err
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok());
         assert!(
             logged.into_iter().any(|line| line["message"] == message),
             "{what}: the log does not say {message:?}:\n{}",
@@ -177,14 +221,20 @@ async fn each_mistake_is_one_line_with_its_place_and_keeps_the_bot_from_starting
         );
         assert!(!data.path().exists(), "{what}: a data directory was made");
     }
-    assert!(slack.calls("auth.test").is_empty(), "Slack was asked before the flows were known to be right");
+    assert!(
+        slack.calls("auth.test").is_empty(),
+        "Slack was asked before the flows were known to be right"
+    );
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_without_flows_and_one_that_is_missing_are_errors() {
     let empty = tempfile::tempdir().expect("a directory");
-    for dir in [empty.path().display().to_string(), "/no/such/place".to_owned()] {
+    for dir in [
+        empty.path().display().to_string(),
+        "/no/such/place".to_owned(),
+    ] {
         let ended = Start::new(&["check", &dir]).end().await;
         ended.expect_code(1);
         assert!(ended.out.contains("error: "), "{}", ended.out);

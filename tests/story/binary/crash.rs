@@ -32,7 +32,11 @@ async fn a_request_survives_a_kill_right_after_its_form_closed_and_can_be_decide
     let bot = up(&start).await;
     request.expects_text("Approved").await?;
     request.expects_no_buttons().await?;
-    slack.person("alice").dm_with_bot().expects_text("was approved by").await?;
+    slack
+        .person("alice")
+        .dm_with_bot()
+        .expects_text("was approved by")
+        .await?;
     bot.terminate().await.expect_code(0);
     data.expect_whole_journal().await;
     slack.expect_no_violations()?;
@@ -59,11 +63,19 @@ async fn timers_go_on_over_a_kill_and_overdue_ones_fire_at_the_start() -> Tested
     tokio::time::sleep(Duration::from_millis(200)).await;
     bot.kill().await;
     tokio::time::sleep(Duration::from_secs(TIMEOUT_SECONDS)).await;
-    assert_eq!(overdue.buttons(), ["Approve", "Deny"], "nobody was there to change it");
+    assert_eq!(
+        overdue.buttons(),
+        ["Approve", "Deny"],
+        "nobody was there to change it"
+    );
     let bot = up(&start).await;
     let ready = tokio::time::Instant::now();
     overdue.expects_text("Expired").await?;
-    assert!(ready.elapsed() < Duration::from_secs(1), "fired {:?} after the start", ready.elapsed());
+    assert!(
+        ready.elapsed() < Duration::from_secs(1),
+        "fired {:?} after the start",
+        ready.elapsed()
+    );
     alice.dm_with_bot().expects_text("has expired").await?;
 
     ask(&alice, "timed", "running").await?;
@@ -71,11 +83,16 @@ async fn timers_go_on_over_a_kill_and_overdue_ones_fire_at_the_start() -> Tested
     tokio::time::sleep(Duration::from_millis(200)).await;
     bot.kill().await;
     let bot = up(&start).await;
-    assert_eq!(running.buttons(), ["Approve", "Deny"], "fired before its time");
+    assert_eq!(
+        running.buttons(),
+        ["Approve", "Deny"],
+        "fired before its time"
+    );
     running.expects_text("Expired").await?;
     let lived = running.edited_at().expect("edited") - running.posted_at;
     assert!(
-        lived >= Duration::from_secs(TIMEOUT_SECONDS) && lived < Duration::from_secs(TIMEOUT_SECONDS + 3),
+        lived >= Duration::from_secs(TIMEOUT_SECONDS)
+            && lived < Duration::from_secs(TIMEOUT_SECONDS + 3),
         "expired after {lived:?}"
     );
     alice.dm_with_bot().expects_text("has expired").await?;
@@ -101,7 +118,11 @@ async fn a_press_on_either_copy_of_a_message_sent_twice_decides_and_both_are_put
     unknown.expects_text("Approved").await?;
     known.expects_text("Approved").await?;
     // Both have happened before the next answer is to be lost.
-    slack.person("alice").dm_with_bot().expects_text("was approved").await?;
+    slack
+        .person("alice")
+        .dm_with_bot()
+        .expects_text("was approved")
+        .await?;
 
     slack.faults().next("chat.postMessage", Fault::ResetAfter);
     ask(&slack.person("alice"), "plain", "copied again").await?;
@@ -111,7 +132,10 @@ async fn a_press_on_either_copy_of_a_message_sent_twice_decides_and_both_are_put
     known.expects_text("Denied").await?;
     // Only a press tells the bot of the other copy; it gets an answer, changes nothing, and puts the copy right.
     slack.person("carol").presses(&unknown, "Approve").await?;
-    slack.person("carol").expects_ephemeral("already denied").await?;
+    slack
+        .person("carol")
+        .expects_ephemeral("already denied")
+        .await?;
     unknown.expects_text("Denied").await?;
     unknown.expects_no_buttons().await?;
     bot.terminate().await.expect_code(0);
@@ -126,9 +150,16 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
     let start = Start::run(&slack, flows.path(), &data.path());
     let bot = up(&start).await;
     let alice = slack.person("alice");
-    let form = alice.in_channel("#general").types("/sym req plain").await?.modal().await?;
+    let form = alice
+        .in_channel("#general")
+        .types("/sym req plain")
+        .await?
+        .modal()
+        .await?;
     // Long enough for a kill and a start in between.
-    slack.faults().next_envelope(SocketFault::DuplicateAfter(Duration::from_millis(2500)));
+    slack
+        .faults()
+        .next_envelope(SocketFault::DuplicateAfter(Duration::from_millis(2500)));
     form.fill(super::harness::FIELD, "once").submit().await?;
     bot.kill().await;
     let bot = up(&start).await;
@@ -141,7 +172,11 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
     alice.dm_with_bot().expects_text("was approved").await?;
     assert_eq!(slack.channel("#sym-requests").message_count(), 1);
     bot.terminate().await.expect_code(0);
-    let asked = data.audit().iter().filter(|line| line["event"]["type"] == "request").count();
+    let asked = data
+        .audit()
+        .iter()
+        .filter(|line| line["event"]["type"] == "request")
+        .count();
     assert_eq!(asked, 1, "the repeated form made a request of its own");
     slack.expect_no_violations()?;
     Ok(())
@@ -149,7 +184,10 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_end_with_a_killed_bot_even_while_they_run_a_handler_that_never_ends() -> Tested {
-    let code = ORDINARY.replace("    return RequestPermission", "    while True: pass\n    return RequestPermission");
+    let code = ORDINARY.replace(
+        "    return RequestPermission",
+        "    while True: pass\n    return RequestPermission",
+    );
     let slack = SlackSim::start(Setup::company()).await?;
     let (flows, data) = (Flows::new().with("endless", &code), Data::new());
     let bot = up(&Start::run(&slack, flows.path(), &data.path())).await;
@@ -165,12 +203,17 @@ async fn workers_end_with_a_killed_bot_even_while_they_run_a_handler_that_never_
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_slack_could_not_do_for_a_while_is_done_later_and_by_the_next_process() -> Tested {
     let slack = SlackSim::start(Setup::company()).await?;
-    let code = ORDINARY.replace("slack.channel(\"#sym-requests\")", "slack.user(\"bob@acme.example\")");
+    let code = ORDINARY.replace(
+        "slack.channel(\"#sym-requests\")",
+        "slack.user(\"bob@acme.example\")",
+    );
     let (flows, data) = (Flows::new().with("person", &code), Data::new());
     let start = Start::run(&slack, flows.path(), &data.path());
     let bot = up(&start).await;
     // More failures than a look-up repeats by itself: it is the delivery that has to be patient.
-    slack.faults().times("conversations.open", 5, Fault::ServerError(503));
+    slack
+        .faults()
+        .times("conversations.open", 5, Fault::ServerError(503));
     ask(&slack.person("alice"), "person", "patience").await?;
     slack.expects_calls("conversations.open", 4).await?;
     bot.send(Signal::KILL);
@@ -178,7 +221,11 @@ async fn what_slack_could_not_do_for_a_while_is_done_later_and_by_the_next_proce
     let bot = up(&start).await;
     let request = slack.person("bob").dm_with_bot().next_request().await?;
     slack.person("bob").presses(&request, "Approve").await?;
-    slack.person("alice").dm_with_bot().expects_text("was approved").await?;
+    slack
+        .person("alice")
+        .dm_with_bot()
+        .expects_text("was approved")
+        .await?;
     let (status, _) = get(&bot.web().await, "/readyz").await?;
     assert_eq!(status, 200);
     bot.terminate().await.expect_code(0);

@@ -59,13 +59,24 @@ async fn data_of_the_demo_is_kept_where_it_was_asked_for() -> Tested {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_demo_with_wrong_flows_or_a_taken_port_says_so() -> Tested {
-    let ended = Start::new(&["demo", "--no-open", "--flows", "/no/such/place"]).end().await;
-    ended.expect_code(1).expect_words("/no/such/place").expect_words("hint: ");
+    let ended = Start::new(&["demo", "--no-open", "--flows", "/no/such/place"])
+        .end()
+        .await;
+    ended
+        .expect_code(1)
+        .expect_words("/no/such/place")
+        .expect_words("hint: ");
     let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port().to_string();
-    let ended = Start::new(&["demo", "--no-open", "--port", &port]).end().await;
-    ended.expect_code(1).expect_words("hint: choose another --port");
-    let ended = Start::new(&["demo", "--no-open", "--web-port", &port]).end().await;
+    let ended = Start::new(&["demo", "--no-open", "--port", &port])
+        .end()
+        .await;
+    ended
+        .expect_code(1)
+        .expect_words("hint: choose another --port");
+    let ended = Start::new(&["demo", "--no-open", "--web-port", &port])
+        .end()
+        .await;
     ended.expect_code(1).expect_words("another program");
     Ok(())
 }

@@ -148,7 +148,8 @@ impl Stream {
 
     async fn whole(&self) -> String {
         let mut grown = self.grown.clone();
-        let _ = tokio::time::timeout(PATIENCE, async { while grown.changed().await.is_ok() {} }).await;
+        let _ =
+            tokio::time::timeout(PATIENCE, async { while grown.changed().await.is_ok() {} }).await;
         self.text()
     }
 }
@@ -170,7 +171,7 @@ impl Program {
 
     /// Waits until the log says `words`, and returns that line.
     pub async fn says(&self, words: &str) -> String {
-        let line = |text: &str| text.lines().find(|line| line.contains(words)).map(str::to_owned);
+        let line = |text: &str| whole_line(text, words);
         match self.err.wait(line).await {
             Some(line) => line,
             None => panic!("the log does not say {words:?}:\n{}", self.log()),
@@ -179,10 +180,14 @@ impl Program {
 
     /// Waits until `words` are printed, and returns that line.
     pub async fn prints(&self, words: &str) -> String {
-        let line = |text: &str| text.lines().find(|line| line.contains(words)).map(str::to_owned);
+        let line = |text: &str| whole_line(text, words);
         match self.out.wait(line).await {
             Some(line) => line,
-            None => panic!("{words:?} is not printed:\n{}\n{}", self.printed(), self.log()),
+            None => panic!(
+                "{words:?} is not printed:\n{}\n{}",
+                self.printed(),
+                self.log()
+            ),
         }
     }
 
@@ -208,7 +213,8 @@ impl Program {
 
     pub fn send(&self, signal: Signal) {
         let id = i32::try_from(self.id()).expect("a process id");
-        kill_process(Pid::from_raw(id).expect("a process id"), signal).expect("the program gets the signal");
+        kill_process(Pid::from_raw(id).expect("a process id"), signal)
+            .expect("the program gets the signal");
     }
 
     /// SIGTERM, and waits.
@@ -248,29 +254,55 @@ impl Ended {
 
     /// Fails with everything the program said, unless it ended with this code.
     pub fn expect_code(&self, code: i32) -> &Self {
-        assert_eq!(self.code(), Some(code), "{}\n{}\n{}", self.status, self.out, self.err);
+        assert_eq!(
+            self.code(),
+            Some(code),
+            "{}\n{}\n{}",
+            self.status,
+            self.out,
+            self.err
+        );
         self
     }
 
     /// Fails with everything the program said, unless its log has these words.
     pub fn expect_words(&self, words: &str) -> &Self {
-        assert!(self.err.contains(words), "the log does not say {words:?}:\n{}", self.err);
+        assert!(
+            self.err.contains(words),
+            "the log does not say {words:?}:\n{}",
+            self.err
+        );
         self
     }
+}
+
+/// The first line with `words` in it that has come to its end.
+fn whole_line(text: &str, words: &str) -> Option<String> {
+    text.split_inclusive('\n')
+        .find(|line| line.contains(words) && line.ends_with('\n'))
+        .map(|line| line.trim_end().to_owned())
 }
 
 /// Process id → id of its parent, of everything that runs (zombies do not).
 pub fn processes() -> BTreeMap<u32, u32> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(id) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue;
         };
         let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
             continue;
         };
         // After the name, which may contain anything: state, parent.
-        let mut rest = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+        let mut rest = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace();
         let (state, parent) = (rest.next(), rest.next().and_then(|word| word.parse().ok()));
         if let (Some(state), Some(parent)) = (state, parent)
             && state != "Z"
@@ -286,11 +318,18 @@ pub async fn expect_gone(ids: &[u32], within: Duration) {
     let deadline = Instant::now() + within;
     loop {
         let running = processes();
-        let left: Vec<u32> = ids.iter().copied().filter(|id| running.contains_key(id)).collect();
+        let left: Vec<u32> = ids
+            .iter()
+            .copied()
+            .filter(|id| running.contains_key(id))
+            .collect();
         if left.is_empty() {
             return;
         }
-        assert!(Instant::now() < deadline, "processes {left:?} of {ids:?} still run after {within:?}");
+        assert!(
+            Instant::now() < deadline,
+            "processes {left:?} of {ids:?} still run after {within:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -304,7 +343,11 @@ pub async fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
     stream.read_to_end(&mut answer).await?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0);
     Ok((status, body.to_owned()))
 }
 
@@ -414,9 +457,17 @@ impl Data {
 }
 
 /// Opens the form of a flow made by [`Flows::with`] and submits it.
-pub async fn ask(person: &Person, flow: &str, reason: &str) -> Result<Form, slack_sim::DriverError> {
+pub async fn ask(
+    person: &Person,
+    flow: &str,
+    reason: &str,
+) -> Result<Form, slack_sim::DriverError> {
     let place = person.in_channel("#general");
-    let form = place.types(&format!("/sym req {flow}")).await?.modal().await?;
+    let form = place
+        .types(&format!("/sym req {flow}"))
+        .await?
+        .modal()
+        .await?;
     form.fill(FIELD, reason).submit().await?;
     Ok(form)
 }

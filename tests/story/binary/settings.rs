@@ -12,7 +12,11 @@ type Tested = Result<(), Box<dyn std::error::Error>>;
 
 /// The program's last words as lines.
 fn lines(ended: &Ended) -> Vec<&str> {
-    ended.err.lines().filter(|line| !line.starts_with('{')).collect()
+    ended
+        .err
+        .lines()
+        .filter(|line| !line.starts_with('{'))
+        .collect()
 }
 
 async fn company() -> std::io::Result<(SlackSim, Flows, Data)> {
@@ -26,14 +30,54 @@ async fn missing_and_malformed_tokens_are_wrong_usage_with_a_hint() -> Tested {
     let start = Start::run(&slack, flows.path(), &data.path());
     let (bot, app) = (slack.bot_token(), slack.app_token());
     for (name, wrong, says, hint) in [
-        ("SLACK_BOT_TOKEN", None, "SLACK_BOT_TOKEN is not set", "xoxb-"),
-        ("SLACK_APP_TOKEN", None, "SLACK_APP_TOKEN is not set", "xapp-"),
-        ("SLACK_BOT_TOKEN", Some(""), "SLACK_BOT_TOKEN is not set", "xoxb-"),
-        ("SLACK_BOT_TOKEN", Some("hello"), "SLACK_BOT_TOKEN does not look like", "xoxb-"),
-        ("SLACK_BOT_TOKEN", Some("xoxb-"), "SLACK_BOT_TOKEN does not look like", "xoxb-"),
-        ("SLACK_BOT_TOKEN", Some("xoxb-MARKER MARKER"), "SLACK_BOT_TOKEN does not look like", "one word"),
-        ("SLACK_BOT_TOKEN", Some(app.as_str()), "SLACK_BOT_TOKEN does not look like", "swapped"),
-        ("SLACK_APP_TOKEN", Some(bot.as_str()), "SLACK_APP_TOKEN does not look like", "swapped"),
+        (
+            "SLACK_BOT_TOKEN",
+            None,
+            "SLACK_BOT_TOKEN is not set",
+            "xoxb-",
+        ),
+        (
+            "SLACK_APP_TOKEN",
+            None,
+            "SLACK_APP_TOKEN is not set",
+            "xapp-",
+        ),
+        (
+            "SLACK_BOT_TOKEN",
+            Some(""),
+            "SLACK_BOT_TOKEN is not set",
+            "xoxb-",
+        ),
+        (
+            "SLACK_BOT_TOKEN",
+            Some("hello"),
+            "SLACK_BOT_TOKEN does not look like",
+            "xoxb-",
+        ),
+        (
+            "SLACK_BOT_TOKEN",
+            Some("xoxb-"),
+            "SLACK_BOT_TOKEN does not look like",
+            "xoxb-",
+        ),
+        (
+            "SLACK_BOT_TOKEN",
+            Some("xoxb-MARKER MARKER"),
+            "SLACK_BOT_TOKEN does not look like",
+            "one word",
+        ),
+        (
+            "SLACK_BOT_TOKEN",
+            Some(app.as_str()),
+            "SLACK_BOT_TOKEN does not look like",
+            "swapped",
+        ),
+        (
+            "SLACK_APP_TOKEN",
+            Some(bot.as_str()),
+            "SLACK_APP_TOKEN does not look like",
+            "swapped",
+        ),
     ] {
         let start = match wrong {
             Some(wrong) => start.clone().env(name, wrong),
@@ -43,13 +87,26 @@ async fn missing_and_malformed_tokens_are_wrong_usage_with_a_hint() -> Tested {
         ended.expect_code(2);
         let said = lines(&ended);
         assert_eq!(said.len(), 2, "{said:#?}");
-        assert!(said[0].starts_with("symbot: ") && said[0].contains(says), "{said:#?}");
-        assert!(said[1].starts_with("hint: ") && said[1].contains(hint), "{said:#?}");
+        assert!(
+            said[0].starts_with("symbot: ") && said[0].contains(says),
+            "{said:#?}"
+        );
+        assert!(
+            said[1].starts_with("hint: ") && said[1].contains(hint),
+            "{said:#?}"
+        );
         if let Some(wrong) = wrong.filter(|wrong| wrong.len() > 5) {
-            assert!(!ended.err.contains(wrong), "the token is shown: {}", ended.err);
+            assert!(
+                !ended.err.contains(wrong),
+                "the token is shown: {}",
+                ended.err
+            );
         }
     }
-    assert!(!data.path().exists(), "a wrong setting must not make a data directory");
+    assert!(
+        !data.path().exists(),
+        "a wrong setting must not make a data directory"
+    );
     Ok(())
 }
 
@@ -63,12 +120,26 @@ async fn tokens_that_slack_refuses_end_the_start_at_once_with_the_token_named() 
     ] {
         let began = Instant::now();
         let ended = start.clone().env(name, token).end().await;
-        ended.expect_code(1).expect_words("invalid_auth").expect_words(name);
-        assert!(began.elapsed() < Duration::from_secs(10), "after {:?}", began.elapsed());
-        assert!(!ended.err.contains("MARKER"), "the token is shown: {}", ended.err);
+        ended
+            .expect_code(1)
+            .expect_words("invalid_auth")
+            .expect_words(name);
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "after {:?}",
+            began.elapsed()
+        );
+        assert!(
+            !ended.err.contains("MARKER"),
+            "the token is shown: {}",
+            ended.err
+        );
     }
     let asked = slack.calls("auth.test").len() + slack.calls("apps.connections.open").len();
-    assert!(asked <= 6, "Slack was asked {asked} times with tokens that it refuses");
+    assert!(
+        asked <= 6,
+        "Slack was asked {asked} times with tokens that it refuses"
+    );
     Ok(())
 }
 
@@ -90,7 +161,11 @@ async fn tokens_can_come_from_files_and_an_unreadable_one_is_named() -> Tested {
 
     let missing = dir.path().join("nowhere").display().to_string();
     let ended = start.env("SLACK_BOT_TOKEN_FILE", &missing).end().await;
-    ended.expect_code(2).expect_words("SLACK_BOT_TOKEN_FILE").expect_words(&missing).expect_words("hint: ");
+    ended
+        .expect_code(2)
+        .expect_words("SLACK_BOT_TOKEN_FILE")
+        .expect_words(&missing)
+        .expect_words("hint: ");
     Ok(())
 }
 
@@ -109,20 +184,63 @@ async fn other_wrong_settings_are_named_with_what_to_do() -> Tested {
             .env("SLACK_APP_TOKEN", &slack.app_token())
     };
     for (start, code, says, advice) in [
-        (web("nonsense"), 2, "--web (SYMBOT_WEB_ADDR) is \"nonsense\"", "127.0.0.1:7374"),
-        (web("7374"), 2, "--web (SYMBOT_WEB_ADDR) is \"7374\"", "127.0.0.1:7374"),
+        (
+            web("nonsense"),
+            2,
+            "--web (SYMBOT_WEB_ADDR) is \"nonsense\"",
+            "127.0.0.1:7374",
+        ),
+        (
+            web("7374"),
+            2,
+            "--web (SYMBOT_WEB_ADDR) is \"7374\"",
+            "127.0.0.1:7374",
+        ),
         (web(&taken), 1, &taken, "another program"),
         (web("192.0.2.1:7374"), 1, "192.0.2.1:7374", "--web"),
-        (start.clone().argument("--web-url", "ftp://x"), 2, "--web-url (SYMBOT_WEB_URL) is \"ftp://x\"", "https://"),
-        (start.clone().argument("--handler-timeout", "0"), 2, "--handler-timeout is 0", "1 to 600"),
-        (start.clone().argument("--var", "novalue"), 2, "--var \"novalue\" has no name and value", "name=value"),
-        (start.clone().argument("--colour", "blue"), 2, "--colour", "--help"),
-        (start.clone().env("SYMBOT_LOG", "no,=such[filter"), 2, "SYMBOT_LOG", "hint: "),
-        (start.clone().env("SLACK_API_URL", "slack"), 2, "SLACK_API_URL is \"slack\"", "http://"),
+        (
+            start.clone().argument("--web-url", "ftp://x"),
+            2,
+            "--web-url (SYMBOT_WEB_URL) is \"ftp://x\"",
+            "https://",
+        ),
+        (
+            start.clone().argument("--handler-timeout", "0"),
+            2,
+            "--handler-timeout (SYMBOT_HANDLER_TIMEOUT) is \"0\"",
+            "1 to 600",
+        ),
+        (
+            start.clone().argument("--var", "novalue"),
+            2,
+            "--var \"novalue\" has no name and value",
+            "name=value",
+        ),
+        (
+            start.clone().argument("--colour", "blue"),
+            2,
+            "--colour",
+            "--help",
+        ),
+        (
+            start.clone().env("SYMBOT_LOG", "no,=such[filter"),
+            2,
+            "SYMBOT_LOG",
+            "hint: ",
+        ),
+        (
+            start.clone().env("SLACK_API_URL", "slack"),
+            2,
+            "SLACK_API_URL is \"slack\"",
+            "http://",
+        ),
         (Start::new(&["frobnicate"]), 2, "frobnicate", "--help"),
     ] {
         let ended = start.end().await;
-        ended.expect_code(code).expect_words(says).expect_words(advice);
+        ended
+            .expect_code(code)
+            .expect_words(says)
+            .expect_words(advice);
     }
     Ok(())
 }
@@ -132,6 +250,9 @@ async fn a_data_directory_that_is_no_directory_is_named() -> Tested {
     let (slack, flows, data) = company().await?;
     std::fs::write(data.path(), "a file")?;
     let ended = Start::run(&slack, flows.path(), &data.path()).end().await;
-    ended.expect_code(1).expect_words(&data.path().display().to_string()).expect_words("hint: --data");
+    ended
+        .expect_code(1)
+        .expect_words(&data.path().display().to_string())
+        .expect_words("hint: --data");
     Ok(())
 }

@@ -19,7 +19,10 @@ async fn sigterm_finishes_what_is_in_flight_and_the_next_start_goes_on() -> Test
     bot.ready().await;
     let workers = bot.children();
     assert!(!workers.is_empty());
-    slack.faults().next("chat.postMessage", Fault::Latency(Duration::from_millis(700)));
+    slack.faults().next(
+        "chat.postMessage",
+        Fault::Latency(Duration::from_millis(700)),
+    );
     ask(&slack.person("alice"), "plain", "drained").await?;
     // The message is under way, with an answer that takes its time.
     let under_way = Instant::now();
@@ -30,7 +33,11 @@ async fn sigterm_finishes_what_is_in_flight_and_the_next_start_goes_on() -> Test
     let told = Instant::now();
     let ended = bot.terminate().await;
     ended.expect_code(0).expect_words("stopped");
-    assert!(told.elapsed() < Duration::from_secs(10), "the end took {:?}", told.elapsed());
+    assert!(
+        told.elapsed() < Duration::from_secs(10),
+        "the end took {:?}",
+        told.elapsed()
+    );
     expect_gone(&workers, Duration::from_secs(1)).await;
     let mut channel = slack.channel("#sym-requests");
     let request = channel.next_request().await?;
@@ -38,8 +45,16 @@ async fn sigterm_finishes_what_is_in_flight_and_the_next_start_goes_on() -> Test
     let bot = start.spawn();
     bot.ready().await;
     slack.person("bob").presses(&request, "Approve").await?;
-    slack.person("alice").dm_with_bot().expects_text("was approved").await?;
-    assert_eq!(channel.message_count(), 1, "a delivery that was finished is not repeated");
+    slack
+        .person("alice")
+        .dm_with_bot()
+        .expects_text("was approved")
+        .await?;
+    assert_eq!(
+        channel.message_count(),
+        1,
+        "a delivery that was finished is not repeated"
+    );
     // Ctrl-C is the same.
     bot.send(Signal::INT);
     bot.ended().await.expect_code(0).expect_words("stopped");
@@ -55,18 +70,29 @@ async fn sigterm_does_not_wait_for_a_slack_that_is_gone_for_longer_than_stated()
     let start = Start::run(&slack, flows.path(), &data.path());
     let bot = start.spawn();
     bot.ready().await;
-    slack.faults().always("chat.postMessage", Fault::ServerError(503));
+    slack
+        .faults()
+        .always("chat.postMessage", Fault::ServerError(503));
     ask(&slack.person("alice"), "plain", "later").await?;
     slack.expects_calls("chat.postMessage", 1).await?;
     let told = Instant::now();
     let ended = bot.terminate().await;
     ended.expect_code(0);
     // Ten seconds for effects in flight; sockets and pages end at once here.
-    assert!(told.elapsed() < Duration::from_secs(14), "the end took {:?}", told.elapsed());
+    assert!(
+        told.elapsed() < Duration::from_secs(14),
+        "the end took {:?}",
+        told.elapsed()
+    );
     slack.faults().clear();
     let bot = start.spawn();
     bot.ready().await;
-    slack.channel("#sym-requests").next_request().await?.expects_text("later").await?;
+    slack
+        .channel("#sym-requests")
+        .next_request()
+        .await?
+        .expects_text("later")
+        .await?;
     bot.terminate().await.expect_code(0);
     Ok(())
 }
@@ -84,7 +110,11 @@ async fn a_second_bot_on_the_same_data_is_refused_and_the_first_goes_on() -> Tes
         .expect_words("is in use by another symbot")
         .expect_words(&format!("process {}", first.id()))
         .expect_words("hint: --data");
-    assert_eq!(slack.calls("auth.test").len(), 1, "the second one asked Slack");
+    assert_eq!(
+        slack.calls("auth.test").len(),
+        1,
+        "the second one asked Slack"
+    );
     ask(&slack.person("alice"), "plain", "still here").await?;
     slack.channel("#sym-requests").next_request().await?;
     // The lock is the process's: nothing is left behind that a start would stumble over.

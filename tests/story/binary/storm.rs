@@ -120,12 +120,22 @@ async fn no_request_is_lost_and_none_decided_twice_however_often_the_bot_is_kill
             let deadline = Instant::now() + PATIENCE;
             loop {
                 let now = &shown(&slack)[run];
-                let now = now.iter().find(|message| message.ts == copy.ts).expect("not deleted");
+                let now = now
+                    .iter()
+                    .find(|message| message.ts == copy.ts)
+                    .expect("not deleted");
                 if !now.buttons {
-                    assert!(now.text.contains(&verdict), "seed {seed}: run {run}: {}", now.text);
+                    assert!(
+                        now.text.contains(&verdict),
+                        "seed {seed}: run {run}: {}",
+                        now.text
+                    );
                     break;
                 }
-                assert!(Instant::now() < deadline, "seed {seed}: a pressed copy of run {run} stays open");
+                assert!(
+                    Instant::now() < deadline,
+                    "seed {seed}: a pressed copy of run {run} stays open"
+                );
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
@@ -259,7 +269,10 @@ async fn press(slack: &SlackSim, name: &str, ts: &str, button: &str) -> bool {
     let channel = slack.channel("#sym-requests").id().to_owned();
     let person = slack.person(name).id().to_owned();
     let place = (channel.as_str(), ts);
-    match slack.workspace().press(&person, place, (&block, &action), None, None) {
+    match slack
+        .workspace()
+        .press(&person, place, (&block, &action), None, None)
+    {
         Ok(pending) => pending.answered().await.is_ok(),
         Err(_) => false,
     }
@@ -268,7 +281,9 @@ async fn press(slack: &SlackSim, name: &str, ts: &str, button: &str) -> bool {
 /// Block id and action id of a message's button.
 fn slack_action(slack: &SlackSim, ts: &str, button: &str) -> Option<(String, String)> {
     let channel = slack.channel("#sym-requests").id().to_owned();
-    let blocks = slack.workspace().with(|world| world.message(&channel, ts)?.blocks.clone())?;
+    let blocks = slack
+        .workspace()
+        .with(|world| world.message(&channel, ts)?.blocks.clone())?;
     blocks.iter().find_map(|block| {
         let element = block["elements"]
             .as_array()?
@@ -317,7 +332,10 @@ fn messages(slack: &SlackSim, channel: &str) -> BTreeMap<String, Vec<Shown>> {
 fn journal(data: &Data) -> (BTreeMap<String, Vec<String>>, BTreeMap<String, String>) {
     let (mut verdicts, mut reasons) = (BTreeMap::new(), BTreeMap::new());
     for line in data.audit() {
-        let Some(run) = line["run"]["srn"].as_str().and_then(|srn| srn.rsplit(':').next()) else {
+        let Some(run) = line["run"]["srn"]
+            .as_str()
+            .and_then(|srn| srn.rsplit(':').next())
+        else {
             continue;
         };
         let made: &mut Vec<String> = verdicts.entry(run.to_owned()).or_default();
@@ -343,10 +361,17 @@ async fn settle(slack: &SlackSim, data: &Data) -> bool {
     let mut calls_before = 0;
     while Instant::now() < deadline {
         let (verdicts, _) = journal(data);
-        let open: Vec<&String> = verdicts.iter().filter(|(_, made)| made.is_empty()).map(|(run, _)| run).collect();
+        let open: Vec<&String> = verdicts
+            .iter()
+            .filter(|(_, made)| made.is_empty())
+            .map(|(run, _)| run)
+            .collect();
         let all = shown(slack);
         for run in &open {
-            if let Some(message) = all.get(*run).and_then(|messages| messages.iter().find(|message| message.buttons)) {
+            if let Some(message) = all
+                .get(*run)
+                .and_then(|messages| messages.iter().find(|message| message.buttons))
+            {
                 press(slack, "bob", &message.ts, "Approve").await;
             }
         }
@@ -365,12 +390,25 @@ async fn settle(slack: &SlackSim, data: &Data) -> bool {
 }
 
 /// All promises; returns for each run the word of its verdict and how often its requester was told.
-fn check(slack: &SlackSim, data: &Data, deeds: &Deeds, seed: u64) -> BTreeMap<String, (String, usize)> {
+fn check(
+    slack: &SlackSim,
+    data: &Data,
+    deeds: &Deeds,
+    seed: u64,
+) -> BTreeMap<String, (String, usize)> {
     let (verdicts, reasons) = journal(data);
-    let by_reason: BTreeMap<&String, &String> = reasons.iter().map(|(run, reason)| (reason, run)).collect();
-    assert_eq!(by_reason.len(), reasons.len(), "seed {seed}: a form made two runs");
+    let by_reason: BTreeMap<&String, &String> =
+        reasons.iter().map(|(run, reason)| (reason, run)).collect();
+    assert_eq!(
+        by_reason.len(),
+        reasons.len(),
+        "seed {seed}: a form made two runs"
+    );
     for reason in &deeds.acknowledged {
-        assert!(by_reason.contains_key(reason), "seed {seed}: request {reason} was acknowledged and is lost");
+        assert!(
+            by_reason.contains_key(reason),
+            "seed {seed}: request {reason} was acknowledged and is lost"
+        );
     }
     let all = shown(slack);
     let mut told: BTreeMap<String, Vec<Shown>> = BTreeMap::new();
@@ -385,19 +423,38 @@ fn check(slack: &SlackSim, data: &Data, deeds: &Deeds, seed: u64) -> BTreeMap<St
         let word = match made.as_slice() {
             [one] if one == "approve" => "Approved",
             [one] if one == "deny" => "Denied",
-            other => panic!("seed {seed}: run {run} ({}) has the decisions {other:?}", reasons[run]),
+            other => panic!(
+                "seed {seed}: run {run} ({}) has the decisions {other:?}",
+                reasons[run]
+            ),
         };
         let messages = all.get(run).map(Vec::as_slice).unwrap_or_default();
         let right = messages.iter().filter(|message| !message.buttons).count();
-        assert!(right > 0, "seed {seed}: run {run} ({}): no message of it is up to date", reasons[run]);
+        assert!(
+            right > 0,
+            "seed {seed}: run {run} ({}): no message of it is up to date",
+            reasons[run]
+        );
         for message in messages.iter().filter(|message| !message.buttons) {
-            assert!(message.text.contains(word), "seed {seed}: run {run} is {word}, its message says {}", message.text);
+            assert!(
+                message.text.contains(word),
+                "seed {seed}: run {run} is {word}, its message says {}",
+                message.text
+            );
         }
         let news = told.get(run).map(Vec::as_slice).unwrap_or_default();
-        assert!(!news.is_empty(), "seed {seed}: nobody was told of the end of run {run} ({})", reasons[run]);
+        assert!(
+            !news.is_empty(),
+            "seed {seed}: nobody was told of the end of run {run} ({})",
+            reasons[run]
+        );
         for one in news {
             let says = format!("was {}", word.to_lowercase());
-            assert!(one.text.contains(&says), "seed {seed}: run {run} is {word}, its requester was told {}", one.text);
+            assert!(
+                one.text.contains(&says),
+                "seed {seed}: run {run} is {word}, its requester was told {}",
+                one.text
+            );
         }
         result.insert(run.clone(), (word.to_owned(), news.len()));
     }

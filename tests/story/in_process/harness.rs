@@ -72,7 +72,7 @@ pub struct Stage {
     pub gus: Person,
     /// `http://127.0.0.1:PORT`; empty when the web app is off.
     pub web_url: String,
-    pub flows: Flows,
+    _flows: Flows,
     log: String,
 }
 
@@ -174,7 +174,7 @@ impl Story {
             },
             flows: FlowSettings {
                 dirs: self.flows.dirs().to_vec(),
-                    ..FlowSettings::default()
+                ..FlowSettings::default()
             },
             data: data.to_owned(),
             admins: self.admins,
@@ -208,7 +208,7 @@ impl Story {
                 slack: slack.clone(),
                 clock,
                 engine: bot.engine().clone(),
-                flows: self.flows,
+                _flows: self.flows,
                 log: name.to_owned(),
             };
             let told = AssertUnwindSafe(tokio::time::timeout(STORY_LIMIT, tell(&stage)));

@@ -202,7 +202,7 @@ fn a_request_from_a_channel_that_is_renamed_meanwhile_still_goes_there() {
             world.channel_mut(&id).unwrap().name = "everybody".to_owned();
         });
         asks(&stage.alice).await?;
-        decided_in(stage, "#everybody").await
+        decided_in(stage, &id).await
     });
 }
 
