@@ -21,6 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ::sled::Tree;
 use serde_json::Value;
@@ -41,6 +42,13 @@ use super::{BLOB_LIMIT_BYTES, NAME_LIMIT_BYTES, Prepared, within};
 use crate::domain::effect::StoredEffect;
 use crate::domain::run::{Run, RunId};
 use crate::domain::time::Timestamp;
+
+/// Two seconds in all: on a machine that is starting everything at once, a new process may have to wait for a core.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// How sled 0.34.7 begins its error when the file is locked; it has no kind of its own.
+const SLED_LOCKED: &str = "could not acquire lock";
 
 /// Must never change: sled cannot open a database with another segment size. With sled's default, values beyond 128 KB go to
 /// files that are never synced, and 60 of 60 power cuts left a database that could not be opened; with this, 0 of 60.
@@ -459,9 +467,7 @@ fn make_if_new(dir: &DataDir, options: &Options) -> Result<(), StoreError> {
             )
         })?;
     }
-    let db = sled_config(&unfinished, options)
-        .open()
-        .map_err(sled_error)?;
+    let db = open_sled(&sled_config(&unfinished, options))?;
     let (batch, _, _) = Staging::new(&db, Head::default()).finish()?;
     db.apply_batch(batch).map_err(sled_error)?;
     db.flush().map_err(sled_error)?;
@@ -499,13 +505,31 @@ fn sled_config(path: &Path, options: &Options) -> ::sled::Config {
         .flush_every_ms(Some(FLUSH_EVERY_MS))
 }
 
+/// Opens sled's file, waiting for its lock. The directory is ours alone ([`DataDir::take`]), but a process that is just
+/// being started, such as a policy worker, has a copy of every open file until it has become another program: what was
+/// opened and closed a moment ago (see [`make_if_new`]) can still be locked through it.
+fn open_sled(config: &::sled::Config) -> Result<::sled::Db, StoreError> {
+    let mut tries = LOCK_TRIES;
+    loop {
+        match config.open() {
+            Err(::sled::Error::Io(error))
+                if tries > 0 && error.to_string().starts_with(SLED_LOCKED) =>
+            {
+                tries -= 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            opened => return opened.map_err(sled_error),
+        }
+    }
+}
+
 /// Opens everything, checks it, and makes it durable as it stands.
 fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
     let dir = DataDir::take(dir)?;
     let path = dir.store();
     make_if_new(&dir, options)?;
     remove_unfinished_snapshots(&path)?;
-    let db = sled_config(&path, options).open().map_err(sled_error)?;
+    let db = open_sled(&sled_config(&path, options))?;
     let tree = Tree::clone(&db);
     let file = path.join("db");
     let file = File::open(&file)

@@ -6,6 +6,7 @@ mod backup;
 mod crash;
 pub(crate) mod fixtures;
 mod model;
+mod opening;
 mod powercut;
 mod shared;
 mod state;

@@ -20,7 +20,7 @@ use ::sled::{Batch, Tree};
 use sha2::{Digest, Sha256};
 
 use super::writer::Snapshot;
-use super::{Options, Shared, SledStore, sled_config, sled_error};
+use super::{Options, Shared, SledStore, open_sled, sled_config, sled_error};
 use crate::store::contract::StoreError;
 use crate::store::datadir::{DataDir, audit_dir, failed, sync_path};
 use crate::store::keys;
@@ -367,9 +367,7 @@ fn fill(backup: &Path, dir: &Path) -> Result<u64, StoreError> {
                 &error,
             )
         })?;
-    let db = sled_config(&dir.store(), &Options::default())
-        .open()
-        .map_err(sled_error)?;
+    let db = open_sled(&sled_config(&dir.store(), &Options::default()))?;
     let tree = Tree::clone(&db);
     let mut batch = Batch::default();
     let mut records = 0_u64;
