@@ -154,7 +154,7 @@ fn an_endless_loop_is_ended() {
 
 #[test]
 fn a_handler_that_eats_memory_is_stopped() {
-    let body = "hoard = []\nwhile True:\n    hoard.append('x' * 10_000_000)";
+    let body = "hoard = []\nwhile True:\n    hoard.append('x' * 50_000_000)";
     story(fails_in("get_permissions", body)).run(async |stage| {
         failure_is_told(stage, "", &["get_permissions"], "get_permissions").await
     });
