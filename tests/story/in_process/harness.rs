@@ -276,6 +276,8 @@ impl Stage {
         channel: &str,
         flow: &str,
     ) -> Result<Form, DriverError> {
+        // The clock stands still otherwise, and requests of the same moment have no order.
+        self.clock.advance(Duration::from_secs(1));
         let typed = format!("/sym req {flow}");
         person
             .in_channel(channel)
