@@ -178,7 +178,7 @@ async fn each_mistake_is_one_line_with_its_place_and_keeps_the_bot_from_starting
         };
         assert!(error.starts_with(place), "{what}: not at {place}: {error}");
         let rest = &error[place.len()..];
-        let column: String = error.splitn(4, ':').nth(2).unwrap_or_default().to_owned();
+        let column: String = error.split(':').nth(2).unwrap_or_default().to_owned();
         assert!(column.parse::<u32>().is_ok(), "{what}: no column: {error}");
         assert!(rest.contains(words), "{what}: {error}");
 
