@@ -329,7 +329,9 @@ async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartEr
         ));
     }
     for part in pool.weakened() {
-        tracing::warn!("policy workers run without {part}: code in flows is less confined than it should be");
+        tracing::warn!(
+            "policy workers run without {part}: code in flows is less confined than it should be"
+        );
     }
     tracing::info!(
         flows = loaded.catalog.flows.len(),

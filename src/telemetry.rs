@@ -1,32 +1,29 @@
 //! Logging: one line per thing worth knowing, on standard error, as text for people or JSON for collectors.
 //!
-//! Libraries that print what they send are kept quiet at any level, since headers and bodies carry tokens.
+//! Secrets are never logged, whatever `SYMBOT_LOG` says: below warnings only our own lines are shown. Libraries print
+//! headers with tokens, bodies, addresses with tickets at their lower levels. A directive in the operator's filter
+//! could not keep them quiet, because a directive for a longer target wins over it (`tungstenite::protocol=trace` over
+//! `tungstenite=warn`); so the rule is a second filter which both must let pass.
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry};
 
 use crate::config::LogFormat;
 
 /// What is logged when `SYMBOT_LOG` is not set.
 const DEFAULT_FILTER: &str = "info";
 
-/// Targets that would show tokens, request bodies or socket tickets at debug or trace level; their warnings and errors
-/// carry none.
-const NEVER_BELOW_WARN: [&str; 11] = [
-    "h2",
-    "hyper",
-    "hyper_util",
-    "lettre",
-    "rustls",
-    "slack_morphism",
-    "sled",
-    "tower",
-    "tower_http",
-    "tungstenite",
-    "tokio_tungstenite",
-];
+/// Crates whose lines are written with secrets in mind, and so are shown at every level. The simulated Slack has none.
+/// All others are shown from warnings up, which is read off their sources for those that touch a secret: hyper, h2,
+/// slack-morphism, tungstenite, lettre.
+const SHOWN_AT_EVERY_LEVEL: [&str; 2] = ["symbot", "slack_sim"];
 
 /// A filter that `SYMBOT_LOG` names but that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,26 +33,53 @@ pub struct FilterError {
     reason: String,
 }
 
-/// The filter for `wanted` (or the default) with the quiet targets on top.
+/// The log of a process: `wanted` (or the default) and no secrets.
 ///
 /// # Errors
 /// When `wanted` is no tracing filter.
-pub fn filter(wanted: Option<&str>) -> Result<EnvFilter, FilterError> {
+pub fn dispatch<W>(
+    format: LogFormat,
+    wanted: Option<&str>,
+    writer: W,
+    ansi: bool,
+) -> Result<Dispatch, FilterError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let text = wanted.unwrap_or(DEFAULT_FILTER);
-    let error = |reason: String| FilterError {
-        filter: text.to_owned(),
-        reason,
-    };
-    let mut filter = EnvFilter::builder()
+    let wanted = EnvFilter::builder()
         .parse(text)
-        .map_err(|problem| error(problem.to_string()))?;
-    for target in NEVER_BELOW_WARN {
-        let directive: Directive = format!("{target}=warn").parse().map_err(
-            |problem: tracing_subscriber::filter::ParseError| error(problem.to_string()),
-        )?;
-        filter = filter.add_directive(directive);
-    }
-    Ok(filter)
+        .map_err(|problem| FilterError {
+            filter: text.to_owned(),
+            reason: problem.to_string(),
+        })?;
+    // The hint leaves it to the operator's filter which levels need not even be looked at.
+    let without_secrets = filter_fn(is_shown).with_max_level_hint(LevelFilter::TRACE);
+    let filter = FilterExt::<Registry>::and(wanted, without_secrets);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let registry = tracing_subscriber::registry();
+    Ok(match format {
+        LogFormat::Text => {
+            let lines = lines.with_ansi(ansi).with_target(false);
+            Dispatch::new(registry.with(lines.with_filter(filter)))
+        }
+        LogFormat::Json => {
+            let lines = lines.json().flatten_event(true);
+            Dispatch::new(registry.with(lines.with_filter(filter)))
+        }
+    })
+}
+
+fn is_shown(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::WARN || is_ours(metadata.target())
+}
+
+fn is_ours(target: &str) -> bool {
+    SHOWN_AT_EVERY_LEVEL.iter().any(|ours| {
+        target
+            .strip_prefix(ours)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    })
 }
 
 /// Starts logging for the process; later calls do nothing.
@@ -69,15 +93,38 @@ pub fn start(format: Option<LogFormat>, wanted: Option<&str>) -> Result<(), Filt
     } else {
         LogFormat::Json
     });
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter(wanted)?)
-        .with_writer(std::io::stderr);
-    let started = match format {
-        LogFormat::Text => builder.with_ansi(terminal).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
-    if started.is_err() {
+    let dispatch = dispatch(format, wanted, std::io::stderr, terminal)?;
+    if dispatch.try_init().is_err() {
         tracing::debug!("logging was started before");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_modules_are_ours() {
+        for ours in ["symbot", "symbot::slack::socket", "slack_sim::web_api"] {
+            assert!(is_ours(ours), "{ours}");
+        }
+        for theirs in [
+            "symbot_like::x",
+            "hyper::symbot",
+            "tungstenite::protocol",
+            "",
+        ] {
+            assert!(!is_ours(theirs), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_named() {
+        let refused = dispatch(LogFormat::Text, Some("symbot=loud"), std::io::sink, false);
+        let told = refused
+            .map(drop)
+            .expect_err("a level that does not exist was accepted");
+        assert!(told.to_string().contains("symbot=loud"), "{told}");
+    }
 }

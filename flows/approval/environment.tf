@@ -1,4 +1,4 @@
-# The one environment of these examples. Flows that do not name an environment use it, as long as it is the only one.
+# The environment of this flow: each example is a Terraform root of its own, and they all call it "main".
 resource "sym_environment" "this" {
   name  = "main"
   label = "Main"

@@ -4,6 +4,8 @@ resource "sym_flow" "this" {
 
   implementation = file("${path.module}/impl.py")
 
+  environment_id = sym_environment.this.id
+
   params {
     prompt_field {
       name     = "reason"

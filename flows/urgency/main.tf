@@ -4,6 +4,8 @@ resource "sym_flow" "urgency" {
 
   implementation = file("${path.module}/impl.py")
 
+  environment_id = sym_environment.this.id
+
   # This ensures your vars are available to this Flow's impl.py
   vars = var.flow_variables
 

@@ -54,11 +54,14 @@ async fn demo(args: DemoArgs) -> ExitCode {
         Ok(told_to_end) => told_to_end,
         Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
     };
-    let setup = Setup::company().port(args.port).app_name("Symbot").shortcut(
-        ids::SHORTCUT,
-        "Request access",
-        "Ask for access to something",
-    );
+    let setup = Setup::company()
+        .port(args.port)
+        .app_name("Symbot")
+        .shortcut(
+            ids::SHORTCUT,
+            "Request access",
+            "Ask for access to something",
+        );
     let slack = match SlackSim::start(setup).await {
         Ok(slack) => slack,
         Err(error) => {

@@ -273,13 +273,19 @@ impl Engine {
         self.known(user, found)
     }
 
-    fn known(&self, user: &Actor, found: Result<Option<Person>, ApiError>) -> Result<Person, String> {
+    fn known(
+        &self,
+        user: &Actor,
+        found: Result<Option<Person>, ApiError>,
+    ) -> Result<Person, String> {
         let home = self.outside.directory.home();
         match found {
-            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => Ok(Person {
-                role: Role::Guest,
-                ..person
-            }),
+            Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => {
+                Ok(Person {
+                    role: Role::Guest,
+                    ..person
+                })
+            }
             Ok(Some(person)) => Ok(person),
             Ok(None) => Err(self.trouble(WHO_ARE_YOU, &"Slack knows nobody with this id")),
             Err(error) => Err(self.trouble(WHO_ARE_YOU, &error)),

@@ -22,6 +22,8 @@ mod pages;
 mod routing;
 mod runs;
 mod signin;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use std::panic::AssertUnwindSafe;

@@ -162,7 +162,13 @@ impl Engine {
         destination: usize,
         to: &Destination,
     ) -> Result<Option<MessageRef>, Held> {
-        let channel = self.outside.find(to, NOTIFY_PATIENCE).await?;
+        let Some(run) = self.run(run_id).await? else {
+            return Ok(None);
+        };
+        let channel = match source_channel(&run, to) {
+            Some(id) => id,
+            None => self.outside.find(to, NOTIFY_PATIENCE).await?,
+        };
         let attempt = || async {
             let Some(run) = self.run(run_id).await? else {
                 return Ok(None);
@@ -344,6 +350,17 @@ pub(super) fn reason(error: &ApiError) -> String {
         Some(code) => code.to_owned(),
         None => error.to_string(),
     }
+}
+
+/// The id of the channel that a request came from, if that is where `to` leads. Handlers see it by name; it may have been
+/// renamed since, and an archived one is no longer among those that are found by name.
+fn source_channel(run: &Run, to: &Destination) -> Option<String> {
+    let Destination::ChannelName { name } = to else {
+        return None;
+    };
+    let bare = |name: &str| name.trim().trim_start_matches('#').to_lowercase();
+    let known = run.source.identifier.as_deref()?;
+    (bare(known) == bare(name)).then(|| run.source.id.clone())?
 }
 
 /// A reply in words for Slack.

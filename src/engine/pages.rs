@@ -60,7 +60,8 @@ impl Pages {
                 tracing::error!(%error, "somebody who decides could not be looked up");
                 Err(BackendError {
                     code: "SLACK".to_owned(),
-                    message: "Slack did not answer, so nothing was decided. Please try again.".to_owned(),
+                    message: "Slack did not answer, so nothing was decided. Please try again."
+                        .to_owned(),
                 })
             }
         }

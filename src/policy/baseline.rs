@@ -1,73 +1,101 @@
 //! What the interpreter looked like before any implementation ran, and putting it back after each call.
 //!
-//! Python lets code change shared objects: attributes of modules (`json.dumps = …`), entries of `sys.modules`, classes
-//! (`Notification.__init__ = …`), functions (`f.__defaults__`), module-level lists and dicts of the SDK. One request
-//! must not see what another left there. After each call this is compared by identity:
+//! Python lets code change whatever it can reach: attributes of modules (`json.dumps = …`), entries of `sys.modules`,
+//! classes, functions (`re.match.__code__ = …`), lists and dicts deep inside the standard library. One request must not
+//! see what another left there, so *everything* is recorded, not a list of likely places: every object that the garbage
+//! collector knows and everything that can be reached from those, each with what it refers to. After each call
 //!
-//! - module namespaces (all modules) and `sys.modules`: differences are put back;
-//! - classes (all modules) and functions of our own modules, both by the VM's version numbers, and all other
-//!   objects that our own code holds (fields of models, closures, …): a difference cannot be put back with certainty, so the worker retires and a fresh one takes its
-//!   place.
+//! - caches whose content is a matter of speed alone are emptied (`lru_cache`, `isinstance` of abstract classes);
+//! - garbage is collected, so that finalizers of one request do not run in the next;
+//! - every recorded object is compared. Dicts, lists and sets that differ are put back; that may run code of the
+//!   implementation (finalizers again), so it counts only when a later comparison finds no difference at all. Anything
+//!   else that differs (a class, a function, …) cannot be put back with certainty: the worker retires;
+//! - nothing may be alive that was not there before. This covers places that cannot be compared, such as the tables of
+//!   the interpreter itself: an object that still lives is held by something, and the worker retires.
 //!
-//! Modules that a call imports for the first time become part of the baseline only through [`Baseline::load`], which
-//! runs frozen code alone; if the same call is found to have changed anything, the worker retires. Not covered: caches
-//! inside the standard library, such as compiled regular expressions.
+//! The record is made only while no code of an implementation has run since the last clean check: at the start, and when
+//! [`super::worker`] loads modules that the next implementation imports. Modules loaded later, by the implementation
+//! itself, are forgotten after the call.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use rustpython_vm::builtins::{
-    PyCode, PyDict, PyDictRef, PyFunction, PyModule, PyStr, PyTuple, PyType, PyTypeRef,
+    PyCode, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList, PySet, PyStr, PyTuple, PyType,
 };
-use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyRef, PyResult, VirtualMachine};
+use rustpython_vm::function::FuncArgs;
+use rustpython_vm::object::Traverse;
+use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
 
-/// Everything in these modules is watched: our own, and those of the standard library whose objects an implementation
-/// would pick to change another one's results.
-const OWN_ROOTS: [&str; 14] = [
-    "sym",
-    "_symbot",
-    "requests",
-    "pydantic",
-    "json",
-    "datetime",
-    "decimal",
-    "_pydecimal",
-    "uuid",
-    "string",
-    "base64",
-    "hashlib",
-    "hmac",
-    "copy",
+/// Comparisons after one call. The first puts back, the second usually finds nothing; more means that finalizers keep
+/// changing things.
+const PASSES_MAX: usize = 4;
+
+/// Native types without anything to assign to (weak references: their death shows in what held them).
+const IMMUTABLE: [&str; 10] = [
+    "NoneType",
+    "bytes",
+    "object",
+    "ReferenceType",
+    "Pattern",
+    "classmethod_descriptor",
+    "getset_descriptor",
+    "member_descriptor",
+    "method_descriptor",
+    "wrapper_descriptor",
 ];
 
-/// Attributes that the interpreter itself or the driver sets while code runs.
-const VOLATILE: [(&str, &str); 7] = [
-    ("sys", "stdout"),
-    ("sys", "stderr"),
-    ("sys", "last_exc"),
-    ("sys", "last_type"),
-    ("sys", "last_value"),
-    ("sys", "last_traceback"),
-    ("builtins", "_"),
-];
+/// How an object is compared.
+enum Kind {
+    /// By what it refers to; put back.
+    Dict,
+    List,
+    Set,
+    /// By the VM's version number, which changes when an attribute is set.
+    Class {
+        version: u32,
+        name: String,
+    },
+    /// By the VM's version number, which changes when code or defaults are set, and by what it refers to.
+    Function {
+        version: u32,
+    },
+    /// By what it refers to, without the cache, which is emptied.
+    LruCache,
+    /// Must be free, or the next call would wait for it.
+    Lock,
+    /// By what it refers to.
+    Other,
+}
 
-type Entries = Vec<(PyObjectRef, PyObjectRef)>;
+struct Recorded {
+    object: PyObjectRef,
+    kind: Kind,
+    /// Its part of [`Baseline::children`].
+    start: usize,
+    end: usize,
+}
+
+/// Functions of the interpreter that empty caches, taken before an implementation could replace them.
+struct Emptying {
+    lru_clear: PyObjectRef,
+    abc_reset: PyObjectRef,
+    /// Changes when a class is registered with an abstract class.
+    abc_token: PyObjectRef,
+}
 
 /// The recorded state.
 #[derive(Default)]
 pub struct Baseline {
-    /// `sys.modules` and the namespace of each module.
-    namespaces: Vec<(String, PyDictRef, Entries)>,
-    classes: Vec<(PyTypeRef, u32)>,
-    functions: Vec<(PyRef<PyFunction>, u32)>,
-    /// Other objects that our own code holds, with what they refer to.
-    objects: Vec<(PyObjectRef, Vec<PyObjectRef>)>,
-    /// Namespaces of all loaded modules, and those of them that are in `namespaces`: a module may have two names.
-    namespace_ids: HashSet<usize>,
-    recorded: HashSet<usize>,
-    /// Everything visited, by address; held, so that no address is used again.
+    recorded: Vec<Recorded>,
+    /// Addresses of what the recorded objects refer to, one after the other.
+    children: Vec<usize>,
+    /// Everything that was found, by address; held, so that no address is used again.
     known: HashMap<usize, PyObjectRef>,
-    loaded_since_check: bool,
+    lru_caches: Vec<PyObjectRef>,
+    abstract_classes: Vec<PyObjectRef>,
+    emptying: Option<Emptying>,
+    registrations: Option<PyObjectRef>,
 }
 
 /// The outcome of a check.
@@ -79,287 +107,364 @@ pub enum Check {
     Changed(String),
 }
 
+/// The outcome of one comparison.
+enum Pass {
+    Same,
+    PutBack(String),
+    Changed(String),
+}
+
 impl Baseline {
-    /// Records everything that is loaded now.
+    /// Takes the functions that empty caches. Comes before `_symbot.warm`, which takes them away from everybody else.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub fn arm(&mut self, vm: &VirtualMachine) -> PyResult<()> {
+        self.emptying = Some(Emptying::find(vm)?);
+        Ok(())
+    }
+
+    /// Records everything there is. Must be called from Rust, with no Python frame active.
     ///
     /// # Errors
     /// When the interpreter's own state cannot be read.
     pub fn record(&mut self, vm: &VirtualMachine) -> PyResult<()> {
-        *self = Self::default();
-        let modules = modules(vm)?;
-        self.namespaces
-            .push(("sys.modules".to_owned(), modules.clone(), Vec::new()));
-        self.namespace_ids.insert(modules.get_id());
-        let loaded = modules.items_vec();
-        self.add_modules(&loaded, vm)?;
-        self.namespaces[0].2 = loaded;
-        self.loaded_since_check = false;
-        Ok(())
-    }
-
-    /// Imports a module and records what that loaded.
-    ///
-    /// # Errors
-    /// The exception of the import.
-    pub fn load(slot: &std::cell::RefCell<Self>, name: &str, vm: &VirtualMachine) -> PyResult<()> {
-        let modules = modules(vm)?;
-        let before: HashSet<usize> = modules
-            .items_vec()
-            .iter()
-            .map(|(_, module)| module.get_id())
-            .collect();
-        vm.import(&vm.ctx.new_str(name), 0)?;
-        let loaded: Entries = modules
-            .items_vec()
-            .into_iter()
-            .filter(|(_, module)| !before.contains(&module.get_id()))
-            .collect();
-        let mut baseline = slot.borrow_mut();
-        baseline.loaded_since_check |= !loaded.is_empty();
-        baseline.add_modules(&loaded, vm)?;
-        baseline.namespaces[0].2.extend(loaded);
-        Ok(())
-    }
-
-    fn add_modules(
-        &mut self,
-        loaded: &[(PyObjectRef, PyObjectRef)],
-        vm: &VirtualMachine,
-    ) -> PyResult<()> {
-        for (_, module) in loaded {
-            if let Some(module) = module.downcast_ref::<PyModule>() {
-                self.namespace_ids.insert(module.dict().get_id());
-            }
-        }
-        for (name, module) in loaded {
-            self.add_module(name, module, vm)?;
-        }
-        Ok(())
-    }
-
-    fn add_module(
-        &mut self,
-        name: &PyObject,
-        module: &PyObject,
-        vm: &VirtualMachine,
-    ) -> PyResult<()> {
-        let Some(module) = module.downcast_ref::<PyModule>() else {
-            return Ok(());
+        *self = Self {
+            emptying: self.emptying.take(),
+            ..Self::default()
         };
-        let name = name.str(vm)?.to_string_lossy().into_owned();
-        let own = OWN_ROOTS.contains(&name.split('.').next().unwrap_or_default());
-        let dict = module.dict();
-        if !self.recorded.insert(dict.get_id()) {
-            return Ok(());
-        }
-        let entries: Entries = dict
-            .items_vec()
-            .into_iter()
-            .filter(|(key, _)| !volatile(&name, key, vm))
-            .collect();
-        for (_, value) in &entries {
-            self.add_value(value, own, vm)?;
-        }
-        self.namespaces.push((name, dict, entries));
+        vm.state.gc.collect_force(2);
+        vm.state.gc.freeze();
+        self.find_all(vm)?;
+        // Emptying replaces dicts inside the caches; what is recorded is the emptied state.
+        self.empty_caches(vm)?;
+        vm.state.gc.collect_force(2);
+        vm.state.gc.freeze();
+        self.known.clear();
+        self.recorded.clear();
+        self.children.clear();
+        self.find_all(vm)?;
+        self.registrations = Some(self.registrations(vm)?);
         Ok(())
     }
 
-    /// False for what has been visited before.
-    fn visit(&mut self, value: &PyObject) -> bool {
-        self.known
-            .insert(value.get_id(), value.to_owned())
-            .is_none()
-    }
-
-    /// Records everything that can be reached from a value without leaving our own code.
-    fn add_value(&mut self, value: &PyObject, own: bool, vm: &VirtualMachine) -> PyResult<()> {
-        let mut todo = vec![value.to_owned()];
-        while let Some(value) = todo.pop() {
-            if !self.visit(&value) {
+    fn find_all(&mut self, vm: &VirtualMachine) -> PyResult<()> {
+        self.lru_caches.clear();
+        self.abstract_classes.clear();
+        let mut todo = vm.state.gc.get_objects(None);
+        let mut class_dicts = HashSet::new();
+        while let Some(object) = todo.pop() {
+            if self.known.contains_key(&object.get_id()) {
                 continue;
             }
-            if let Some(class) = value.downcast_ref::<PyType>() {
-                if class.heaptype_ext.is_some() {
-                    self.add_class(class, &mut todo, vm)?;
-                }
-            } else if !own || !value.is_gc_tracked() || self.is_elsewhere(&value) {
-            } else if let Some(function) = value.downcast_ref::<PyFunction>() {
-                if is_own(&value, vm) {
-                    let version = function.get_version_for_current_state();
-                    self.functions.push((function.to_owned(), version));
-                    for part in ["__closure__", "__defaults__", "__kwdefaults__"] {
-                        todo.push(value.get_attr(part, vm)?);
+            let start = self.children.len();
+            each_child(&object, &mut |child| {
+                self.children.push(child.get_id());
+                todo.push(child.to_owned());
+            });
+            self.known.insert(object.get_id(), object.clone());
+            if immutable(&object) {
+                self.children.truncate(start);
+                continue;
+            }
+            if let Some(class) = object.downcast_ref::<PyType>() {
+                class.traverse(&mut |child: &PyObject| {
+                    if child.downcast_ref::<PyDict>().is_some() {
+                        class_dicts.insert(child.get_id());
                     }
-                    todo.extend(value.dict().map(Into::into));
+                });
+                if class
+                    .get_attr(vm.ctx.intern_str("_abc_impl"))
+                    .is_some_and(|found| &*found.class().name() == "_abc_data")
+                {
+                    self.abstract_classes.push(object.clone());
                 }
-            } else {
-                let referents = value.gc_get_referents();
-                todo.extend(referents.iter().cloned());
-                if value.downcast_ref::<PyTuple>().is_none() {
-                    self.objects.push((value, referents));
+            }
+            let mut end = self.children.len();
+            let kind = kind_of(&object, vm)?;
+            match kind {
+                Kind::Class { .. } => {
+                    // Its list of subclasses and its inline caches change without anybody's doing.
+                    self.children.truncate(start);
+                    end = start;
                 }
+                Kind::LruCache => {
+                    self.children.pop();
+                    end -= 1;
+                    self.lru_caches.push(object.clone());
+                }
+                _ => {}
+            }
+            self.recorded.push(Recorded {
+                object,
+                kind,
+                start,
+                end,
+            });
+        }
+        for recorded in &mut self.recorded {
+            // A class whose namespace was changed behind its back may have been cached meanwhile.
+            if matches!(recorded.kind, Kind::Dict)
+                && class_dicts.contains(&recorded.object.get_id())
+            {
+                recorded.kind = Kind::Other;
             }
         }
         Ok(())
     }
 
-    fn add_class(
-        &mut self,
-        class: &Py<PyType>,
-        todo: &mut Vec<PyObjectRef>,
-        vm: &VirtualMachine,
-    ) -> PyResult<()> {
-        let object = class.as_object();
-        // Looking an attribute up makes the VM give the class a version.
-        let _ = class.get_attr(vm.ctx.intern_str("__doc__"));
-        if is_own(object, vm) {
-            let attributes = vm.ctx.new_dict();
-            attributes.merge_object(object.get_attr("__dict__", vm)?, vm)?;
-            todo.extend(attributes.values_vec());
+    fn empty_caches(&self, vm: &VirtualMachine) -> PyResult<()> {
+        let Some(emptying) = &self.emptying else {
+            return Ok(());
+        };
+        for cache in &self.lru_caches {
+            emptying.lru_clear.call((cache.clone(),), vm)?;
         }
-        let tag = class.tp_version_tag.load(Ordering::Acquire);
-        if tag == 0 {
-            return Err(vm.new_runtime_error(format!("the class {} has no version", class.name())));
+        for class in &self.abstract_classes {
+            emptying.abc_reset.call((class.clone(),), vm)?;
         }
-        self.classes.push((class.to_owned(), tag));
         Ok(())
     }
 
-    /// Modules and their namespaces are compared by themselves; code cannot be changed.
-    fn is_elsewhere(&self, value: &PyObject) -> bool {
-        value.downcast_ref::<PyModule>().is_some()
-            || value.downcast_ref::<PyCode>().is_some()
-            || self.namespace_ids.contains(&value.get_id())
+    fn registrations(&self, vm: &VirtualMachine) -> PyResult {
+        match &self.emptying {
+            Some(emptying) => emptying.abc_token.call(FuncArgs::default(), vm),
+            None => Ok(vm.ctx.none()),
+        }
     }
 
-    /// Compares with the record and puts namespaces back.
+    /// Compares with the record and puts back what can be put back.
     ///
     /// # Errors
     /// When the interpreter's own state cannot be read or written; the worker must then not be used again.
-    pub fn check(&mut self, vm: &VirtualMachine) -> PyResult<Check> {
-        let loaded = std::mem::take(&mut self.loaded_since_check);
-        let mut restored = None;
-        for (index, (name, dict, entries)) in self.namespaces.iter().enumerate() {
-            if let Some(key) = difference(name, dict, entries, index == 0, vm) {
-                restore(name, dict, entries, index == 0, vm)?;
-                restored = Some(format!("{name}.{key}"));
+    pub fn check(&self, vm: &VirtualMachine) -> PyResult<Check> {
+        let mut what = String::new();
+        for _ in 0..PASSES_MAX {
+            self.empty_caches(vm)?;
+            vm.state.gc.collect_force(2);
+            match self.compare(vm)? {
+                Pass::Same => {
+                    return Ok(match self.survivor(vm) {
+                        None => Check::Clean,
+                        Some(what) => Check::Changed(what),
+                    });
+                }
+                Pass::PutBack(name) => what = name,
+                Pass::Changed(what) => return Ok(Check::Changed(what)),
             }
         }
-        if let (true, Some(name)) = (loaded, restored) {
-            return Ok(Check::Changed(name));
+        Ok(Check::Changed(format!("{what} again and again")))
+    }
+
+    fn compare(&self, vm: &VirtualMachine) -> PyResult<Pass> {
+        let now = self.registrations(vm)?;
+        let token = |value: &PyObject| {
+            value
+                .downcast_ref::<PyInt>()
+                .map(|int| int.as_bigint().clone())
+        };
+        if self.registrations.as_deref().map(token) != Some(token(&now)) {
+            return Ok(Pass::Changed(
+                "what an abstract class stands for".to_owned(),
+            ));
         }
-        for (class, tag) in &self.classes {
-            if class.tp_version_tag.load(Ordering::Acquire) != *tag {
-                return Ok(Check::Changed(format!("the class {}", class.name())));
+        let mut put_back = None;
+        for recorded in &self.recorded {
+            let same = match recorded.kind {
+                Kind::Lock => {
+                    let locked = vm.call_method(&recorded.object, "locked", ())?;
+                    !locked.try_to_bool(vm)?
+                }
+                _ => self.same(recorded),
+            };
+            if same {
+                continue;
+            }
+            let what = format!("a {}", recorded.object.class().name());
+            match &recorded.kind {
+                Kind::Dict | Kind::List | Kind::Set => {
+                    self.put_back(recorded, vm)?;
+                    put_back = Some(what);
+                }
+                Kind::Class { name, .. } => {
+                    return Ok(Pass::Changed(format!("the class {name}")));
+                }
+                Kind::Function { .. } => {
+                    let name = recorded.object.get_attr("__qualname__", vm);
+                    let name = name.and_then(|name| name.str(vm)).map_or_else(
+                        |_| "?".to_owned(),
+                        |name| name.to_string_lossy().into_owned(),
+                    );
+                    return Ok(Pass::Changed(format!("the function {name}")));
+                }
+                Kind::LruCache | Kind::Lock | Kind::Other => return Ok(Pass::Changed(what)),
             }
         }
-        for (function, version) in &self.functions {
-            // The VM takes the version away when code or defaults are assigned.
-            if function.func_version() != *version {
-                return Ok(Check::Changed("a function of the SDK".to_owned()));
+        Ok(put_back.map_or(Pass::Same, Pass::PutBack))
+    }
+
+    fn same(&self, recorded: &Recorded) -> bool {
+        match &recorded.kind {
+            Kind::Class { version, name } => {
+                return recorded
+                    .object
+                    .downcast_ref::<PyType>()
+                    .is_some_and(|class| {
+                        class.tp_version_tag.load(Ordering::Acquire) == *version
+                            && *class.name() == **name
+                    });
+            }
+            Kind::Function { version } => {
+                let now = recorded.object.downcast_ref::<PyFunction>();
+                if now.is_none_or(|function| function.func_version() != *version) {
+                    return false;
+                }
+            }
+            _ => {}
+        }
+        let expected = &self.children[recorded.start..recorded.end];
+        let (mut count, mut same) = (0, true);
+        each_child(&recorded.object, &mut |child| {
+            same &= expected.get(count).is_none_or(|old| *old == child.get_id());
+            count += 1;
+        });
+        let uncompared = usize::from(matches!(recorded.kind, Kind::LruCache));
+        same && count == expected.len() + uncompared
+    }
+
+    fn put_back(&self, recorded: &Recorded, vm: &VirtualMachine) -> PyResult<()> {
+        let gone = || vm.new_runtime_error("an object of the record is gone");
+        let mut old = Vec::with_capacity(recorded.end - recorded.start);
+        for address in &self.children[recorded.start..recorded.end] {
+            old.push(self.known.get(address).cloned().ok_or_else(gone)?);
+        }
+        if let Some(dict) = recorded.object.downcast_ref::<PyDict>() {
+            PyDict::clear(dict);
+            for entry in old.chunks_exact(2) {
+                dict.set_item(entry[0].as_object(), entry[1].clone(), vm)?;
+            }
+        } else if let Some(list) = recorded.object.downcast_ref::<PyList>() {
+            let replaced = std::mem::replace(&mut *list.borrow_vec_mut(), old);
+            drop(replaced);
+        } else if let Some(set) = recorded.object.downcast_ref::<PySet>() {
+            set.clear();
+            for element in old {
+                set.add(element, vm)?;
             }
         }
-        for (object, referents) in &self.objects {
-            let now = object.gc_get_referents();
-            if now.len() != referents.len()
-                || !now.iter().zip(referents).all(|(old, new)| old.is(new))
-            {
-                return Ok(Check::Changed(format!(
-                    "a {} of the SDK",
-                    object.class().name()
-                )));
+        Ok(())
+    }
+
+    /// Something that is alive and was not there before.
+    fn survivor(&self, vm: &VirtualMachine) -> Option<String> {
+        for generation in 0..=2 {
+            for object in vm.state.gc.get_objects(Some(generation)) {
+                if !self.known.contains_key(&object.get_id()) && !harmless(&object) {
+                    return Some(format!(
+                        "something that still holds a {}",
+                        object.class().name()
+                    ));
+                }
             }
         }
-        Ok(Check::Clean)
+        None
     }
 }
 
-fn modules(vm: &VirtualMachine) -> PyResult<PyDictRef> {
-    vm.sys_module
-        .get_attr("modules", vm)?
-        .downcast::<PyDict>()
-        .map_err(|_| vm.new_runtime_error("sys.modules is not a dict"))
-}
-
-fn volatile(module: &str, key: &PyObject, vm: &VirtualMachine) -> bool {
-    VOLATILE.iter().any(|(in_module, name)| {
-        *in_module == module && key.str(vm).is_ok_and(|key| key.to_string_lossy() == *name)
-    })
-}
-
-fn has_volatile(module: &str) -> bool {
-    VOLATILE.iter().any(|(name, _)| *name == module)
-}
-
-/// The first entry that is not as recorded.
-fn difference(
-    name: &str,
-    dict: &PyDictRef,
-    entries: &Entries,
-    is_modules: bool,
-    vm: &VirtualMachine,
-) -> Option<String> {
-    let text = |key: &PyObject| {
-        key.str(vm)
-            .map_or_else(|_| "?".to_owned(), |key| key.to_string_lossy().into_owned())
-    };
-    let now = dict.items_vec();
-    let mut expected = entries.iter();
-    let filter = !is_modules && has_volatile(name);
-    for (key, value) in &now {
-        if filter && volatile(name, key, vm) {
-            continue;
-        }
-        match expected.next() {
-            Some((old_key, old_value)) if old_value.is(value) && old_key.is(key) => {}
-            _ => return Some(text(key)),
-        }
-    }
-    expected.next().map(|(key, _)| text(key))
-}
-
-fn restore(
-    name: &str,
-    dict: &PyDictRef,
-    entries: &Entries,
-    is_modules: bool,
-    vm: &VirtualMachine,
-) -> PyResult<()> {
-    let kept: Entries = if is_modules {
-        Vec::new()
-    } else {
-        dict.items_vec()
-            .into_iter()
-            .filter(|(key, _)| volatile(name, key, vm))
-            .collect()
-    };
-    PyDict::clear(dict);
-    for (key, value) in entries.iter().chain(&kept) {
-        dict.set_item(key.as_object(), value.clone(), vm)?;
-    }
-    Ok(())
-}
-
-/// Whether a function or class was made by our own code.
-fn is_own(value: &PyObject, vm: &VirtualMachine) -> bool {
-    value.get_attr("__module__", vm).is_ok_and(|module| {
-        module.downcast_ref::<PyStr>().is_some_and(|name| {
-            let name = name.to_string_lossy();
-            OWN_ROOTS.contains(&name.split('.').next().unwrap_or_default())
+impl Emptying {
+    fn find(vm: &VirtualMachine) -> PyResult<Self> {
+        let abc = vm.import("_abc", 0)?;
+        let lru = vm
+            .import("_functools", 0)?
+            .get_attr("_lru_cache_wrapper", vm)?;
+        Ok(Self {
+            lru_clear: lru.get_attr("cache_clear", vm)?,
+            abc_reset: abc.get_attr("_reset_caches", vm)?,
+            abc_token: abc.get_attr("get_cache_token", vm)?,
         })
+    }
+}
+
+/// What an object refers to. (A reference has a `traverse` of its own, which gives the object itself.)
+fn each_child(object: &PyObject, visit: &mut dyn FnMut(&PyObject)) {
+    object.traverse(&mut |child| visit(child));
+}
+
+/// What cannot be changed by anybody, whatever it refers to.
+fn immutable(object: &PyObject) -> bool {
+    object.downcast_ref::<PyStr>().is_some()
+        || object.downcast_ref::<PyInt>().is_some()
+        || object.downcast_ref::<PyFloat>().is_some()
+        || object.downcast_ref::<PyTuple>().is_some()
+        || object.downcast_ref::<PyFrozenSet>().is_some()
+        || object.downcast_ref::<PyCode>().is_some()
+        || (object.class().heaptype_ext.is_none() && IMMUTABLE.contains(&&*object.class().name()))
+}
+
+/// Data without behaviour, which the interpreter itself makes and keeps: empty caches, constants of compiled files.
+fn harmless(object: &PyObject) -> bool {
+    match object.downcast_ref::<PyDict>() {
+        Some(dict) => dict.is_empty(),
+        None => false,
+    }
+}
+
+fn kind_of(object: &PyObject, vm: &VirtualMachine) -> PyResult<Kind> {
+    if let Some(class) = object.downcast_ref::<PyType>() {
+        return Ok(Kind::Class {
+            version: version_of(class, vm)?,
+            name: class.name().to_owned(),
+        });
+    }
+    if let Some(function) = object.downcast_ref::<PyFunction>() {
+        return Ok(Kind::Function {
+            version: function.get_version_for_current_state(),
+        });
+    }
+    let class = object.class();
+    Ok(if class.is(vm.ctx.types.dict_type) {
+        Kind::Dict
+    } else if class.is(vm.ctx.types.list_type) {
+        Kind::List
+    } else if class.is(vm.ctx.types.set_type) {
+        Kind::Set
+    } else {
+        match &*class.name() {
+            "_lru_cache_wrapper" => Kind::LruCache,
+            "lock" | "RLock" => Kind::Lock,
+            _ => Kind::Other,
+        }
     })
+}
+
+/// Looking an attribute up makes the VM give the class a version.
+fn version_of(class: &Py<PyType>, vm: &VirtualMachine) -> PyResult<u32> {
+    let _ = class.get_attr(vm.ctx.intern_str("__doc__"));
+    match class.tp_version_tag.load(Ordering::Acquire) {
+        0 => Err(vm.new_runtime_error(format!("the class {} has no version", class.name()))),
+        version => Ok(version),
+    }
 }
 
 /// Sizes, for the log.
 impl std::fmt::Debug for Baseline {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let counts: HashMap<&str, usize> = [
-            ("namespaces", self.namespaces.len()),
-            ("classes", self.classes.len()),
-            ("functions", self.functions.len()),
-            ("objects", self.objects.len()),
-        ]
-        .into();
-        write!(out, "{counts:?}")
+        let mut kinds: HashMap<String, usize> = HashMap::new();
+        for recorded in &self.recorded {
+            *kinds
+                .entry(recorded.object.class().name().to_owned())
+                .or_default() += 1;
+        }
+        let mut kinds: Vec<_> = kinds.into_iter().collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        write!(
+            out,
+            "{} objects of {} known, {} references, {} caches, {} abstract classes: {kinds:?}",
+            self.recorded.len(),
+            self.known.len(),
+            self.children.len(),
+            self.lru_caches.len(),
+            self.abstract_classes.len(),
+        )
     }
 }

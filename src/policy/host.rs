@@ -40,6 +40,8 @@ pub enum Reach {
     ReadHistory,
     /// Reads or changes the key-value store of flows.
     FlowStore,
+    /// Reaches the hosts that the operator has listed.
+    Network,
 }
 
 /// A declared host call.
@@ -167,6 +169,21 @@ pub const HOST_CALLS: &[HostCall] = &[
         arguments: &[("path", Kind::Text), ("value", Kind::Json)],
         exception: "SymIntegrationError",
         answer: "null; KeyError when a part of the path holds a plain value",
+    },
+    HostCall {
+        name: "http.request",
+        reach: Reach::Network,
+        arguments: &[
+            ("method", Kind::Text),
+            ("url", Kind::Text),
+            ("headers", Kind::Json),
+            ("body", Kind::OptionalText),
+            ("timeout", Kind::Json),
+            ("redirects", Kind::Bool),
+        ],
+        exception: "RequestException",
+        answer: "the response, see policy::http, which carries it out; the class of a failure is a name in \
+                 requests.exceptions. At most 1 MB and 30 s, only to listed hosts",
     },
 ];
 

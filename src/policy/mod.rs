@@ -1,19 +1,23 @@
 //! Policy code: impl.py in worker processes.
 //!
 //! [`pool`] is what the engine uses; [`types`] is what goes in and comes out; [`host`] is the one list of what
-//! implementations can reach. [`worker`] is the other process: interpreter ([`vm`], [`native`]), jail, and the check that
-//! nothing leaks from one request to the next ([`baseline`]). The Python side is in `python/`.
+//! implementations can reach, [`http`] what `requests` does, [`recording`] what is kept of a call. [`worker`] is the other
+//! process: interpreter ([`vm`], [`native`]), jail, and the check that nothing leaks from one request to the next
+//! ([`baseline`]). The Python side is in `python/`.
 
 mod baseline;
 mod data;
 mod decode;
 pub mod host;
+pub mod http;
 mod inherited;
 mod jail;
+mod lease;
 mod native;
 pub mod pool;
 mod process;
 pub mod python_cmd;
+pub mod recording;
 pub mod types;
 mod vm;
 pub mod wire;

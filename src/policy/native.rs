@@ -1,11 +1,11 @@
-//! `_symbot_host`, the native module behind the SDK: host calls, randomness, and the record of what the interpreter
+//! `_symbot_host`, the native module behind the SDK: host calls, randomness, time, and the record of what the interpreter
 //! looked like before any implementation ran.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use rustpython_vm::PyRef;
 use rustpython_vm::builtins::PyCode;
+use rustpython_vm::{PyRef, PyResult, VirtualMachine};
 
 use serde_json::Value;
 
@@ -33,6 +33,7 @@ thread_local! {
     static PIPE: RefCell<Option<Box<dyn HostPipe>>> = const { RefCell::new(None) };
     static BASELINE: RefCell<Baseline> = RefCell::new(Baseline::default());
     static RANDOM: RefCell<Random> = RefCell::new(Random::default());
+    static CLOCK: RefCell<Clock> = RefCell::new(Clock::default());
 }
 
 /// Sets the way to the host; the interpreter stays on the thread that calls this.
@@ -45,10 +46,71 @@ pub fn with_baseline<R>(body: impl FnOnce(&mut Baseline) -> R) -> R {
     BASELINE.with(|slot| body(&mut slot.borrow_mut()))
 }
 
+/// The code of a source text, remembered: code objects cannot be changed, namespaces are made anew.
+///
+/// # Errors
+/// The `SyntaxError`.
+pub fn code_of(source: &str, file: &str, vm: &VirtualMachine) -> PyResult<PyRef<PyCode>> {
+    let key = (file.to_owned(), source.to_owned());
+    if let Some(code) = CODE.with(|slot| slot.borrow().get(&key).cloned()) {
+        return Ok(code);
+    }
+    let code = vm
+        .compile(source, rustpython_vm::compiler::Mode::Exec, file)
+        .map_err(|error| error.into_pyexception(vm, Some(source)))?;
+    CODE.with(|slot| {
+        let mut known = slot.borrow_mut();
+        if known.len() >= CODE_MAX_FILES {
+            known.clear();
+        }
+        known.insert(key, code.clone());
+    });
+    Ok(code)
+}
+
+/// Whether [`code_of`] has met this text before.
+pub fn knows(source: &str, file: &str) -> bool {
+    CODE.with(|slot| {
+        slot.borrow()
+            .contains_key(&(file.to_owned(), source.to_owned()))
+    })
+}
+
 /// Starts the stream of random bytes of one call.
 pub fn seed(seed: &str) {
     RANDOM.with(|slot| *slot.borrow_mut() = Random::new(seed));
 }
+
+/// Sets the clock of one call; with `hurry`, sleeping takes no time.
+pub fn set_clock(now_ns: u64, hurry: bool) {
+    CLOCK.with(|slot| {
+        *slot.borrow_mut() = Clock {
+            now_ns,
+            start_ns: now_ns,
+            hurry,
+        };
+    });
+}
+
+/// Moves the clock on to what the host says; never back.
+pub fn advance_clock(now_ns: u64) {
+    CLOCK.with(|slot| {
+        let mut clock = slot.borrow_mut();
+        clock.now_ns = clock.now_ns.max(now_ns);
+    });
+}
+
+/// Time as the host gives it, so that a recorded call can be replayed: it moves by what the code sleeps, by what host
+/// calls take, and by [`TICK_NS`] each time it is read (loops that wait for it come to an end).
+#[derive(Default)]
+struct Clock {
+    now_ns: u64,
+    start_ns: u64,
+    hurry: bool,
+}
+
+/// About what a reading costs.
+const TICK_NS: u64 = 1_000;
 
 /// Random bytes from a seed (SHA-256 in counter mode), so that a recorded call can be replayed.
 #[derive(Default)]
@@ -89,7 +151,7 @@ mod _symbot_host {
     use serde_json::Value;
 
     use super::super::data;
-    use super::{BASELINE, Baseline, CODE, CODE_MAX_FILES, PIPE, RANDOM};
+    use super::{CLOCK, PIPE, RANDOM, TICK_NS};
 
     /// At most this many bytes of `os.urandom` at once.
     const RANDOM_MAX_BYTES: usize = 1 << 20;
@@ -123,28 +185,13 @@ mod _symbot_host {
         });
     }
 
-    /// The code of a source text, remembered: code objects cannot be changed, namespaces are made anew.
+    /// The code of a source text, see [`super::code_of`].
     #[pyfunction]
     fn compile(source: PyStrRef, file: PyStrRef, vm: &VirtualMachine) -> PyResult<PyRef<PyCode>> {
         let Some(text) = source.to_str() else {
             return Err(vm.new_value_error("the source is not valid Unicode"));
         };
-        let file = file.to_string_lossy().into_owned();
-        let key = (file, text.to_owned());
-        if let Some(code) = CODE.with(|slot| slot.borrow().get(&key).cloned()) {
-            return Ok(code);
-        }
-        let code = vm
-            .compile(text, rustpython_vm::compiler::Mode::Exec, key.0.as_str())
-            .map_err(|error| error.into_pyexception(vm, Some(text)))?;
-        CODE.with(|slot| {
-            let mut known = slot.borrow_mut();
-            if known.len() >= CODE_MAX_FILES {
-                known.clear();
-            }
-            known.insert(key, code.clone());
-        });
-        Ok(code)
+        super::code_of(text, &file.to_string_lossy(), vm)
     }
 
     #[pyfunction]
@@ -155,8 +202,27 @@ mod _symbot_host {
         Ok(RANDOM.with(|slot| slot.borrow_mut().take(size)))
     }
 
+    /// Nanoseconds since 1970, and since the start of the call.
     #[pyfunction]
-    fn load(name: PyStrRef, vm: &VirtualMachine) -> PyResult<()> {
-        BASELINE.with(|slot| Baseline::load(slot, &name.to_string_lossy(), vm))
+    fn clock(vm: &VirtualMachine) -> PyTupleRef {
+        let (now, passed) = CLOCK.with(|slot| {
+            let mut clock = slot.borrow_mut();
+            clock.now_ns += TICK_NS;
+            (clock.now_ns, clock.now_ns - clock.start_ns)
+        });
+        vm.ctx.new_tuple(vec![
+            vm.ctx.new_int(now).into(),
+            vm.ctx.new_int(passed).into(),
+        ])
+    }
+
+    /// Moves the clock; true when the time must also pass.
+    #[pyfunction]
+    fn pass_time(nanoseconds: u64) -> bool {
+        CLOCK.with(|slot| {
+            let mut clock = slot.borrow_mut();
+            clock.now_ns = clock.now_ns.saturating_add(nanoseconds);
+            !clock.hurry
+        })
     }
 }

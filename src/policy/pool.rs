@@ -10,25 +10,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::lease::{Answers, Lease};
 use super::process::Process;
-use super::types::{
-    FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, HostError, Inspection,
-};
+use super::recording::{RecordedCall, RecordedHostCall, RecordedOutcome, ReplayError, fingerprint};
+use super::types::{FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, Inspection};
 use super::wire::{CallReply, CallRequest, FromWorker, SOURCE_MAX_BYTES, ScriptRequest, ToWorker};
 use super::{decode, host};
+use crate::clock::{SharedClock, SystemClock};
 
-/// Host calls that one handler call may make; more is a loop.
-const HOST_CALLS_MAX: usize = 500;
 /// Time for loading a file in [`Pool::inspect`].
 const INSPECT_DEADLINE: Duration = Duration::from_secs(10);
-/// Time that a worker has to check itself after an answer.
-const IDLE_DEADLINE: Duration = Duration::from_secs(5);
 /// Time that a worker has to get warm; about 0.2 s on an idle machine.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 /// With a deadline of 10 s and every worker busy with a hanging handler, two such rounds fit.
@@ -36,6 +32,8 @@ const QUEUE_LIMIT: Duration = Duration::from_secs(25);
 /// Pause after a worker that did not start, doubled each time.
 const START_PAUSE: Duration = Duration::from_millis(100);
 const START_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+const NS_PER_MS: u64 = 1_000_000;
 
 /// How to run workers.
 #[derive(Debug, Clone)]
@@ -74,19 +72,20 @@ pub struct Pool {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(super) struct Inner {
     config: PoolConfig,
+    clock: SharedClock,
     /// Calls that may run.
-    turns: Semaphore,
+    pub(super) turns: Semaphore,
     /// Processes in `idle`.
     available: Semaphore,
     idle: Mutex<Vec<Process>>,
     /// Processes that were warm at least once, minus those that ended.
-    alive: AtomicUsize,
+    pub(super) alive: AtomicUsize,
     changed: Notify,
     last_error: Mutex<Option<String>>,
     weakened: Mutex<Vec<String>>,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     tasks: TaskTracker,
     /// Where tasks run; a call may be given up outside of the runtime.
     runtime: Handle,
@@ -96,7 +95,14 @@ impl Pool {
     /// Starts the workers in the background; must be called within a tokio runtime.
     #[must_use]
     pub fn start(config: PoolConfig) -> Self {
+        Self::start_at(config, Arc::new(SystemClock))
+    }
+
+    /// Like [`Pool::start`]; what the time is for handlers, this clock tells.
+    #[must_use]
+    pub fn start_at(config: PoolConfig, clock: SharedClock) -> Self {
         let inner = Arc::new(Inner {
+            clock,
             turns: Semaphore::new(config.workers),
             available: Semaphore::new(0),
             idle: Mutex::new(Vec::new()),
@@ -164,6 +170,16 @@ impl Pool {
             .collect()
     }
 
+    /// Waits until the workers are warm, and says which parts of the sandbox this system does not have: empty where
+    /// everything is there.
+    ///
+    /// # Errors
+    /// Why workers do not start, when that takes longer than `limit`.
+    pub async fn sandbox_gaps(&self, limit: Duration) -> Result<Vec<String>, String> {
+        self.wait_ready(limit).await?;
+        Ok(self.weakened())
+    }
+
     /// Runs handlers.
     ///
     /// # Errors
@@ -173,44 +189,137 @@ impl Pool {
         call: HandlerCall,
         host: Arc<dyn Host>,
     ) -> Result<HandlerAnswer, HandlerFailure> {
-        let HandlerCall {
-            source,
-            file,
-            handlers,
-            input,
-            deadline,
-        } = call;
-        if source.len() > SOURCE_MAX_BYTES {
-            return Err(source_too_large(&file, source.len()));
+        self.call_recorded(call, host).await.0
+    }
+
+    /// Runs handlers; gives the record of it next to the answer.
+    pub async fn call_recorded(
+        &self,
+        call: HandlerCall,
+        host: Arc<dyn Host>,
+    ) -> (Result<HandlerAnswer, HandlerFailure>, RecordedCall) {
+        let mut record = RecordedCall {
+            code: fingerprint(&call.source),
+            file: call.file,
+            handlers: call.handlers,
+            input: call.input,
+            seed: uuid::Uuid::new_v4().to_string(),
+            now_ns: self.inner.now_ns(),
+            host_calls: Vec::new(),
+            outcome: RecordedOutcome::Results {
+                results: Vec::new(),
+                printed: String::new(),
+            },
+            duration_ms: 0,
+        };
+        let answers = Answers::Live {
+            host: &*host,
+            inner: &self.inner,
+        };
+        let answer = self
+            .run(&mut record, call.source, call.deadline, answers, false)
+            .await;
+        (answer, record)
+    }
+
+    /// Runs a recorded call again with the recorded answers of the host; the new record is the same as the old one, see
+    /// [`RecordedCall`]. A handler that now asks the host something else gets an exception.
+    ///
+    /// # Errors
+    /// When the source is not the recorded one, or no worker can be had.
+    pub async fn replay(
+        &self,
+        recorded: &RecordedCall,
+        source: Arc<str>,
+        deadline: Duration,
+    ) -> Result<RecordedCall, ReplayError> {
+        let code = fingerprint(&source);
+        if code != recorded.code {
+            return Err(ReplayError::OtherSource(code));
         }
-        let input = serde_json::to_value(&input).map_err(|error| {
+        let mut record = RecordedCall {
+            host_calls: Vec::new(),
+            ..recorded.clone()
+        };
+        let answers = Answers::Recorded(&recorded.host_calls);
+        match self.run(&mut record, source, deadline, answers, true).await {
+            Err(failure) if failure.kind == FailureKind::Unavailable => {
+                Err(ReplayError::NoWorker(failure.message))
+            }
+            _ => Ok(record),
+        }
+    }
+
+    /// Runs what the record names, and completes it.
+    async fn run(
+        &self,
+        record: &mut RecordedCall,
+        source: Arc<str>,
+        deadline: Duration,
+        answers: Answers<'_>,
+        hurry: bool,
+    ) -> Result<HandlerAnswer, HandlerFailure> {
+        let start = tokio::time::Instant::now();
+        let reply = self
+            .reply_to(record, source, deadline, answers, hurry)
+            .await;
+        record.duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let answer = reply.and_then(|reply| match reply.failure {
+            Some(failure) => Err(failure.with_printed(reply.printed)),
+            None => {
+                record.outcome = RecordedOutcome::Results {
+                    results: reply.results.clone(),
+                    printed: reply.printed.clone(),
+                };
+                decode::answer(
+                    &record.handlers,
+                    &reply.results,
+                    &record.file,
+                    reply.printed,
+                )
+            }
+        });
+        if let Err(failure) = &answer {
+            record.outcome = RecordedOutcome::Failure(failure.clone());
+        }
+        answer
+    }
+
+    async fn reply_to(
+        &self,
+        record: &mut RecordedCall,
+        source: Arc<str>,
+        deadline: Duration,
+        mut answers: Answers<'_>,
+        hurry: bool,
+    ) -> Result<CallReply, HandlerFailure> {
+        if source.len() > SOURCE_MAX_BYTES {
+            return Err(source_too_large(&record.file, source.len()));
+        }
+        let input = serde_json::to_value(&record.input).map_err(|error| {
             failure(
                 FailureKind::Unavailable,
                 format!("the event cannot be written: {error}"),
             )
         })?;
         let request = ToWorker::Call(CallRequest {
-            file: file.clone(),
+            file: record.file.clone(),
             source,
-            handlers: handlers.clone(),
+            handlers: record.handlers.clone(),
             input,
-            seed: uuid::Uuid::new_v4().to_string(),
+            seed: record.seed.clone(),
+            now_ns: record.now_ns,
+            hurry,
         });
-        let reply = self.exchange(&request, deadline, Some(&*host)).await?;
-        let FromWorker::Called(CallReply {
-            results,
-            failure,
-            printed,
-        }) = reply
-        else {
-            return Err(self::failure(
+        match self
+            .exchange(&request, deadline, &mut answers, &mut record.host_calls)
+            .await?
+        {
+            FromWorker::Called(reply) => Ok(reply),
+            _ => Err(failure(
                 FailureKind::Died,
                 "the worker gave an answer to another question".to_owned(),
-            ));
-        };
-        match failure {
-            Some(failure) => Err(failure.with_printed(printed)),
-            None => decode::answer(&handlers, &results, &file, printed),
+            )),
         }
     }
 
@@ -226,7 +335,11 @@ impl Pool {
             file: file.to_owned(),
             source: source.to_owned(),
         };
-        match self.exchange(&request, INSPECT_DEADLINE, None).await? {
+        let asked = &mut Vec::new();
+        match self
+            .exchange(&request, INSPECT_DEADLINE, &mut Answers::None, asked)
+            .await?
+        {
             FromWorker::Inspected(inspection) => Ok(inspection),
             _ => Err(failure(
                 FailureKind::Died,
@@ -254,7 +367,10 @@ impl Pool {
                 match lease.process()?.receive().await? {
                     FromWorker::Output { text, error } => print(&text, error),
                     FromWorker::Host { name, .. } => {
-                        let raise = ToWorker::Raise(host::unavailable(&name));
+                        let raise = ToWorker::Raise {
+                            error: host::unavailable(&name),
+                            now_ns: inner.now_ns(),
+                        };
                         lease.process()?.send(&raise).await?;
                     }
                     FromWorker::Ended { code } => return Ok::<_, String>(code),
@@ -289,10 +405,11 @@ impl Pool {
         &self,
         request: &ToWorker,
         deadline: Duration,
-        host: Option<&dyn Host>,
+        answers: &mut Answers<'_>,
+        asked: &mut Vec<RecordedHostCall>,
     ) -> Result<FromWorker, HandlerFailure> {
         let mut lease = self.inner.lease().await?;
-        match tokio::time::timeout(deadline, lease.talk(request, host)).await {
+        match tokio::time::timeout(deadline, lease.talk(request, answers, asked)).await {
             Ok(Ok(reply)) => {
                 lease.give_back();
                 Ok(reply)
@@ -310,8 +427,12 @@ impl Drop for Inner {
 }
 
 impl Inner {
+    pub(super) fn now_ns(&self) -> u64 {
+        u64::try_from(self.clock.now().0).unwrap_or(0) * NS_PER_MS
+    }
+
     /// Starts a process and puts it among the idle ones; tries until it works or the pool stops.
-    fn start_process(self: &Arc<Self>) {
+    pub(super) fn start_process(self: &Arc<Self>) {
         if self.stop.is_cancelled() {
             return;
         }
@@ -351,11 +472,11 @@ impl Inner {
         });
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(task, &self.runtime);
     }
 
-    fn put(&self, process: Process) {
+    pub(super) fn put(&self, process: Process) {
         lock(&self.idle).push(process);
         self.available.add_permits(1);
         self.changed.notify_waiters();
@@ -403,138 +524,7 @@ impl Inner {
     }
 }
 
-/// A process while it works for one caller. Dropped without [`Lease::give_back`], the process is killed and replaced.
-struct Lease {
-    inner: Arc<Inner>,
-    process: Option<Process>,
-}
-
-impl Lease {
-    fn process(&mut self) -> Result<&mut Process, String> {
-        self.process
-            .as_mut()
-            .ok_or_else(|| "the worker is gone".to_owned())
-    }
-
-    /// Sends a request and carries out host calls until the answer comes.
-    async fn talk(
-        &mut self,
-        request: &ToWorker,
-        host: Option<&dyn Host>,
-    ) -> Result<FromWorker, String> {
-        self.process()?.send(request).await?;
-        let mut calls = 0;
-        loop {
-            match self.process()?.receive().await? {
-                FromWorker::Host { name, arguments } => {
-                    calls += 1;
-                    let answer = host_call(host, calls, &name, &arguments).await;
-                    let answer = match answer {
-                        Ok(value) => ToWorker::Answer { value },
-                        Err(error) => ToWorker::Raise(error),
-                    };
-                    self.process()?.send(&answer).await?;
-                }
-                reply @ (FromWorker::Called(_) | FromWorker::Inspected(_)) => return Ok(reply),
-                _ => return Err("the worker gave an answer to another question".to_owned()),
-            }
-        }
-    }
-
-    /// Frees the turn at once, and the process when it says that it is clean.
-    fn give_back(mut self) {
-        let Some(mut process) = self.process.take() else {
-            return;
-        };
-        let inner = Arc::clone(&self.inner);
-        inner.turns.add_permits(1);
-        let stop = inner.stop.clone();
-        let owner = Arc::clone(&self.inner);
-        owner.spawn(async move {
-            let said = tokio::select! {
-                () = stop.cancelled() => None,
-                said = tokio::time::timeout(IDLE_DEADLINE, process.receive()) => said.ok(),
-            };
-            match said {
-                Some(Ok(FromWorker::Idle)) if !inner.stop.is_cancelled() => {
-                    inner.put(process);
-                    return;
-                }
-                Some(Ok(FromWorker::Retire { reason })) => {
-                    tracing::info!(%reason, "a policy worker is replaced");
-                }
-                _ => {}
-            }
-            inner.alive.fetch_sub(1, Ordering::AcqRel);
-            inner.start_process();
-            process.kill().await;
-        });
-    }
-
-    async fn died(mut self, error: String) -> HandlerFailure {
-        let process = self.retire();
-        let how = match process {
-            Some(process) => process.end().await,
-            None => String::new(),
-        };
-        failure(
-            FailureKind::Died,
-            format!("the worker process died, possibly out of memory: {error}; {how}"),
-        )
-    }
-
-    async fn late(mut self, deadline: Duration) -> HandlerFailure {
-        if let Some(mut process) = self.retire() {
-            process.kill().await;
-        }
-        failure(
-            FailureKind::Timeout,
-            format!(
-                "did not finish within {} s and was stopped",
-                deadline.as_secs_f64()
-            ),
-        )
-    }
-
-    /// Takes the process out for good, frees the turn and starts a replacement.
-    fn retire(&mut self) -> Option<Process> {
-        let process = self.process.take()?;
-        self.inner.alive.fetch_sub(1, Ordering::AcqRel);
-        self.inner.turns.add_permits(1);
-        self.inner.start_process();
-        Some(process)
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(mut process) = self.retire() {
-            self.inner.spawn(async move { process.kill().await });
-        }
-    }
-}
-
-async fn host_call(
-    host: Option<&dyn Host>,
-    calls: usize,
-    name: &str,
-    arguments: &Value,
-) -> Result<Value, HostError> {
-    if calls > HOST_CALLS_MAX {
-        return Err(HostError {
-            class: "SymException".to_owned(),
-            name: "TOO_MANY_CALLS".to_owned(),
-            message: format!("a handler may make {HOST_CALLS_MAX} host calls"),
-        });
-    }
-    host::check(name, arguments)?;
-    match host {
-        Some(host) => host.call(name, arguments).await,
-        None => Err(host::unavailable(name)),
-    }
-}
-
-fn failure(kind: FailureKind, message: String) -> HandlerFailure {
+pub(super) fn failure(kind: FailureKind, message: String) -> HandlerFailure {
     HandlerFailure {
         kind,
         handler: None,

@@ -25,12 +25,16 @@ pub enum ToWorker {
         source: String,
     },
     Script(ScriptRequest),
-    /// The answer of a host call.
+    /// The answer of a host call, and what time it is.
     Answer {
         value: Value,
+        now_ns: u64,
     },
-    /// The exception that a host call raises.
-    Raise(HostError),
+    /// The exception that a host call raises, and what time it is.
+    Raise {
+        error: HostError,
+        now_ns: u64,
+    },
 }
 
 /// A handler call.
@@ -43,6 +47,10 @@ pub struct CallRequest {
     pub input: Value,
     /// Randomness of the call.
     pub seed: String,
+    /// The time at its start, in nanoseconds since 1970.
+    pub now_ns: u64,
+    /// Whether `time.sleep` only moves the clock, as in a replay.
+    pub hurry: bool,
 }
 
 /// `symbot python`.

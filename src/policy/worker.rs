@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use rustpython_vm::builtins::{PyBaseExceptionRef, PyType};
 use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
 use serde_json::Value;
 
@@ -115,8 +116,14 @@ impl HostPipe for Pipe {
         })
         .map_err(broken)?;
         match self.receive() {
-            Ok(Some(ToWorker::Answer { value })) => Ok(value),
-            Ok(Some(ToWorker::Raise(error))) => Err(error),
+            Ok(Some(ToWorker::Answer { value, now_ns })) => {
+                native::advance_clock(now_ns);
+                Ok(value)
+            }
+            Ok(Some(ToWorker::Raise { error, now_ns })) => {
+                native::advance_clock(now_ns);
+                Err(error)
+            }
             // The bot is gone, or speaks nonsense: nothing that is computed here can matter any more.
             _ => std::process::exit(EXIT_BROKEN),
         }
@@ -135,16 +142,15 @@ struct Driver {
     call: PyObjectRef,
     inspect: PyObjectRef,
     script: PyObjectRef,
+    /// Modules that a code object imports.
+    imports: PyObjectRef,
 }
 
 fn serve(mut weakened: Vec<String>) -> Result<(), String> {
     vm::interpreter().enter(|vm| {
         native::connect(Box::new(Pipe));
-        let driver = warm_up(vm).map_err(|error| {
-            let mut text = String::new();
-            let _ = vm.write_exception(&mut text, &error);
-            format!("the SDK does not load: {text}")
-        })?;
+        let driver = warm_up(vm)
+            .map_err(|error| format!("the SDK does not load: {}", describe(&error, vm)))?;
         weakened.extend(jail::seal()?);
         Pipe.send(&FromWorker::Ready { weakened })?;
         let mut busy = Duration::ZERO;
@@ -154,13 +160,15 @@ fn serve(mut weakened: Vec<String>) -> Result<(), String> {
             };
             let once = matches!(request, ToWorker::Script(_));
             let start = tokio::time::Instant::now();
-            let answer = handle(&driver, request, vm);
+            let answer = match prepare(&driver, &request, vm) {
+                Ok(()) => handle(&driver, request, vm),
+                Err(error) => return Err(describe(&error, vm)),
+            };
             busy += start.elapsed();
             Pipe.send(&answer)?;
             if once {
                 break;
             }
-            vm.state.gc.collect_force(2);
             let state = native::with_baseline(|baseline| baseline.check(vm));
             let reason = match state {
                 Ok(Check::Clean) if count >= RETIRE_AFTER_REQUESTS => "many requests".to_owned(),
@@ -181,17 +189,81 @@ fn serve(mut weakened: Vec<String>) -> Result<(), String> {
 }
 
 fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
+    native::with_baseline(|baseline| baseline.arm(vm))?;
+    set_time(vm)?;
     vm.import("_symbot.warm", 0)?;
     let driver = vm.import("_symbot.driver", 0)?.get_attr("driver", vm)?;
     let driver = Driver {
         call: driver.get_attr("call", vm)?,
         inspect: driver.get_attr("inspect", vm)?,
         script: driver.get_attr("script", vm)?,
+        imports: driver.get_attr("imports_of", vm)?,
     };
-    vm.state.gc.collect_force(2);
-    vm.state.gc.freeze();
     native::with_baseline(|baseline| baseline.record(vm))?;
     Ok(driver)
+}
+
+/// Makes the classes of `datetime` ask the host what time it is; Python code cannot change them.
+fn set_time(vm: &VirtualMachine) -> PyResult<()> {
+    let clock = vm.import("_symbot.clock", 0)?;
+    let clock = clock.get_attr("clock", vm)?;
+    let datetime = vm.import("datetime", 0)?;
+    let classmethod = vm.ctx.types.classmethod_type;
+    for (class, method, function) in [
+        ("datetime", "now", "now"),
+        ("datetime", "utcnow", "utcnow"),
+        ("datetime", "today", "today_datetime"),
+        ("date", "today", "today_date"),
+    ] {
+        let function = clock.get_attr(function, vm)?;
+        let method_object = classmethod.as_object().call((function,), vm)?;
+        let class = datetime
+            .get_attr(class, vm)?
+            .downcast::<PyType>()
+            .map_err(|_| vm.new_runtime_error("datetime has no classes"))?;
+        class.set_attr(vm.ctx.intern_str(method), method_object);
+        class.modified();
+    }
+    Ok(())
+}
+
+/// Compiles a source that is new here and loads the modules that it imports, while the interpreter is still clean: the
+/// record may then be extended. Not for scripts, whose worker serves nobody else.
+fn prepare(driver: &Driver, request: &ToWorker, vm: &VirtualMachine) -> PyResult<()> {
+    let (file, source) = match request {
+        ToWorker::Call(request) => (&*request.file, &*request.source),
+        ToWorker::Inspect { file, source } => (&**file, &**source),
+        _ => return Ok(()),
+    };
+    if source.len() > SOURCE_MAX_BYTES || native::knows(source, file) {
+        return Ok(());
+    }
+    // Errors are the driver's to tell.
+    let Ok(code) = native::code_of(source, file, vm) else {
+        return Ok(());
+    };
+    let inspecting = matches!(request, ToWorker::Inspect { .. });
+    let names = driver.imports.call((code, inspecting), vm)?;
+    let Value::Array(names) = data::to_json(&names, vm)? else {
+        return Ok(());
+    };
+    for name in names.iter().filter_map(Value::as_str) {
+        // A module that does not load fails again, with its error, when the source imports it.
+        let _ = vm.import(&vm.ctx.new_str(name), 0);
+    }
+    if names.is_empty() {
+        // Constants of the code are no survivors of the call.
+        vm.state.gc.freeze();
+        Ok(())
+    } else {
+        native::with_baseline(|baseline| baseline.record(vm))
+    }
+}
+
+fn describe(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> String {
+    let mut text = String::new();
+    let _ = vm.write_exception(&mut text, error);
+    text
 }
 
 fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker {
@@ -201,18 +273,23 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
                 return FromWorker::Called(failed(failure));
             }
             native::seed(&request.seed);
+            native::set_clock(request.now_ns, request.hurry);
             let file = request.file.clone();
             let reply = plain(&request)
                 .and_then(|request| invoke(&driver.call, &request, vm))
                 .and_then(|value| {
                     serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
                 });
-            FromWorker::Called(reply.unwrap_or_else(|message| failed(broken(file, message))))
+            FromWorker::Called(without_addresses(
+                reply.unwrap_or_else(|message| failed(broken(file, message))),
+            ))
         }
         ToWorker::Inspect { file, source } => {
             if let Some(failure) = too_large(&file, &source) {
                 return FromWorker::Inspected(refused(failure.message));
             }
+            native::seed(&file);
+            native::set_clock(now_ns(), false);
             let request = serde_json::json!({"file": file, "source": source});
             let reply = invoke(&driver.inspect, &request, vm).and_then(|value| {
                 serde_json::from_value::<Inspection>(value).map_err(|error| error.to_string())
@@ -221,6 +298,7 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
         }
         ToWorker::Script(request) => {
             native::seed(&uuid::Uuid::new_v4().to_string());
+            native::set_clock(now_ns(), false);
             let code = plain(&request)
                 .and_then(|request| invoke(&driver.script, &request, vm))
                 .ok()
@@ -230,7 +308,7 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
                 code: code.unwrap_or(1),
             }
         }
-        ToWorker::Answer { .. } | ToWorker::Raise(_) => FromWorker::Called(failed(broken(
+        ToWorker::Answer { .. } | ToWorker::Raise { .. } => FromWorker::Called(failed(broken(
             String::new(),
             "no call is waiting".to_owned(),
         ))),
@@ -257,6 +335,34 @@ fn invoke(function: &PyObjectRef, request: &Value, vm: &VirtualMachine) -> Resul
             .unwrap_or_default();
         format!("{}: {text}", error.class().name())
     })
+}
+
+/// The time where no call brings it: of inspections and scripts, which are not recorded.
+fn now_ns() -> u64 {
+    u64::try_from(crate::clock::now().0).unwrap_or(0) * 1_000_000
+}
+
+/// `<object at 0x7f…>` without the number, which differs from process to process: a replayed call must tell the same.
+fn without_addresses(mut reply: CallReply) -> CallReply {
+    let cut = |text: &mut String| {
+        const MARK: &str = " at 0x";
+        let mut from = 0;
+        while let Some(found) = text[from..].find(MARK) {
+            let start = from + found + MARK.len();
+            let digits = text[start..]
+                .bytes()
+                .take_while(u8::is_ascii_hexdigit)
+                .count();
+            text.replace_range(start..start + digits, "");
+            from = start;
+        }
+    };
+    cut(&mut reply.printed);
+    if let Some(failure) = &mut reply.failure {
+        cut(&mut failure.message);
+        failure.traceback.as_mut().map(cut);
+    }
+    reply
 }
 
 fn failed(failure: ReplyFailure) -> CallReply {

@@ -212,9 +212,14 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let addr = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(serve_within(limits, listener, move || router.clone(), async {
-            let _ = stopped.await;
-        }));
+        let task = tokio::spawn(serve_within(
+            limits,
+            listener,
+            move || router.clone(),
+            async {
+                let _ = stopped.await;
+            },
+        ));
         Server { addr, stop, task }
     }
 

@@ -15,6 +15,19 @@ fn one_worker() -> Pool {
     })
 }
 
+/// Waits until the worker has checked itself, or another one has taken its place.
+fn idle_again(pool: &Pool) {
+    RUNTIME.block_on(async {
+        for _ in 0..500 {
+            if !pool.idle_process_ids().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the worker is not idle again");
+    });
+}
+
 fn left_behind(change: &str, look: &str, expected: &str) {
     let pool = one_worker();
     // The change itself may be refused: then there is nothing to leave behind.
@@ -158,7 +171,7 @@ fn a_clean_worker_is_used_again() {
         .run_in(&pool)
         .unwrap();
     }
-    RUNTIME.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
+    idle_again(&pool);
     assert_eq!(pool.idle_process_ids(), before);
     RUNTIME.block_on(pool.shutdown());
 }
@@ -221,4 +234,135 @@ fn objects_deep_inside_the_sdk_and_json_are_as_before() {
         "from sym.sdk.integrations import slack\nprint(slack.fallback().continue_on_timeout)",
         "False\n",
     );
+}
+
+/// One test for each way to leave something behind.
+macro_rules! nothing_is_left_behind {
+    ($($name:ident: $change:literal => $look:literal, $expected:literal;)*) => {
+        mod nothing_is_left_behind {
+            $(#[test]
+            fn $name() {
+                super::left_behind($change, $look, $expected);
+            })*
+        }
+    };
+}
+
+nothing_is_left_behind! {
+    in_the_code_of_re_match:
+        "import re\nre.match.__code__ = (lambda pattern, string, flags=0: 'owned').__code__"
+        => "import re\nprint(re.match('a', 'b'))", "None\n";
+    in_the_cache_of_re_templates:
+        "import re\nre._compile_template.__wrapped__.__code__ = (lambda a, b: 'owned').__code__\nre.sub('a', r'\\1', 'b')"
+        => "import re\nprint(re.sub('(a)', r'<\\1>', 'a'))", "<a>\n";
+    in_the_code_of_ipaddress:
+        "import ipaddress\nipaddress.ip_address.__code__ = (lambda address: 'owned').__code__"
+        => "import ipaddress\nprint(ipaddress.ip_address('10.0.0.1'))", "10.0.0.1\n";
+    in_the_methods_of_ip_networks:
+        "import ipaddress\nipaddress._BaseNetwork.__contains__.__code__ = (lambda self, other: True).__code__"
+        => "import ipaddress\nprint(ipaddress.ip_address('10.0.0.1') in ipaddress.ip_network('192.168.0.0/16'))", "False\n";
+    in_the_code_of_urlparse:
+        "import urllib.parse\nurllib.parse.urlparse.__code__ = (lambda url, scheme='', allow_fragments=True: 'owned').__code__"
+        => "from urllib.parse import urlparse\nprint(urlparse('https://example.com/a').netloc)", "example.com\n";
+    in_the_defaults_of_urlencode:
+        "import urllib.parse\nurllib.parse.quote.__defaults__ = ('/', None, None)\nurllib.parse.uses_netloc.clear()"
+        => "import urllib.parse\nprint(urllib.parse.urljoin('https://a/b', 'c'))", "https://a/c\n";
+    in_the_handlers_of_logging:
+        "import logging\nclass Evil(logging.Handler):\n    def emit(self, record):\n        print('owned')\nlogging.root.handlers.append(Evil())\nlogging.root.setLevel(1)"
+        => "import logging\nprint(logging.root.handlers, logging.root.level)\nlogging.getLogger('x').debug('x')", "[] 30\n";
+    in_the_loggers_of_logging:
+        "import logging\nlogging.getLogger('app').addFilter(lambda record: print('owned'))"
+        => "import logging\nprint(logging.getLogger('app').filters, len(logging.root.manager.loggerDict))", "[] 1\n";
+    in_the_classes_of_datetime:
+        "import datetime\ntry:\n    datetime.datetime.owned = 1\nexcept TypeError:\n    pass\ndatetime.datetime = None"
+        => "import datetime\nprint(hasattr(datetime.datetime, 'owned'), datetime.datetime(2026, 1, 2))", "False 2026-01-02 00:00:00\n";
+    in_the_encoder_of_json:
+        "import json\njson.encoder.JSONEncoder.encode.__code__ = (lambda self, o: 'owned').__code__\njson.encoder.ESCAPE_DCT['a'] = 'b'"
+        => "import json\nprint(json.dumps({'a': 1}), len(json.encoder.ESCAPE_DCT))", "{\"a\": 1} 34\n";
+    in_the_default_encoder_of_json:
+        "import json\njson._default_encoder.default = lambda value: 'owned'"
+        => "import json\ntry:\n    json.dumps(object())\nexcept TypeError:\n    print('refused')", "refused\n";
+    in_builtins:
+        "import enum\nb = enum.sys.modules['builtins']\nb.isinstance = lambda *a: True\nb.owned = 1"
+        => "import enum\nprint(isinstance(1, str), hasattr(enum.sys.modules['builtins'], 'owned'))", "False False\n";
+    in_the_module_table_below_a_package:
+        "import enum\nimport urllib.parse\nenum.sys.modules['urllib.parse'] = enum"
+        => "import urllib.parse\nprint(urllib.parse.quote('a b'))", "a%20b\n";
+    in_a_module_that_was_loaded_while_others_were_changed:
+        "import functools, enum\nreal = functools.total_ordering\nfunctools.total_ordering = lambda cls: setattr(cls, 'owned', 1) or cls\n__import__('ip' + 'address')\nfunctools.total_ordering = real"
+        => "import ipaddress\nprint(hasattr(ipaddress.IPv4Address, 'owned'), hasattr(ipaddress._IPAddressBase, 'owned'))", "False False\n";
+    in_the_stub_of_os:
+        "import random\nrandom._os.environ['OWNED'] = '1'\nrandom._os.getenv.__code__ = (lambda key, default=None: 'owned').__code__"
+        => "import random\nprint(random._os.environ, random._os.getenv('HOME'))", "{} None\n";
+    in_the_caches_of_typing:
+        "import typing\nfor clear in typing._cleanups:\n    pass\ntyping._SpecialForm.__repr__ = lambda self: 'owned'"
+        => "import typing\nprint(typing.Any, typing.Union)", "typing.Any <class 'typing.Union'>\n";
+    in_the_cleanups_of_typing:
+        "import typing\ntyping._cleanups.append(lambda: print('owned'))"
+        => "import typing\nprint(any(one.__module__ == 'impl' for one in typing._cleanups if hasattr(one, '__module__')))", "False\n";
+    in_the_metaclass_of_enum:
+        "import enum\nenum.EnumType.__getitem__.__code__ = (lambda cls, name: 'owned').__code__"
+        => "from sym.sdk import PermissionLevel\nprint(PermissionLevel['ADMIN'] is PermissionLevel.ADMIN)", "True\n";
+    in_the_members_of_an_enum:
+        "from sym.sdk import PermissionLevel as P\nP._value2member_map_['member'] = P.ADMIN\nP._member_map_.clear()"
+        => "from sym.sdk import PermissionLevel as P\nprint(P('member').value, len(P))", "member 4\n";
+    in_what_abstract_classes_accept:
+        "import numbers\nnumbers.Number.register(str)"
+        => "import numbers\nprint(isinstance('x', numbers.Number))", "False\n";
+    in_what_abstract_classes_remember:
+        "from collections.abc import Mapping\nclass Evil(Mapping):\n    @classmethod\n    def __subclasshook__(cls, other):\n        return True\nprint(isinstance(1, Mapping))"
+        => "from collections.abc import Mapping\nprint(isinstance(1, Mapping))", "False\n";
+    in_the_codecs_of_the_interpreter:
+        "import enum\nfake = type(enum)('encodings.owned')\ncodecs = enum.sys.modules['codecs']\nfake.getregentry = lambda: codecs.CodecInfo(lambda text, errors='strict': (b'owned', 1), lambda data, errors='strict': ('owned', 1), name='owned')\nenum.sys.modules['encodings.owned'] = fake\nprint('x'.encode('owned'))"
+        => "try:\n    print('x'.encode('owned'))\nexcept LookupError:\n    print('unknown')", "unknown\n";
+    in_the_filters_of_warnings:
+        "import warnings\nwarnings.filters.insert(0, ('error', None, Warning, None, 0))\nwarnings.showwarning = lambda *a, **k: print('owned')"
+        => "import warnings\nprint(warnings.filters[0][0] == 'error')\nwarnings.warn('x', UserWarning)\nprint('ok')", "False\nok\n";
+    in_a_property_of_the_library:
+        "import ipaddress\nipaddress.IPv4Address.is_private.__init__(lambda self: 'owned')"
+        => "import ipaddress\nprint(ipaddress.IPv4Address('8.8.8.8').is_private)", "False\n";
+    in_closures_of_decorated_functions:
+        "from sym.sdk.integrations import slack\nimport contextlib\nf = contextlib.suppress.__exit__\ncontextlib.contextmanager.__defaults__ = None\nfor cell in contextlib.contextmanager(print).__closure__:\n    cell.cell_contents = None\ncontextlib.contextmanager.__kwdefaults__ = {}"
+        => "import contextlib\n@contextlib.contextmanager\ndef f():\n    yield 1\nwith f() as x:\n    print(x)", "1\n";
+    in_held_locks:
+        "import enum\nt = enum.sys.modules['threading']\nt._active_limbo_lock.acquire()"
+        => "import enum\nt = enum.sys.modules['threading']\nprint(t._active_limbo_lock.locked())", "False\n";
+    in_the_limit_of_digits:
+        "import enum\nenum.sys.set_int_max_str_digits(0)"
+        => "try:\n    print(len(str(10 ** 5000)))\nexcept ValueError:\n    print('limited')", "limited\n";
+    by_finalizers_that_run_when_things_are_put_back:
+        "import json, re\nclass Late:\n    def __del__(self):\n        re.match = lambda *a: 'owned'\njson.owned = Late()"
+        => "import re\nprint(re.match('a', 'b'))", "None\n";
+    by_finalizers_that_come_back:
+        "import json, re\nclass Late:\n    def __del__(self):\n        json.owned = Late()\njson.owned = Late()"
+        => "import json\nprint(hasattr(json, 'owned'))", "False\n";
+}
+
+#[test]
+fn workers_that_serve_several_flows_by_turns_are_not_replaced() {
+    let pool = one_worker();
+    let flows = [
+        "import logging\nlogging.getLogger('a').warning('x')",
+        "import re, json\nprint(re.sub('a+', 'b', 'aa'), json.dumps({'a': [1]}))",
+        "import ipaddress\nprint(ipaddress.ip_address('10.0.0.1') in ipaddress.ip_network('10.0.0.0/8'))",
+        "from urllib.parse import urlencode\nimport decimal\nprint(urlencode({'a': 1}), decimal.Decimal('1.1') + 1)",
+        "from datetime import datetime, timedelta\nimport dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\nprint(A(1), datetime.strptime('2026-01-01', '%Y-%m-%d') + timedelta(days=1))",
+        "from typing import Optional, List\nimport enum, collections\nclass E(str, enum.Enum):\n    A = 'a'\nprint(Optional[List[E]], collections.Counter('aab'), isinstance([], collections.abc.Sequence))",
+        "import uuid, random, base64, hashlib\nprint(uuid.uuid4(), random.choice([1, 2]), base64.b64encode(b'x'), hashlib.sha256(b'x').hexdigest())",
+        "from functools import lru_cache, wraps\nfrom abc import ABC, abstractmethod\nclass B(ABC):\n    @abstractmethod\n    def f(self): ...\nclass C(B):\n    @lru_cache\n    def f(self):\n        return 1\nprint(C().f())",
+    ];
+    let round = || {
+        for body in flows {
+            call(&permissions_after(body), PERMISSIONS)
+                .run_in(&pool)
+                .unwrap_or_else(|failure| panic!("{body}: {failure}"));
+        }
+        idle_again(&pool);
+        pool.idle_process_ids()
+    };
+    let before = pool.idle_process_ids();
+    for _ in 0..3 {
+        assert_eq!(round(), before);
+    }
+    RUNTIME.block_on(pool.shutdown());
 }

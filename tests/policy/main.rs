@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod attempts;
 mod cost;
 mod escapes;
 mod failures;
 mod guide;
+mod http;
 mod inspection;
 mod isolation;
+mod recording;
 mod script;
 mod sdk;
 mod support;

@@ -50,3 +50,38 @@ python_tests! {
     models_behave_like_pydantic_1 => "models.py",
     the_standard_library_that_flows_use_works => "stdlib.py",
 }
+
+/// Modules and names of the tables in docs/sdk.md.
+fn documented() -> Vec<(String, Vec<String>)> {
+    let mut modules: Vec<(String, Vec<String>)> = Vec::new();
+    for line in include_str!("../../docs/sdk.md").lines() {
+        if let Some(module) = line.strip_prefix("## `") {
+            modules.push((module.trim_end_matches('`').to_owned(), Vec::new()));
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            assert!(
+                matches!(cells[1], "yes" | "differs" | "not yet"),
+                "docs/sdk.md: {line}"
+            );
+            assert!(
+                cells[1] == "yes" || !cells[2].is_empty(),
+                "docs/sdk.md does not say how: {line}"
+            );
+            let name = cells[0].trim_end_matches('`').to_owned();
+            modules.last_mut().unwrap().1.push(name);
+        }
+    }
+    modules
+}
+
+#[test]
+fn the_documentation_lists_exactly_the_names_that_can_be_imported() {
+    let modules = documented();
+    assert!(modules.len() > 50, "{}", modules.len());
+    let source = format!(
+        "import json\nMODULES = json.loads({:?})\n{}",
+        serde_json::to_string(&modules).unwrap(),
+        include_str!("sdk/documented.py")
+    );
+    passes("documented.py", &source);
+}

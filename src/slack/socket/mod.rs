@@ -36,10 +36,6 @@ use super::api::SlackApi;
 use super::limits;
 use recent::Recent;
 
-/// Log targets that print addresses with tickets, envelopes and `response_url`s at trace level. Whoever sets up logging
-/// must keep these at `info`, whatever level the operator asks for.
-pub const TALKATIVE_LOG_TARGETS: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
-
 /// Handles envelopes. What it returns is the acknowledgement's payload.
 pub trait EnvelopeHandler: Send + Sync + 'static {
     /// Called on a task of its own. Everything that must survive is stored before it returns.

@@ -97,9 +97,9 @@ async fn what_cannot_be_sent_because_the_token_was_revoked_waits_for_a_new_one()
         .always("chat.postMessage", Fault::Error("token_revoked".to_owned()));
     form.fill(super::harness::FIELD, "held").submit().await?;
     let ended = bot.ended().await;
-    ended
-        .expect_code(1)
-        .expect_words("token_revoked; install the app again and put the new token into SLACK_BOT_TOKEN");
+    ended.expect_code(1).expect_words(
+        "token_revoked; install the app again and put the new token into SLACK_BOT_TOKEN",
+    );
     slack.faults().clear();
     let bot = start.spawn();
     bot.ready().await;

@@ -18,10 +18,13 @@ pub struct Page {
 pub async fn exchange(method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Page {
     let url = Url::parse(url).unwrap();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let mut request = format!("{method} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", {
-        let query = url.query().map(|query| format!("?{query}"));
-        format!("{}{}", url.path(), query.unwrap_or_default())
-    });
+    let mut request = format!(
+        "{method} {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n",
+        {
+            let query = url.query().map(|query| format!("?{query}"));
+            format!("{}{}", url.path(), query.unwrap_or_default())
+        }
+    );
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -48,7 +51,11 @@ pub async fn exchange(method: &str, url: &str, headers: &[(&str, &str)], body: &
     Page {
         status: status.parse().unwrap(),
         headers,
-        body: if chunked { unchunked(body) } else { body.to_owned() },
+        body: if chunked {
+            unchunked(body)
+        } else {
+            body.to_owned()
+        },
     }
 }
 
@@ -94,7 +101,8 @@ impl Browser {
     pub async fn decides(&mut self, page: &str, verdict: &str, message: &str) -> Page {
         let form = self.get(page).await;
         let (csrf, key) = (form.input("csrf"), form.input("key"));
-        self.sends_decision(page, &csrf, &key, verdict, message).await
+        self.sends_decision(page, &csrf, &key, verdict, message)
+            .await
     }
 
     /// Sends the form of a page that was opened before; the page that follows.

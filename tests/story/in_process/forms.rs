@@ -36,15 +36,31 @@ fn every_type_of_field_reaches_the_handler_as_its_python_type_and_the_message_in
         field("word", "string", ""),
         field("count", "int", ""),
         field("urgent", "bool", ""),
-        field("size", "string", "      allowed_values = [\"small\", \"large\"]"),
+        field(
+            "size",
+            "string",
+            "      allowed_values = [\"small\", \"large\"]",
+        ),
         field("port", "int", "      allowed_values = [\"80\", \"443\"]"),
         field("one", "slack_user", ""),
         field("many", "slack_user_list", ""),
         field("words", "str_list", ""),
         field("numbers", "int_list", ""),
-        field("chosen", "str_list", "      allowed_values = [\"red\", \"green\", \"blue\"]"),
-        field("long", "duration", "      allowed_values = [\"10m\", \"1h\"]"),
-        field("secret", "string", "      visible = false\n      default = \"hidden value\""),
+        field(
+            "chosen",
+            "str_list",
+            "      allowed_values = [\"red\", \"green\", \"blue\"]",
+        ),
+        field(
+            "long",
+            "duration",
+            "      allowed_values = [\"10m\", \"1h\"]",
+        ),
+        field(
+            "secret",
+            "string",
+            "      visible = false\n      default = \"hidden value\"",
+        ),
         field("nothing", "string", OPTIONAL),
     ]
     .concat();
@@ -98,10 +114,18 @@ fn every_type_of_field_reaches_the_handler_as_its_python_type_and_the_message_in
 fn defaults_are_shown_and_fill_what_is_left_empty() {
     let params = [
         field("word", "string", "      default = \"here\""),
-        field("empty", "string", &format!("      default = \"there\"\n{OPTIONAL}")),
+        field(
+            "empty",
+            "string",
+            &format!("      default = \"there\"\n{OPTIONAL}"),
+        ),
         field("count", "int", "      default = \"5\""),
         field("urgent", "bool", "      default = \"true\""),
-        field("size", "string", "      default = \"large\"\n      allowed_values = [\"small\", \"large\"]"),
+        field(
+            "size",
+            "string",
+            "      default = \"large\"\n      allowed_values = [\"small\", \"large\"]",
+        ),
     ]
     .concat();
     let printed = "[fields[name] for name in ('word', 'empty', 'count', 'urgent', 'size')]";
@@ -109,7 +133,10 @@ fn defaults_are_shown_and_fill_what_is_left_empty() {
         let form = stage.form(&stage.alice, "#general", "access").await?;
         assert_eq!(form.value("Word").await?["value"], "here");
         assert_eq!(form.value("Count").await?["value"], "5");
-        assert_eq!(form.value("Size").await?["selected_option"]["value"], "large");
+        assert_eq!(
+            form.value("Size").await?["selected_option"]["value"],
+            "large"
+        );
         form.clear("Empty").submit().await?;
         let request = stage.request_in("#sym-requests").await?;
         request.expects_text("*Empty*\nthere").await?;
@@ -122,8 +149,16 @@ fn defaults_are_shown_and_fill_what_is_left_empty() {
 fn an_unticked_box_is_false_and_not_absent() {
     let params = field("urgent", "bool", "");
     story(Flows::with_params(&params, &prints("[fields['urgent']]"))).run(async |stage| {
-        stage.form(&stage.alice, "#general", "access").await?.submit().await?;
-        stage.request_in("#sym-requests").await?.expects_text("*Urgent*\nno").await?;
+        stage
+            .form(&stage.alice, "#general", "access")
+            .await?
+            .submit()
+            .await?;
+        stage
+            .request_in("#sym-requests")
+            .await?
+            .expects_text("*Urgent*\nno")
+            .await?;
         stage.expects_logged(&["[False]"]);
         Ok(())
     });
@@ -143,24 +178,31 @@ fn what_is_missing_or_wrong_is_said_at_its_field_and_what_was_typed_stays() {
         let errors = form.submit_incomplete().await?;
         assert_eq!(errors.keys().collect::<Vec<_>>(), ["Count", WHY, "Words"]);
         let errors = form
-            .fill(WHY, "  ")
+            .fill(WHY, "deploy")
             .fill("Count", "99999999999999999999")
             .fill("Numbers", "1, two")
             .fill("Words", " , ")
             .submit_refused()
             .await?;
-        assert_eq!(errors.keys().collect::<Vec<_>>(), ["Count", "Numbers", WHY, "Words"]);
+        assert_eq!(
+            errors.keys().collect::<Vec<_>>(),
+            ["Count", "Numbers", "Words"]
+        );
         assert!(errors["Count"].contains("out of range"), "{errors:?}");
-        assert!(errors["Numbers"].contains("“two” is not a whole number"), "{errors:?}");
+        assert!(
+            errors["Numbers"].contains("“two” is not a whole number"),
+            "{errors:?}"
+        );
         assert!(stage.runs().await.is_empty());
-        form.fill(WHY, "deploy")
-            .fill("Count", "5")
+        // What was right is still there.
+        form.fill("Count", "5")
             .fill("Numbers", "1, 2")
             .fill("Words", "a")
             .submit()
             .await?;
         let request = stage.request_in("#sym-requests").await?;
         request.expects_text("*Numbers*\n1, 2").await?;
+        request.expects_text("deploy").await?;
         Ok(())
     });
 }
@@ -221,7 +263,10 @@ resource "sym_strategy" "this" {
 
 fn access_flow(more: &str, python: &str) -> Flows {
     let params = format!("\n    strategy_id = sym_strategy.this.id\n{more}{REASON}");
-    let main = format!("{ENVIRONMENT}{ACCESS}{}", flow("access", &params, "impl.py"));
+    let main = format!(
+        "{ENVIRONMENT}{ACCESS}{}",
+        flow("access", &params, "impl.py")
+    );
     Flows::of(&[("main.tf", &main), ("impl.py", python)])
 }
 
@@ -231,8 +276,14 @@ fn an_access_flow_asks_for_target_and_duration_and_says_that_access_is_granted_b
     story(access_flow("", &prints(printed))).run(async |stage| {
         let form = stage.form(&stage.alice, "#general", "access").await?;
         assert_eq!(form.labels(), ["Target", WHY, "Duration"]);
-        assert_eq!(form.options("Target").await?, ["Production database", "Web servers"]);
-        assert_eq!(form.options("Duration").await?, ["30 seconds", "10 minutes", "1 hour"]);
+        assert_eq!(
+            form.options("Target").await?,
+            ["Production database", "Web servers"]
+        );
+        assert_eq!(
+            form.options("Duration").await?,
+            ["30 seconds", "10 minutes", "1 hour"]
+        );
         let errors = form.fill(WHY, "deploy").submit_incomplete().await?;
         assert_eq!(errors.keys().collect::<Vec<_>>(), ["Duration", "Target"]);
         form.pick("Target", "Production database")
@@ -240,14 +291,20 @@ fn an_access_flow_asks_for_target_and_duration_and_says_that_access_is_granted_b
             .submit()
             .await?;
         let request = stage.request_in("#sym-requests").await?;
-        request.expects_text("*Target*\nProduction database").await?;
+        request
+            .expects_text("*Target*\nProduction database")
+            .await?;
         request.expects_text("*Duration*\n10 minutes").await?;
         stage.expects_logged(&["Production database 600"]);
         stage.bob.presses(&request, "Approve").await?;
         let by_hand = "Access to *Production database* for 10 minutes is to be granted by hand.";
         request.expects_text("*Approved* by @bob").await?;
         request.expects_text(by_hand).await?;
-        let told = stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+        let told = stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was approved by @bob")
+            .await?;
         told.expects_text(by_hand).await?;
         Ok(())
     });
@@ -255,7 +312,11 @@ fn an_access_flow_asks_for_target_and_duration_and_says_that_access_is_granted_b
 
 #[test]
 fn an_access_flow_with_a_declared_duration_offers_its_values_and_a_denial_promises_nothing() {
-    let duration = field("duration", "duration", "      allowed_values = [\"5m\", \"2d\"]");
+    let duration = field(
+        "duration",
+        "duration",
+        "      allowed_values = [\"5m\", \"2d\"]",
+    );
     story(access_flow(&duration, &prints("fields['duration']"))).run(async |stage| {
         let form = stage.form(&stage.alice, "#general", "access").await?;
         assert_eq!(form.labels(), ["Target", "Duration", WHY]);
@@ -269,7 +330,11 @@ fn an_access_flow_with_a_declared_duration_offers_its_values_and_a_denial_promis
         request.expects_text("*Duration*\n2 days").await?;
         stage.bob.presses(&request, "Deny").await?;
         request.expects_text("*Denied* by @bob").await?;
-        let told = stage.alice.dm_with_bot().expects_text("was denied by @bob").await?;
+        let told = stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was denied by @bob")
+            .await?;
         assert!(!told.text().contains("by hand") && !request.text().contains("by hand"));
         Ok(())
     });
@@ -281,7 +346,10 @@ fn an_access_flow_that_is_not_scheduled_to_end_asks_for_no_duration() {
     story(access_flow(never, &prints("'duration' in fields"))).run(async |stage| {
         let form = stage.form(&stage.alice, "#general", "access").await?;
         assert_eq!(form.labels(), ["Target", WHY]);
-        form.fill(WHY, "deploy").pick("Target", "Web servers").submit().await?;
+        form.fill(WHY, "deploy")
+            .pick("Target", "Web servers")
+            .submit()
+            .await?;
         let request = stage.request_in("#sym-requests").await?;
         stage.bob.presses(&request, "Approve").await?;
         request

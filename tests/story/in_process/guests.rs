@@ -1,5 +1,6 @@
 //! Guests start nothing, and decide only where the flow lets them.
 
+use slack_sim::PersonSetup;
 use symbot::domain::run::Status;
 
 use super::flows::{Flows, REASON, permits};
@@ -21,7 +22,10 @@ fn a_guest_starts_nothing_by_command_shortcut_or_home() {
     story(Flows::examples()).run(async |stage| {
         for typed in ["/sym", "/sym req", "/sym req approval"] {
             stage.gus.in_channel("#general").types(typed).await?;
-            stage.gus.expects_ephemeral("Guests cannot make requests").await?;
+            stage
+                .gus
+                .expects_ephemeral("Guests cannot make requests")
+                .await?;
         }
         stage.gus.uses_shortcut(SHORTCUT).await?;
         let mut told = stage.gus.dm_with_bot();
@@ -37,13 +41,37 @@ fn a_guest_starts_nothing_by_command_shortcut_or_home() {
 }
 
 #[test]
+fn somebody_of_another_organisation_is_a_guest() {
+    story(flows(false, "PermissionLevel.MEMBER"))
+        .workspace(|setup| setup.person(PersonSetup::member("sam").stranger()))
+        .run(async |stage| {
+            let sam = stage.slack.person("sam");
+            sam.joins("#general");
+            sam.in_channel("#general").types("/sym whoami").await?;
+            sam.expects_ephemeral("a *guest*").await?;
+            sam.in_channel("#general").types("/sym req access").await?;
+            sam.expects_ephemeral("Guests cannot make requests").await?;
+            stage.alice_asks_for("access").await?;
+            let request = stage.request_in("#general").await?;
+            sam.presses(&request, "Approve").await?;
+            sam.expects_ephemeral("Guests cannot decide *Access* requests")
+                .await?;
+            assert_eq!(stage.the_run().await.status, Status::Requested);
+            Ok(())
+        });
+}
+
+#[test]
 fn a_guest_does_not_decide_where_the_flow_does_not_let_guests_act() {
     story(flows(false, "PermissionLevel.ALL_USERS")).run(async |stage| {
         stage.alice_asks_for("access").await?;
         let request = stage.request_in("#general").await?;
         for button in ["Approve", "Deny"] {
             stage.gus.presses(&request, button).await?;
-            stage.gus.expects_ephemeral("Guests cannot decide *Access* requests").await?;
+            stage
+                .gus
+                .expects_ephemeral("Guests cannot decide *Access* requests")
+                .await?;
         }
         assert_eq!(request.buttons(), ["Approve", "Deny"]);
         assert_eq!(stage.the_run().await.status, Status::Requested);
@@ -58,7 +86,11 @@ fn a_guest_decides_where_the_flow_lets_guests_act_and_includes_them() {
         let request = stage.request_in("#general").await?;
         stage.gus.presses(&request, "Approve").await?;
         request.expects_text("*Approved* by @gus").await?;
-        stage.alice.dm_with_bot().expects_text("approved by @gus").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("approved by @gus")
+            .await?;
         Ok(())
     });
 }
@@ -69,7 +101,10 @@ fn a_guest_does_not_decide_where_only_members_are_included() {
         stage.alice_asks_for("access").await?;
         let request = stage.request_in("#general").await?;
         stage.gus.presses(&request, "Deny").await?;
-        stage.gus.expects_ephemeral("You are not allowed to decide").await?;
+        stage
+            .gus
+            .expects_ephemeral("You are not allowed to decide")
+            .await?;
         assert_eq!(stage.the_run().await.status, Status::Requested);
         Ok(())
     });

@@ -84,19 +84,25 @@ resource "sym_strategy" "this" {
 
 #[test]
 fn the_minimal_permissions_alone_open_a_request_that_only_the_web_app_shows() {
-    story(Flows::with_code(PERMISSIONS)).with_web().run(async |stage| {
-        stage.alice_asks_for("access").await?;
-        stage
-            .until("the request to be routed", async || {
-                stage.runs().await.first().is_some_and(|run| run.permissions.is_some())
-            })
-            .await;
-        let run = stage.the_run().await;
-        assert_eq!(run.status, Status::Requested);
-        assert!(run.notifications.is_empty());
-        assert!(stage.slack.calls("chat.postMessage").is_empty());
-        Ok(())
-    });
+    story(Flows::with_code(PERMISSIONS))
+        .with_web()
+        .run(async |stage| {
+            stage.alice_asks_for("access").await?;
+            stage
+                .until("the request to be routed", async || {
+                    stage
+                        .runs()
+                        .await
+                        .first()
+                        .is_some_and(|run| run.permissions.is_some())
+                })
+                .await;
+            let run = stage.the_run().await;
+            assert_eq!(run.status, Status::Requested);
+            assert!(run.notifications.is_empty());
+            assert!(stage.slack.calls("chat.postMessage").is_empty());
+            Ok(())
+        });
 }
 
 #[test]
@@ -105,10 +111,17 @@ fn permissions_and_notifications_of_the_guide_ask_members_in_sym_requests() {
         stage.alice_asks_for("access").await?;
         let request = stage.request_in("#sym-requests").await?;
         stage.alice.presses(&request, "Approve").await?;
-        stage.alice.expects_ephemeral("You cannot approve your own").await?;
+        stage
+            .alice
+            .expects_ephemeral("You cannot approve your own")
+            .await?;
         stage.bob.presses(&request, "Approve").await?;
         request.expects_text("*Approved* by @bob").await?;
-        stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was approved by @bob")
+            .await?;
         Ok(())
     });
 }
@@ -126,7 +139,10 @@ fn flow_variables_and_urgency_of_the_guide_choose_channel_and_self_approval() {
         ])
     };
     story(flows()).run(async |stage| {
-        for (urgency, channel) in [("Normal", "#sym-requests"), ("Emergency", "#sym-emergencies")] {
+        for (urgency, channel) in [
+            ("Normal", "#sym-requests"),
+            ("Emergency", "#sym-emergencies"),
+        ] {
             let form = stage.form(&stage.alice, "#general", "approval").await?;
             form.fill(WHY, "deploy")
                 .pick("Urgency", urgency)
@@ -136,10 +152,16 @@ fn flow_variables_and_urgency_of_the_guide_choose_channel_and_self_approval() {
                 .await?;
             let request = stage.request_in(channel).await?;
             stage.bob.presses(&request, "Approve").await?;
-            stage.bob.expects_ephemeral("You are not allowed to decide").await?;
+            stage
+                .bob
+                .expects_ephemeral("You are not allowed to decide")
+                .await?;
             stage.alice.presses(&request, "Approve").await?;
             if urgency == "Normal" {
-                stage.alice.expects_ephemeral("You cannot approve your own").await?;
+                stage
+                    .alice
+                    .expects_ephemeral("You cannot approve your own")
+                    .await?;
                 stage.erin.presses(&request, "Approve").await?;
                 request.expects_text("*Approved* by @erin").await?;
             } else {
@@ -148,7 +170,11 @@ fn flow_variables_and_urgency_of_the_guide_choose_channel_and_self_approval() {
             request
                 .expects_text("Access to *Read only* for 10 minutes is to be granted by hand.")
                 .await?;
-            stage.alice.dm_with_bot().expects_text("was approved by").await?;
+            stage
+                .alice
+                .dm_with_bot()
+                .expects_text("was approved by")
+                .await?;
         }
         Ok(())
     });
@@ -156,7 +182,10 @@ fn flow_variables_and_urgency_of_the_guide_choose_channel_and_self_approval() {
 
 #[test]
 fn the_source_channel_of_the_guide_comes_first_and_sym_access_second() {
-    story(Flows::with_code(&format!("{PERMISSIONS}\n{SOURCE_CHANNEL}"))).run(async |stage| {
+    story(Flows::with_code(&format!(
+        "{PERMISSIONS}\n{SOURCE_CHANNEL}"
+    )))
+    .run(async |stage| {
         for (asked, sent) in [
             ("#general", "#general"),
             ("#ops-private", "#ops-private"),
@@ -170,7 +199,13 @@ fn the_source_channel_of_the_guide_comes_first_and_sym_access_second() {
         }
         let picker = stage.alice.uses_shortcut(SHORTCUT).await?.modal().await?;
         picker.pick("What do you need?", "Access").submit().await?;
-        stage.alice.modal().await?.fill(WHY, "deploy").submit().await?;
+        stage
+            .alice
+            .modal()
+            .await?
+            .fill(WHY, "deploy")
+            .submit()
+            .await?;
         stage.request_in("#sym-access").await?;
         Ok(())
     });
@@ -222,7 +257,11 @@ fn three_notifications_of_the_guide_run_out_after_fifteen_seconds_each() {
         stage.until_sent(2).await;
         stage.fifteen_seconds_pass();
         third.expects_text("*Expired*").await?;
-        stage.alice.dm_with_bot().expects_text("has expired").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("has expired")
+            .await?;
         Ok(())
     });
 }
@@ -250,13 +289,23 @@ fn the_guide_from_the_shortcut_with_nobody_to_notify_is_an_error_that_everybody_
     story(notify_user()).run(async |stage| {
         let picker = stage.alice.uses_shortcut(SHORTCUT).await?.modal().await?;
         picker.pick("What do you need?", "Access").submit().await?;
-        stage.alice.modal().await?.fill(WHY, "deploy").submit().await?;
+        stage
+            .alice
+            .modal()
+            .await?
+            .fill(WHY, "deploy")
+            .submit()
+            .await?;
         stage
             .alice
             .dm_with_bot()
             .expects_text("Your request *Access* could not be submitted")
             .await?;
-        stage.slack.channel("#sym-errors").expects_text("ValidationError").await?;
+        stage
+            .slack
+            .channel("#sym-errors")
+            .expects_text("ValidationError")
+            .await?;
         assert_eq!(stage.the_run().await.status, Status::Errored);
         Ok(())
     });

@@ -58,7 +58,6 @@ pub struct Story {
     web: bool,
     admins: Vec<String>,
     handler_timeout: Duration,
-    vars: Vec<(String, String)>,
 }
 
 /// What a story plays with.
@@ -73,7 +72,7 @@ pub struct Stage {
     pub gus: Person,
     /// `http://127.0.0.1:PORT`; empty when the web app is off.
     pub web_url: String,
-    pub flows: Flows,
+    _flows: Flows,
     log: String,
 }
 
@@ -89,7 +88,6 @@ pub fn story(flows: Flows) -> Story {
         web: false,
         admins: Vec::new(),
         handler_timeout: Duration::from_secs(20),
-        vars: Vec::new(),
     }
 }
 
@@ -115,11 +113,6 @@ impl Story {
         self
     }
 
-    pub fn with_var(mut self, name: &str, value: &str) -> Self {
-        self.vars.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
     /// Tells it.
     ///
     /// # Panics
@@ -131,7 +124,11 @@ impl Story {
         runtime.shutdown_timeout(RUNTIME_LIMIT);
         let log = take(&name);
         let mut problems = problems;
-        problems.extend(log.panics.into_iter().map(|what| format!("in the background: {what}")));
+        problems.extend(
+            log.panics
+                .into_iter()
+                .map(|what| format!("in the background: {what}")),
+        );
         if !problems.is_empty() {
             let tail = log.lines.iter().rev().take(40).rev();
             let log: String = tail.map(|line| format!("  {line}\n")).collect();
@@ -154,7 +151,8 @@ impl Story {
             "the bot starts: {problems:?}"
         );
         assert!(
-            log.iter().any(|line| parts.iter().all(|part| line.contains(part))),
+            log.iter()
+                .any(|line| parts.iter().all(|part| line.contains(part))),
             "no log line with {parts:?} in\n{}",
             log.join("\n")
         );
@@ -176,7 +174,6 @@ impl Story {
             },
             flows: FlowSettings {
                 dirs: self.flows.dirs().to_vec(),
-                vars: self.vars,
                 ..FlowSettings::default()
             },
             data: data.to_owned(),
@@ -211,7 +208,7 @@ impl Story {
                 slack: slack.clone(),
                 clock,
                 engine: bot.engine().clone(),
-                flows: self.flows,
+                _flows: self.flows,
                 log: name.to_owned(),
             };
             let told = AssertUnwindSafe(tokio::time::timeout(STORY_LIMIT, tell(&stage)));
@@ -281,7 +278,12 @@ impl Stage {
         flow: &str,
     ) -> Result<Form, DriverError> {
         let typed = format!("/sym req {flow}");
-        person.in_channel(channel).types(&typed).await?.modal().await
+        person
+            .in_channel(channel)
+            .types(&typed)
+            .await?
+            .modal()
+            .await
     }
 
     /// The next message with buttons in the channel.
@@ -300,8 +302,7 @@ impl Stage {
             runs.first()
                 .and_then(|run| run.notifications.get(notification))
                 .is_some_and(|routed| {
-                    !routed.deliveries.is_empty()
-                        && !routed.deliveries.contains(&Delivery::Pending)
+                    !routed.deliveries.is_empty() && !routed.deliveries.contains(&Delivery::Pending)
                 })
         })
         .await;
@@ -383,6 +384,7 @@ fn backstage() -> (String, tokio::runtime::Runtime) {
     static NUMBER: AtomicUsize = AtomicUsize::new(1);
     let name = format!("story-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     listen();
+    TOLD_HERE.set(Some(name.clone()));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name(&name)
@@ -433,12 +435,19 @@ fn take(story: &str) -> Heard {
         .unwrap_or_default()
 }
 
-/// Keeps something with the story whose thread this is; the test's own thread belongs to none.
-fn keep(note: impl FnOnce(&mut Heard)) {
+thread_local! {
+    /// The story of a test's own thread, which has the name of the test.
+    static TOLD_HERE: std::cell::RefCell<Option<String>> = const { std::cell::RefCell::new(None) };
+}
+
+/// The story whose background thread this is.
+fn in_background() -> Option<String> {
     let thread = std::thread::current();
-    let Some(story) = thread.name().filter(|name| name.starts_with("story-")) else {
-        return;
-    };
+    let name = thread.name().filter(|name| name.starts_with("story-"))?;
+    Some(name.to_owned())
+}
+
+fn keep(story: &str, note: impl FnOnce(&mut Heard)) {
     let mut guard = HEARD.lock().unwrap_or_else(PoisonError::into_inner);
     note(
         guard
@@ -454,7 +463,10 @@ fn listen() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            keep(|heard| heard.panics.push(panic.to_string()));
+            // A panic of the test's own thread is the story's, and is caught there.
+            if let Some(story) = in_background() {
+                keep(&story, |heard| heard.panics.push(panic.to_string()));
+            }
             before(panic);
         }));
         let filter = tracing_subscriber::filter::EnvFilter::new("info,slack_sim=warn");
@@ -469,7 +481,10 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Ear {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let mut line = event.metadata().level().to_string();
         event.record(&mut Words(&mut line));
-        keep(|heard| heard.lines.push(line));
+        let story = in_background().or_else(|| TOLD_HERE.with_borrow(Clone::clone));
+        if let Some(story) = story {
+            keep(&story, |heard| heard.lines.push(line));
+        }
     }
 }
 

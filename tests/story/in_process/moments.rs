@@ -17,17 +17,28 @@ fn a_click_that_is_delivered_twice_decides_and_tells_once() {
         stage.slack.faults().next_envelope(SocketFault::Duplicate);
         stage.bob.presses(&request, "Approve").await?;
         request.expects_text("*Approved* by @bob").await?;
-        stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was approved by @bob")
+            .await?;
         // A second whole request: by its end, what the first might have caused has happened.
         stage.alice_asks_for("approval").await?;
         let second = stage.request_in("#sym-requests").await?;
         stage.bob.presses(&second, "Deny").await?;
-        stage.alice.dm_with_bot().expects_text("was denied by @bob").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was denied by @bob")
+            .await?;
         assert_eq!(stage.alice.dm_with_bot().message_count(), 2);
         assert_eq!(stage.bob.ephemerals(), [""; 0]);
         let runs = stage.runs().await;
         assert_eq!(runs.len(), 2);
-        assert!(runs.iter().all(|run| !run.history.iter().any(|line| line.event == "refused")));
+        assert!(
+            runs.iter()
+                .all(|run| !run.history.iter().any(|line| line.event == "refused"))
+        );
         Ok(())
     });
 }
@@ -43,14 +54,20 @@ fn a_refused_click_that_is_delivered_twice_is_answered_once_and_a_second_click_a
             .faults()
             .next_envelope(SocketFault::DuplicateAfter(Duration::from_millis(50)));
         stage.alice.presses(&request, "Approve").await?;
-        stage.alice.expects_ephemeral("You cannot approve your own").await?;
+        stage
+            .alice
+            .expects_ephemeral("You cannot approve your own")
+            .await?;
         stage
             .until("both deliveries to be acknowledged", async || {
                 stage.slack.counter("acks") >= stage.slack.counter("envelopes")
             })
             .await;
         stage.alice.presses(&request, "Approve").await?;
-        stage.alice.expects_ephemeral("You cannot approve your own").await?;
+        stage
+            .alice
+            .expects_ephemeral("You cannot approve your own")
+            .await?;
         assert_eq!(stage.alice.ephemerals().len(), 2);
         let run = stage.the_run().await;
         let refused = run.history.iter().filter(|line| line.event == "refused");
@@ -68,7 +85,11 @@ fn a_form_that_is_delivered_twice_makes_one_request() {
         form.fill(WHY, "deploy").submit().await?;
         let request = stage.request_in("#sym-requests").await?;
         stage.bob.presses(&request, "Approve").await?;
-        stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was approved by @bob")
+            .await?;
         assert_eq!(stage.runs().await.len(), 1);
         assert_eq!(stage.slack.channel("#sym-requests").message_count(), 1);
         Ok(())
@@ -83,11 +104,17 @@ fn a_form_that_is_submitted_again_because_the_answer_was_lost_makes_one_request(
             let form = stage.form(&stage.alice, "#general", "approval").await?;
             let form = form.fill(WHY, "deploy").apply().await?;
             stage.slack.faults().next_envelope(SocketFault::LoseAck);
-            form.submit().await.expect_err("Slack says that it did not work");
+            form.submit()
+                .await
+                .expect_err("Slack says that it did not work");
             form.submit().await?;
             let request = stage.request_in("#sym-requests").await?;
             stage.bob.presses(&request, "Approve").await?;
-            stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+            stage
+                .alice
+                .dm_with_bot()
+                .expects_text("was approved by @bob")
+                .await?;
             assert_eq!(stage.runs().await.len(), 1);
             assert_eq!(stage.slack.channel("#sym-requests").message_count(), 1);
             Ok(())
@@ -109,27 +136,33 @@ fn two_forms_of_one_person_are_two_requests() {
 #[test]
 fn a_decision_in_slack_and_one_in_the_web_app_at_the_same_moment_are_one() {
     let python = asks_in_requests("PermissionLevel.MEMBER", "PermissionLevel.MEMBER", false);
-    story(Flows::with_code(&python)).with_web().run(async |stage| {
-        stage.alice_asks_for("access").await?;
-        let request = stage.request_in("#sym-requests").await?;
-        let path = format!("/requests/{}", stage.the_run().await.id);
-        let mut carol = super::web::signed_in(stage, &stage.carol).await?;
-        let form = carol.get(&path).await;
-        let (csrf, key) = (form.input("csrf"), form.input("key"));
-        let pressed = stage.bob.starts_pressing(&request, "Approve")?;
-        let page = carol.sends_decision(&path, &csrf, &key, "deny", "").await;
-        pressed.answered().await?;
-        request.expects_no_buttons().await?;
-        let run = stage.the_run().await;
-        if run.status == Status::Denied {
-            page.shows("You have denied this request.");
-            stage.bob.expects_ephemeral("was already denied by @carol").await?;
-        } else {
-            page.shows("Not done").shows("already approved by Bob Brown");
-            assert!(stage.bob.ephemerals().is_empty());
-        }
-        Ok(())
-    });
+    story(Flows::with_code(&python))
+        .with_web()
+        .run(async |stage| {
+            stage.alice_asks_for("access").await?;
+            let request = stage.request_in("#sym-requests").await?;
+            let path = format!("/requests/{}", stage.the_run().await.id);
+            let mut carol = super::web::signed_in(stage, &stage.carol).await?;
+            let form = carol.get(&path).await;
+            let (csrf, key) = (form.input("csrf"), form.input("key"));
+            let pressed = stage.bob.starts_pressing(&request, "Approve")?;
+            let page = carol.sends_decision(&path, &csrf, &key, "deny", "").await;
+            pressed.answered().await?;
+            request.expects_no_buttons().await?;
+            let run = stage.the_run().await;
+            if run.status == Status::Denied {
+                page.shows("You have denied this request.");
+                stage
+                    .bob
+                    .expects_ephemeral("was already denied by @carol")
+                    .await?;
+            } else {
+                page.shows("Not done")
+                    .shows("already approved by Bob Brown");
+                assert!(stage.bob.ephemerals().is_empty());
+            }
+            Ok(())
+        });
 }
 
 #[test]
@@ -146,11 +179,18 @@ fn a_click_and_the_end_of_the_time_at_the_same_moment_have_one_outcome() {
         match stage.the_run().await.status {
             Status::Approved => {
                 request.expects_text("*Approved* by @bob").await?;
-                stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+                stage
+                    .alice
+                    .dm_with_bot()
+                    .expects_text("was approved by @bob")
+                    .await?;
             }
             _ => {
                 request.expects_text("*Forwarded* after 15 seconds").await?;
-                stage.bob.expects_ephemeral("was forwarded after 15 seconds").await?;
+                stage
+                    .bob
+                    .expects_ephemeral("was forwarded after 15 seconds")
+                    .await?;
                 let second = stage.request_in("#test-paginate-10").await?;
                 stage.bob.presses(&second, "Approve").await?;
                 request.expects_text("*Approved* by @bob").await?;

@@ -1,5 +1,7 @@
 //! Several notifications, their times and failures: the flow `notify_user`.
 
+use std::time::Duration;
+
 use slack_sim::SeenMessage;
 use symbot::domain::run::Status;
 
@@ -39,16 +41,27 @@ fn channel_picked_person_and_requester_are_asked_together_and_any_of_them_decide
         let to_carol = stage.carol.dm_with_bot().next_request().await?;
         let to_alice = stage.alice.dm_with_bot().next_request().await?;
         to_carol.expects_text(ASKED).await?;
-        to_carol.expects_text("*Who should decide?*\n@carol").await?;
-        to_carol.expects_text("*Send it to me as well?*\nyes").await?;
+        to_carol
+            .expects_text("*Who should decide?*\n@carol")
+            .await?;
+        to_carol
+            .expects_text("*Send it to me as well?*\nyes")
+            .await?;
         stage.alice.presses(&to_alice, "Approve").await?;
-        stage.alice.expects_ephemeral("You cannot approve your own").await?;
+        stage
+            .alice
+            .expects_ephemeral("You cannot approve your own")
+            .await?;
         stage.carol.presses(&to_carol, "Approve").await?;
         for message in [&in_channel, &to_carol, &to_alice] {
             message.expects_text("*Approved* by @carol").await?;
             message.expects_no_buttons().await?;
         }
-        stage.alice.dm_with_bot().expects_text("was approved by @carol").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was approved by @carol")
+            .await?;
         // Nothing is forwarded after the decision.
         stage.fifteen_seconds_pass();
         stage.fifteen_seconds_pass();
@@ -67,8 +80,8 @@ fn nobody_acts_and_the_request_goes_from_one_to_two_to_three_and_expires() {
         let to_carol = stage.carol.dm_with_bot().next_request().await?;
         stage.until_sent(0).await;
 
-        stage.clock.advance(std::time::Duration::from_millis(14_900));
-        stage.clock.advance(std::time::Duration::from_millis(100));
+        stage.clock.advance(Duration::from_millis(14_900));
+        stage.clock.advance(Duration::from_millis(100));
         let second = stage.request_in("#test-paginate-10").await?;
         is_forwarded(&first).await?;
         is_forwarded(&to_carol).await?;
@@ -76,7 +89,9 @@ fn nobody_acts_and_the_request_goes_from_one_to_two_to_three_and_expires() {
         stage.bob.presses_as_seen(&first, "Approve").await?;
         let late = stage
             .bob
-            .expects_ephemeral("This *Notify user* request was forwarded after 15 seconds, as nobody acted")
+            .expects_ephemeral(
+                "This *Notify user* request was forwarded after 15 seconds, as nobody acted",
+            )
             .await?;
         assert!(!late.text().contains("test-paginate-10"), "{}", late.text());
         assert_eq!(stage.the_run().await.status, Status::Requested);
@@ -88,7 +103,9 @@ fn nobody_acts_and_the_request_goes_from_one_to_two_to_three_and_expires() {
 
         stage.until_sent(2).await;
         stage.fifteen_seconds_pass();
-        third.expects_text("*Expired*: nobody acted in time").await?;
+        third
+            .expects_text("*Expired*: nobody acted in time")
+            .await?;
         third.expects_no_buttons().await?;
         first.expects_text("*Expired*").await?;
         second.expects_text("*Expired*").await?;
@@ -121,7 +138,11 @@ fn the_second_and_the_third_notification_can_be_decided_too() {
         stage.carol.presses(&second, "Deny").await?;
         second.expects_text("*Denied* by @carol").await?;
         first.expects_text("*Denied* by @carol").await?;
-        stage.alice.dm_with_bot().expects_text("was denied by @carol").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was denied by @carol")
+            .await?;
         Ok(())
     });
     story(Flows::examples()).run(async |stage| {
@@ -130,7 +151,11 @@ fn the_second_and_the_third_notification_can_be_decided_too() {
         let third = stage.bob.dm_with_bot().next_request().await?;
         stage.bob.presses(&third, "Approve").await?;
         third.expects_text("*Approved* by @bob").await?;
-        stage.alice.dm_with_bot().expects_text("was approved by @bob").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was approved by @bob")
+            .await?;
         Ok(())
     });
 }
@@ -169,8 +194,17 @@ fn one_reachable_destination_is_enough() {
 fn from_the_shortcut_with_nobody_picked_the_channel_is_first() {
     story(Flows::examples()).run(async |stage| {
         let picker = stage.alice.uses_shortcut(SHORTCUT).await?.modal().await?;
-        picker.pick("What do you need?", "Notify user").submit().await?;
-        stage.alice.modal().await?.fill(WHY, "deploy").submit().await?;
+        picker
+            .pick("What do you need?", "Notify user")
+            .submit()
+            .await?;
+        stage
+            .alice
+            .modal()
+            .await?
+            .fill(WHY, "deploy")
+            .submit()
+            .await?;
         stage.request_in("#test-paginate-10").await?;
         assert_eq!(stage.the_run().await.notifications.len(), 2);
         Ok(())
@@ -195,15 +229,20 @@ fn when_nothing_can_be_delivered_requester_and_administrators_are_told_and_it_st
             let told = stage
                 .alice
                 .dm_with_bot()
-                .expects_text("Your request *Notify user* is open, but nobody could be told about it")
+                .expects_text(
+                    "Your request *Notify user* is open, but nobody could be told about it",
+                )
                 .await?;
-            told.expects_text("It can be decided in the web app").await?;
+            told.expects_text("It can be decided in the web app")
+                .await?;
             let report = stage
                 .slack
                 .channel("#sym-errors")
                 .expects_text("no notification could be delivered")
                 .await?;
-            report.expects_text("nobody in Slack has the address bob@acme.example").await?;
+            report
+                .expects_text("nobody in Slack has the address bob@acme.example")
+                .await?;
             report.expects_text("test_id").await?;
             let run = stage.the_run().await;
             assert_eq!(run.status, Status::Requested);
@@ -221,9 +260,28 @@ fn a_request_that_was_decided_is_not_forwarded_when_its_time_is_over() {
         stage.bob.presses(&first, "Deny").await?;
         first.expects_text("*Denied* by @bob").await?;
         stage.fifteen_seconds_pass();
-        stage.alice.dm_with_bot().expects_text("was denied by @bob").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("was denied by @bob")
+            .await?;
         assert_eq!(stage.slack.channel("#test-paginate-10").message_count(), 0);
         assert_eq!(stage.the_run().await.status, Status::Denied);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_notification_without_a_time_waits_for_ever() {
+    story(Flows::examples()).run(async |stage| {
+        stage.alice_asks_for("approval").await?;
+        let request = stage.request_in("#sym-requests").await?;
+        stage.until_sent(0).await;
+        stage.clock.advance(Duration::from_secs(90 * 24 * 60 * 60));
+        stage.bob.presses(&request, "Approve").await?;
+        request.expects_text("*Approved* by @bob").await?;
+        let told = stage.alice.dm_with_bot().next_message().await?;
+        told.expects_text("was approved by @bob").await?;
         Ok(())
     });
 }

@@ -20,7 +20,10 @@ fn sym_and_sym_req_and_sym_request_open_the_picker_with_the_labels_of_all_flows(
             picker.close_all()?;
         }
         let picker = general.types("/sym").await?.modal().await?;
-        picker.pick("What do you need?", "Approval").submit().await?;
+        picker
+            .pick("What do you need?", "Approval")
+            .submit()
+            .await?;
         let form = stage.alice.modal().await?;
         assert_eq!(form.title(), "Approval");
         form.fill(WHY, "deploy").submit().await?;
@@ -58,7 +61,8 @@ fn sym_req_and_a_flow_in_any_letter_case_opens_its_form() {
             assert_eq!(form.title(), "Approval", "{typed}");
             assert_eq!(form.labels(), [WHY], "{typed}");
             assert!(
-                form.text().contains("Hi Alice, you are requesting *Approval*."),
+                form.text()
+                    .contains("Hi Alice, you are requesting *Approval*."),
                 "{}",
                 form.text()
             );
@@ -78,7 +82,11 @@ fn an_unknown_flow_or_environment_opens_the_picker_with_a_note() {
             .await?;
         assert_eq!(picker.options("What do you need?").await?.len(), 4);
         picker.close_all()?;
-        let picker = general.types("/sym req approval moon").await?.modal().await?;
+        let picker = general
+            .types("/sym req approval moon")
+            .await?
+            .modal()
+            .await?;
         picker
             .expects_text("There is no flow “approval” in an environment called “moon”.")
             .await?;
@@ -108,20 +116,34 @@ resource "sym_flow" "other" {{
     );
     let flows = Flows::of(&[
         ("main.tf", &two),
-        ("impl.py", &sends("[Notification(destinations=[slack.channel('#sym-requests')])]")),
-        ("test.py", &sends("[Notification(destinations=[slack.channel('#sym-access')])]")),
+        (
+            "impl.py",
+            &sends("[Notification(destinations=[slack.channel('#sym-requests')])]"),
+        ),
+        (
+            "test.py",
+            &sends("[Notification(destinations=[slack.channel('#sym-access')])]"),
+        ),
     ]);
     story(flows).run(async |stage| {
         let form = stage.form(&stage.alice, "#general", "access TEST").await?;
-        assert!(form.text().contains("*Access* in *Test*"), "{}", form.text());
+        assert!(
+            form.text().contains("*Access* in *Test*"),
+            "{}",
+            form.text()
+        );
         form.fill(WHY, "deploy").submit().await?;
         let request = stage.request_in("#sym-access").await?;
-        request.expects_text("@alice requests *Access* in *Test*").await?;
+        request
+            .expects_text("@alice requests *Access* in *Test*")
+            .await?;
 
         let form = stage.form(&stage.alice, "#general", "access main").await?;
         form.fill(WHY, "deploy").submit().await?;
         let request = stage.request_in("#sym-requests").await?;
-        request.expects_text("@alice requests *Access* in *Main*").await?;
+        request
+            .expects_text("@alice requests *Access* in *Main*")
+            .await?;
         Ok(())
     });
 }
@@ -133,12 +155,21 @@ fn help_and_unknown_words_are_answered_only_to_the_person_with_the_list_of_comma
         let before = stage.slack.channel("#general").message_count();
         general.types("/sym help").await?;
         let help = stage.alice.expects_ephemeral("What you can type").await?;
-        for command in ["/sym req", "/sym login", "/sym whoami", "/sym support", "/sym help"] {
+        for command in [
+            "/sym req",
+            "/sym login",
+            "/sym whoami",
+            "/sym support",
+            "/sym help",
+        ] {
             assert!(help.text().contains(command), "{command}");
         }
         assert!(!help.text().contains("I do not know"));
         general.types("/sym aproval <!channel>").await?;
-        let unknown = stage.alice.expects_ephemeral("I do not know `/sym aproval").await?;
+        let unknown = stage
+            .alice
+            .expects_ephemeral("I do not know `/sym aproval")
+            .await?;
         assert!(unknown.text().contains("What you can type"));
         assert_eq!(stage.slack.channel("#general").message_count(), before);
         assert!(!stage.alice.has_modal());
@@ -160,7 +191,12 @@ fn whoami_says_name_role_address_and_ids() {
             assert!(answer.text().contains(person.id()), "{}", answer.text());
         }
         let answer = stage.alice.ephemerals().pop().unwrap();
-        for part in ["Alice Adams", "alice@acme.example", "Workspace", "Id in flows"] {
+        for part in [
+            "Alice Adams",
+            "alice@acme.example",
+            "Workspace",
+            "Id in flows",
+        ] {
             assert!(answer.contains(part), "{part} in {answer}");
         }
         Ok(())
@@ -180,10 +216,18 @@ fn admins_can_be_named_instead_of_the_owners() {
                 person.in_channel("#general").types("/sym whoami").await?;
                 person.expects_ephemeral(role).await?;
             }
-            stage.alice.in_channel("#general").types("/sym support").await?;
+            stage
+                .alice
+                .in_channel("#general")
+                .types("/sym support")
+                .await?;
             let answer = stage.alice.expects_ephemeral("Please ask").await?;
             assert!(answer.text().contains("@bob"), "{}", answer.text());
-            assert!(answer.text().contains("carol@acme.example"), "{}", answer.text());
+            assert!(
+                answer.text().contains("carol@acme.example"),
+                "{}",
+                answer.text()
+            );
             Ok(())
         });
 }
@@ -191,8 +235,15 @@ fn admins_can_be_named_instead_of_the_owners() {
 #[test]
 fn support_without_named_admins_points_to_the_owners() {
     story(Flows::examples()).run(async |stage| {
-        stage.alice.in_channel("#general").types("/sym support").await?;
-        stage.alice.expects_ephemeral("usually the owners of this workspace").await?;
+        stage
+            .alice
+            .in_channel("#general")
+            .types("/sym support")
+            .await?;
+        stage
+            .alice
+            .expects_ephemeral("usually the owners of this workspace")
+            .await?;
         Ok(())
     });
 }
@@ -200,8 +251,15 @@ fn support_without_named_admins_points_to_the_owners() {
 #[test]
 fn login_without_the_web_app_says_so() {
     story(Flows::examples()).run(async |stage| {
-        stage.alice.in_channel("#general").types("/sym login").await?;
-        stage.alice.expects_ephemeral("The web app is turned off here").await?;
+        stage
+            .alice
+            .in_channel("#general")
+            .types("/sym login")
+            .await?;
+        stage
+            .alice
+            .expects_ephemeral("The web app is turned off here")
+            .await?;
         Ok(())
     });
 }
@@ -210,8 +268,17 @@ fn login_without_the_web_app_says_so() {
 fn the_shortcut_opens_the_picker_and_its_requests_have_no_channel() {
     story(Flows::examples()).run(async |stage| {
         let picker = stage.alice.uses_shortcut(SHORTCUT).await?.modal().await?;
-        picker.pick("What do you need?", "Approval").submit().await?;
-        stage.alice.modal().await?.fill(WHY, "deploy").submit().await?;
+        picker
+            .pick("What do you need?", "Approval")
+            .submit()
+            .await?;
+        stage
+            .alice
+            .modal()
+            .await?
+            .fill(WHY, "deploy")
+            .submit()
+            .await?;
         stage.request_in("#sym-requests").await?;
         let run = stage.the_run().await;
         assert_eq!((run.source.id, run.source.identifier), (None, None));
@@ -264,10 +331,22 @@ fn flows_that_may_not_be_started_from_slack_are_neither_offered_nor_found() {
 fn one_flow_alone_still_shows_the_picker() {
     let python = asks_in_requests("PermissionLevel.ADMIN", "PermissionLevel.MEMBER", false);
     story(Flows::with_code(&python)).run(async |stage| {
-        let picker = stage.alice.in_channel("#general").types("/sym").await?.modal().await?;
+        let picker = stage
+            .alice
+            .in_channel("#general")
+            .types("/sym")
+            .await?
+            .modal()
+            .await?;
         assert_eq!(picker.options("What do you need?").await?, ["Access"]);
         picker.pick("What do you need?", "Access").submit().await?;
-        stage.alice.modal().await?.fill(WHY, "deploy").submit().await?;
+        stage
+            .alice
+            .modal()
+            .await?
+            .fill(WHY, "deploy")
+            .submit()
+            .await?;
         stage.request_in("#sym-requests").await?;
         assert_eq!(stage.the_run().await.status, Status::Requested);
         Ok(())

@@ -14,7 +14,9 @@ type Problem = Box<dyn std::error::Error>;
 /// The path of the link that `/sym login` answers with.
 async fn link(stage: &Stage, person: &Person) -> Result<String, Problem> {
     person.in_channel("#general").types("/sym login").await?;
-    let answer = person.expects_ephemeral("it works once, within 5 minutes").await?;
+    let answer = person
+        .expects_ephemeral("it works once, within 5 minutes")
+        .await?;
     let text = answer.current().unwrap().text;
     let url = text.split(['<', '|']).nth(1).unwrap().to_owned();
     Ok(url
@@ -33,7 +35,11 @@ pub async fn signed_in(stage: &Stage, person: &Person) -> Result<Browser, Proble
 }
 
 fn flows(webapp_view: &str) -> Flows {
-    Flows::with_code(&asks_in_requests(webapp_view, "PermissionLevel.MEMBER", false))
+    Flows::with_code(&asks_in_requests(
+        webapp_view,
+        "PermissionLevel.MEMBER",
+        false,
+    ))
 }
 
 #[test]
@@ -44,18 +50,32 @@ fn a_link_shows_who_it_signs_in_and_signs_in_by_its_button_once() {
         for _ in 0..2 {
             // Looking at it does not use it up: previews do so.
             let page = browser.get(&link).await;
-            page.is(200).shows("This link signs you in as").shows("Alice Adams");
+            page.is(200)
+                .shows("This link signs you in as")
+                .shows("Alice Adams");
         }
         browser.get("/requests").await.is(401);
         browser.post(&link, &[]).await.is(303);
-        browser.get("/requests").await.is(200).shows("Open requests");
+        browser
+            .get("/requests")
+            .await
+            .is(200)
+            .shows("Open requests");
 
         let mut other = Browser::at(&stage.web_url);
-        other.post(&link, &[]).await.is(410).shows("works only once");
+        other
+            .post(&link, &[])
+            .await
+            .is(410)
+            .shows("works only once");
         other.get(&link).await.is(410).shows("works only once");
         other.get("/requests").await.is(401);
         let made_up = format!("/login/{}", "0".repeat(64));
-        other.post(&made_up, &[]).await.is(410).shows("works only once");
+        other
+            .post(&made_up, &[])
+            .await
+            .is(410)
+            .shows("works only once");
         Ok(())
     });
 }
@@ -70,9 +90,37 @@ fn a_link_of_five_minutes_works_and_an_older_one_does_not() {
         let second = link(stage, &stage.alice).await?;
         stage.clock.advance(Duration::from_millis(300_001));
         let mut browser = Browser::at(&stage.web_url);
-        browser.get(&second).await.is(410).shows("This link is too old");
-        browser.post(&second, &[]).await.is(410).shows("This link is too old");
+        browser
+            .get(&second)
+            .await
+            .is(410)
+            .shows("This link is too old");
+        browser
+            .post(&second, &[])
+            .await
+            .is(410)
+            .shows("This link is too old");
         browser.get("/requests").await.is(401);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_link_of_a_message_leads_to_the_request_after_signing_in() {
+    story(Flows::examples()).with_web().run(async |stage| {
+        stage.alice_asks_for("approval").await?;
+        stage.request_in("#sym-requests").await?;
+        let path = format!("/requests/{}", stage.the_run().await.id);
+        let mut browser = Browser::at(&stage.web_url);
+        browser.get(&path).await.is(401).shows("/sym login");
+        let link = link(stage, &stage.alice).await?;
+        let signed_in = browser.post(&link, &[]).await;
+        assert_eq!(signed_in.is(303).header("location"), Some(path.clone()));
+        browser
+            .get(&path)
+            .await
+            .is(200)
+            .shows("Why do you need access?");
         Ok(())
     });
 }
@@ -112,15 +160,28 @@ async fn seen_by(stage: &Stage, path: &str) -> Result<Vec<&'static str>, Problem
 fn who_sees_a_request_is_what_webapp_view_says_and_always_its_requester_and_admins() {
     for (view, expected) in [
         ("PermissionLevel.ADMIN", vec!["alice", "erin"]),
-        ("PermissionLevel.MEMBER", vec!["alice", "bob", "carol", "erin"]),
-        ("PermissionLevel.ALL_USERS", vec!["alice", "bob", "carol", "erin", "gus"]),
-        ("user_ids([user(email='carol@acme.example')])", vec!["alice", "carol", "erin"]),
+        (
+            "PermissionLevel.MEMBER",
+            vec!["alice", "bob", "carol", "erin"],
+        ),
+        (
+            "PermissionLevel.ALL_USERS",
+            vec!["alice", "bob", "carol", "erin", "gus"],
+        ),
+        (
+            "user_ids([user(email='carol@acme.example')])",
+            vec!["alice", "carol", "erin"],
+        ),
     ] {
         story(flows(view)).with_web().run(async |stage| {
             stage.alice_asks_for("access").await?;
             stage.request_in("#sym-requests").await?;
             let run = stage.the_run().await;
-            assert_eq!(seen_by(stage, &format!("/requests/{}", run.id)).await?, expected, "{view}");
+            assert_eq!(
+                seen_by(stage, &format!("/requests/{}", run.id)).await?,
+                expected,
+                "{view}"
+            );
             assert_eq!(stage.the_run().await.status, Status::Requested);
             Ok(())
         });
@@ -129,28 +190,37 @@ fn who_sees_a_request_is_what_webapp_view_says_and_always_its_requester_and_admi
 
 #[test]
 fn a_decision_in_the_web_app_updates_the_message_and_is_told_to_the_requester() {
-    story(flows("PermissionLevel.MEMBER")).with_web().run(async |stage| {
-        stage.alice_asks_for("access").await?;
-        let request = stage.request_in("#sym-requests").await?;
-        let path = format!("/requests/{}", stage.the_run().await.id);
-        request.expects_text("Open in the web app").await?;
-        let mut bob = signed_in(stage, &stage.bob).await?;
-        let page = bob.decides(&path, "deny", "not today").await;
-        page.is(200)
-            .shows("You have denied this request.")
-            .shows("not today");
-        assert!(!page.has_button("approve") && !page.has_button("deny"));
-        request.expects_text("*Denied* by @bob").await?;
-        request.expects_text("Decision Message: not today").await?;
-        request.expects_no_buttons().await?;
-        let told = stage.alice.dm_with_bot().expects_text("was denied by @bob").await?;
-        told.expects_text("Decision Message: not today").await?;
-        let run = stage.the_run().await;
-        assert_eq!(run.decision.unwrap().via.as_str(), "sym");
-        stage.carol.presses_as_seen(&request, "Approve").await?;
-        stage.carol.expects_ephemeral("was already denied by @bob").await?;
-        Ok(())
-    });
+    story(flows("PermissionLevel.MEMBER"))
+        .with_web()
+        .run(async |stage| {
+            stage.alice_asks_for("access").await?;
+            let request = stage.request_in("#sym-requests").await?;
+            let path = format!("/requests/{}", stage.the_run().await.id);
+            request.expects_text("Open in the web app").await?;
+            let mut bob = signed_in(stage, &stage.bob).await?;
+            let page = bob.decides(&path, "deny", "not today").await;
+            page.is(200)
+                .shows("You have denied this request.")
+                .shows("not today");
+            assert!(!page.has_button("approve") && !page.has_button("deny"));
+            request.expects_text("*Denied* by @bob").await?;
+            request.expects_text("Decision Message: not today").await?;
+            request.expects_no_buttons().await?;
+            let told = stage
+                .alice
+                .dm_with_bot()
+                .expects_text("was denied by @bob")
+                .await?;
+            told.expects_text("Decision Message: not today").await?;
+            let run = stage.the_run().await;
+            assert_eq!(run.decision.unwrap().via.as_str(), "sym");
+            stage.carol.presses_as_seen(&request, "Approve").await?;
+            stage
+                .carol
+                .expects_ephemeral("was already denied by @bob")
+                .await?;
+            Ok(())
+        });
 }
 
 #[test]
@@ -160,64 +230,77 @@ fn refusals_of_the_web_app_are_those_of_slack() {
         "user_ids([user(email='carol@acme.example')])",
         false,
     );
-    story(Flows::with_code(&python)).with_web().run(async |stage| {
-        stage.alice_asks_for("access").await?;
-        let request = stage.request_in("#sym-requests").await?;
-        let path = format!("/requests/{}", stage.the_run().await.id);
+    story(Flows::with_code(&python))
+        .with_web()
+        .run(async |stage| {
+            stage.alice_asks_for("access").await?;
+            let request = stage.request_in("#sym-requests").await?;
+            let path = format!("/requests/{}", stage.the_run().await.id);
 
-        let mut bob = signed_in(stage, &stage.bob).await?;
-        let page = bob.get(&path).await;
-        page.is(200).shows("You are not among those who may");
-        assert!(!page.has_button("approve") && !page.has_button("deny"));
-        let csrf = page.input("csrf");
-        let refused = bob
-            .sends_decision(&path, &csrf, &"1".repeat(32), "approve", "")
-            .await;
-        refused.is(200).shows("Not done").shows("You may not decide this request.");
+            let mut bob = signed_in(stage, &stage.bob).await?;
+            let page = bob.get(&path).await;
+            page.is(200).shows("You are not among those who may");
+            assert!(!page.has_button("approve") && !page.has_button("deny"));
+            let csrf = page.input("csrf");
+            let refused = bob
+                .sends_decision(&path, &csrf, &"1".repeat(32), "approve", "")
+                .await;
+            refused
+                .is(200)
+                .shows("Not done")
+                .shows("You may not decide this request.");
 
-        let mut alice = signed_in(stage, &stage.alice).await?;
-        let page = alice.get(&path).await;
-        page.shows("This is your own request");
-        assert!(!page.has_button("approve"));
-        let csrf = page.input("csrf");
-        let refused = alice
-            .sends_decision(&path, &csrf, &"2".repeat(32), "approve", "")
-            .await;
-        refused.shows("Not done").shows("You may not approve your own request");
-        assert_eq!(stage.the_run().await.status, Status::Requested);
-        assert_eq!(request.buttons(), ["Approve", "Deny"]);
+            let mut alice = signed_in(stage, &stage.alice).await?;
+            let page = alice.get(&path).await;
+            page.shows("This is your own request");
+            assert!(!page.has_button("approve"));
+            let csrf = page.input("csrf");
+            let refused = alice
+                .sends_decision(&path, &csrf, &"2".repeat(32), "approve", "")
+                .await;
+            refused
+                .shows("Not done")
+                .shows("You may not approve your own request");
+            assert_eq!(stage.the_run().await.status, Status::Requested);
+            assert_eq!(request.buttons(), ["Approve", "Deny"]);
 
-        // Carol and Erin have the page open; Carol is first.
-        let mut carol = signed_in(stage, &stage.carol).await?;
-        let mut erin = signed_in(stage, &stage.erin).await?;
-        let of_erin = erin.get(&path).await;
-        let (csrf, key) = (of_erin.input("csrf"), of_erin.input("key"));
-        carol.decides(&path, "approve", "").await.shows("You have approved this request.");
-        let late = erin.sends_decision(&path, &csrf, &key, "deny", "").await;
-        late.shows("Not done").shows("already approved by Carol Clark");
-        assert_eq!(stage.the_run().await.status, Status::Approved);
-        Ok(())
-    });
+            // Carol and Erin have the page open; Carol is first.
+            let mut carol = signed_in(stage, &stage.carol).await?;
+            let mut erin = signed_in(stage, &stage.erin).await?;
+            let of_erin = erin.get(&path).await;
+            let (csrf, key) = (of_erin.input("csrf"), of_erin.input("key"));
+            carol
+                .decides(&path, "approve", "")
+                .await
+                .shows("You have approved this request.");
+            let late = erin.sends_decision(&path, &csrf, &key, "deny", "").await;
+            late.shows("Not done")
+                .shows("already approved by Carol Clark");
+            assert_eq!(stage.the_run().await.status, Status::Approved);
+            Ok(())
+        });
 }
 
 #[test]
 fn the_same_form_sent_twice_decides_once() {
-    story(flows("PermissionLevel.MEMBER")).with_web().run(async |stage| {
-        stage.alice_asks_for("access").await?;
-        stage.request_in("#sym-requests").await?;
-        let path = format!("/requests/{}", stage.the_run().await.id);
-        let mut bob = signed_in(stage, &stage.bob).await?;
-        let form = bob.get(&path).await;
-        let (csrf, key) = (form.input("csrf"), form.input("key"));
-        for _ in 0..2 {
-            let page = bob.sends_decision(&path, &csrf, &key, "approve", "").await;
-            page.is(200).shows("You have approved this request.");
-        }
-        let run = stage.the_run().await;
-        let decided = run.history.iter().filter(|line| line.event == "approve");
-        assert_eq!(decided.count(), 1);
-        Ok(())
-    });
+    story(flows("PermissionLevel.MEMBER"))
+        .with_web()
+        .run(async |stage| {
+            stage.alice_asks_for("access").await?;
+            stage.request_in("#sym-requests").await?;
+            let path = format!("/requests/{}", stage.the_run().await.id);
+            let mut bob = signed_in(stage, &stage.bob).await?;
+            let form = bob.get(&path).await;
+            let (csrf, key) = (form.input("csrf"), form.input("key"));
+            for _ in 0..2 {
+                let page = bob.sends_decision(&path, &csrf, &key, "approve", "").await;
+                page.is(200).shows("You have approved this request.");
+            }
+            let run = stage.the_run().await;
+            let decided = run.history.iter().filter(|line| line.event == "approve");
+            assert_eq!(decided.count(), 1);
+            Ok(())
+        });
 }
 
 #[test]
@@ -235,7 +318,10 @@ fn a_forwarded_request_can_be_decided_in_the_web_app_and_an_expired_one_cannot()
             let path = format!("/requests/{}", stage.runs().await.remove(0).id);
             let mut carol = signed_in(stage, &stage.carol).await?;
             if end == "decided" {
-                carol.decides(&path, "approve", "").await.shows("You have approved this request.");
+                carol
+                    .decides(&path, "approve", "")
+                    .await
+                    .shows("You have approved this request.");
                 first.expects_text("*Approved* by @carol").await?;
                 second.expects_text("*Approved* by @carol").await?;
                 continue;
@@ -247,7 +333,9 @@ fn a_forwarded_request_can_be_decided_in_the_web_app_and_an_expired_one_cannot()
             stage.until_sent(2).await;
             stage.fifteen_seconds_pass();
             second.expects_text("*Expired*").await?;
-            let late = carol.sends_decision(&path, &csrf, &key, "approve", "").await;
+            let late = carol
+                .sends_decision(&path, &csrf, &key, "approve", "")
+                .await;
             late.shows("Not done").shows("The request has expired.");
             assert_eq!(stage.runs().await[0].status, Status::Expired);
         }
@@ -257,19 +345,21 @@ fn a_forwarded_request_can_be_decided_in_the_web_app_and_an_expired_one_cannot()
 
 #[test]
 fn a_form_without_the_session_s_token_decides_nothing() {
-    story(flows("PermissionLevel.MEMBER")).with_web().run(async |stage| {
-        stage.alice_asks_for("access").await?;
-        stage.request_in("#sym-requests").await?;
-        let path = format!("/requests/{}", stage.the_run().await.id);
-        let mut bob = signed_in(stage, &stage.bob).await?;
-        let key = bob.get(&path).await.input("key");
-        for csrf in ["", "wrong"] {
-            let page = bob.sends_decision(&path, csrf, &key, "approve", "").await;
-            assert!((400..500).contains(&page.status), "{}", page.status);
-        }
-        assert_eq!(stage.the_run().await.status, Status::Requested);
-        Ok(())
-    });
+    story(flows("PermissionLevel.MEMBER"))
+        .with_web()
+        .run(async |stage| {
+            stage.alice_asks_for("access").await?;
+            stage.request_in("#sym-requests").await?;
+            let path = format!("/requests/{}", stage.the_run().await.id);
+            let mut bob = signed_in(stage, &stage.bob).await?;
+            let key = bob.get(&path).await.input("key");
+            for csrf in ["", "wrong"] {
+                let page = bob.sends_decision(&path, csrf, &key, "approve", "").await;
+                assert!((400..500).contains(&page.status), "{}", page.status);
+            }
+            assert_eq!(stage.the_run().await.status, Status::Requested);
+            Ok(())
+        });
 }
 
 #[test]
@@ -295,7 +385,9 @@ fn health_and_readiness_are_told_without_signing_in() {
                 page.status == 503 && page.says("no connection to Slack")
             })
             .await;
-        exchange("GET", &format!("{}/healthz", stage.web_url), &[], "").await.is(200);
+        exchange("GET", &format!("{}/healthz", stage.web_url), &[], "")
+            .await
+            .is(200);
         stage.slack.faults().clear();
         stage
             .until("the bot to be ready again", async || {

@@ -34,6 +34,7 @@ TRACEBACK_MAX_CHARACTERS = 8_192
 MESSAGE_MAX_CHARACTERS = 2_000
 REPR_MAX_CHARACTERS = 200
 RECURSION_LIMIT = 1_000
+INT_DIGITS_MAX = 4_300
 
 # Names that files use without importing them; any import or definition comes before these.
 PREDEFINED = {
@@ -158,6 +159,7 @@ def begin(request, printed):
     """Puts everything back that one request may have left to the next."""
     sys.stdout = sys.stderr = printed
     sys.setrecursionlimit(RECURSION_LIMIT)
+    sys.set_int_max_str_digits(INT_DIGITS_MAX)
     registry.records.clear()
     current.event = None
     current.outputs.clear()
@@ -365,6 +367,14 @@ def inspect(request):
         return inspection.inspect(request["file"], request["source"])
     finally:
         end()
+
+
+def imports_of(code, inspecting):
+    """What a worker loads before it runs a file that is new to it."""
+    wanted = imports.imports_of(code)
+    if inspecting and "_symbot.inspection" not in sys.modules:
+        wanted.append("_symbot.inspection")
+    return wanted
 
 
 def script(request):

@@ -6,8 +6,6 @@ A friendly answer, not the boundary: the boundary is the worker process (no file
 import builtins
 import sys
 
-import _symbot_host
-
 ALLOWED = frozenset(
     """
     __future__ abc ast base64 binascii bisect calendar cmath collections contextlib copy csv dataclasses datetime
@@ -35,6 +33,25 @@ def guarded_import(name, globals=None, locals=None, fromlist=(), level=0):
             "Available are sym.sdk, requests, json, datetime and other pure modules of the standard library.",
             name=name,
         )
-    if level == 0 and name not in _modules and root not in extra_roots:
-        _symbot_host.load(name)
     return _real_import(name, globals, locals, fromlist, level)
+
+
+# What comes with a package: loaded when a file names the package, so that it need not be loaded anew in each call.
+_SUBMODULES = {"html": ("html.entities", "html.parser"), "urllib": ("urllib.parse",), "requests": ("urllib.parse",)}
+
+
+def imports_of(code):
+    """The modules that a code object may import and that are not loaded yet. More than it imports does no harm."""
+    found = set()
+    todo = [code]
+    while todo:
+        one = todo.pop()
+        found.update(one.co_names)
+        todo.extend(constant for constant in one.co_consts if isinstance(constant, type(code)))
+    wanted = []
+    for name in sorted(found):
+        root = name.partition(".")[0]
+        if root in ALLOWED and name not in _REFUSED_SUBMODULES:
+            wanted.append(name)
+            wanted.extend(_SUBMODULES.get(root, ()))
+    return [name for name in wanted if name not in _modules]

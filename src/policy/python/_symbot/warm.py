@@ -1,7 +1,12 @@
 """What a worker imports before it is needed, and what it takes away from the interpreter for good."""
 
+import _symbot.clock  # before all others
+
+import _abc
 import _codecs
+import _strptime
 import _thread
+import abc
 import atexit
 import base64
 import codecs
@@ -46,7 +51,9 @@ def _refused(*args, **kwargs):
 
 # Functions whose effects would outlive a request, or start a thread.
 for module, names in (
-    (sys, "addaudithook settrace setprofile _settraceallthreads _setprofileallthreads set_asyncgen_hooks setswitchinterval"),
+    (sys, "addaudithook settrace setprofile _settraceallthreads _setprofileallthreads set_asyncgen_hooks setswitchinterval set_coroutine_origin_tracking_depth"),
+    (_abc, "_reset_registry _reset_caches"),
+    (abc, "_reset_registry _reset_caches"),
     (codecs, "register register_error unregister"),
     (_codecs, "register register_error unregister"),
     (marshal, "load loads dump dumps"),

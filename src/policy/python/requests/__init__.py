@@ -1,7 +1,6 @@
-"""HTTP for implementation files, carried out by the host. This version declares the names; every call raises
-``ConnectionError``, which existing flows catch as ``RequestException``."""
+"""HTTP for implementation files, carried out by the host: only to hosts that the operator has listed."""
 
-from . import exceptions
+from . import adapters, auth, exceptions, models, sessions, structures
 from .exceptions import (
     ConnectionError,
     ConnectTimeout,
@@ -13,53 +12,54 @@ from .exceptions import (
     TooManyRedirects,
     URLRequired,
 )
+from .models import PreparedRequest, Request, Response
+from .sessions import Session
 
 
-class Session:
-    """Settings shared by several calls."""
+class _Codes:
+    """Numbers of HTTP by name: ``requests.codes.ok``."""
 
-    def __init__(self):
-        self.headers = {}
-        self.params = {}
-        self.auth = None
-        self.cookies = {}
-        self.verify = True
+    ok = okay = 200
+    created = 201
+    accepted = 202
+    no_content = 204
+    moved_permanently = moved = 301
+    found = 302
+    see_other = other = 303
+    not_modified = 304
+    temporary_redirect = 307
+    permanent_redirect = 308
+    bad_request = bad = 400
+    unauthorized = 401
+    payment_required = 402
+    forbidden = 403
+    not_found = 404
+    method_not_allowed = not_allowed = 405
+    not_acceptable = 406
+    request_timeout = timeout = 408
+    conflict = 409
+    gone = 410
+    unprocessable_entity = unprocessable = 422
+    locked = 423
+    too_many_requests = too_many = 429
+    internal_server_error = server_error = 500
+    not_implemented = 501
+    bad_gateway = 502
+    service_unavailable = unavailable = 503
+    gateway_timeout = 504
 
-    def request(self, method, url, **kwargs):
-        raise ConnectionError(f"{method.upper()} {url}: HTTP from implementation files is not available in this version of symbot.")
+    def __getitem__(self, name):
+        return getattr(self, name)
 
-    def get(self, url, **kwargs):
-        return self.request("GET", url, **kwargs)
-
-    def options(self, url, **kwargs):
-        return self.request("OPTIONS", url, **kwargs)
-
-    def head(self, url, **kwargs):
-        return self.request("HEAD", url, **kwargs)
-
-    def post(self, url, data=None, json=None, **kwargs):
-        return self.request("POST", url, data=data, json=json, **kwargs)
-
-    def put(self, url, data=None, **kwargs):
-        return self.request("PUT", url, data=data, **kwargs)
-
-    def patch(self, url, data=None, **kwargs):
-        return self.request("PATCH", url, data=data, **kwargs)
-
-    def delete(self, url, **kwargs):
-        return self.request("DELETE", url, **kwargs)
-
-    def close(self):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        self.close()
+    def get(self, name, default=None):
+        return getattr(self, name, default)
 
 
-session = Session
+codes = _Codes()
+
+
+def session():
+    return Session()
 
 
 def request(method, url, **kwargs):
@@ -76,6 +76,7 @@ def options(url, **kwargs):
 
 
 def head(url, **kwargs):
+    kwargs.setdefault("allow_redirects", False)
     return request("HEAD", url, **kwargs)
 
 
