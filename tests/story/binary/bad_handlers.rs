@@ -6,7 +6,7 @@ use std::time::Duration;
 use slack_sim::{Setup, SlackSim};
 use tokio::time::Instant;
 
-use super::harness::{Data, Flows, ORDINARY, PATIENCE, Start, ask};
+use super::harness::{Data, Flows, ORDINARY, PATIENCE, Start, ask, expect_gone};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -159,6 +159,8 @@ async fn workers_that_are_killed_from_outside_are_replaced_and_nobody_notices() 
         let id = rustix::process::Pid::from_raw(i32::try_from(*worker)?).expect("a process id");
         rustix::process::kill_process(id, rustix::process::Signal::KILL)?;
     }
+    // A call that is handed to one that is just dying is lost with it, as if the handler had killed it.
+    expect_gone(&workers, Duration::from_secs(5)).await;
     ask(&slack.person("alice"), "plain", "after the kill").await?;
     let request = slack.channel("#sym-requests").next_request().await?;
     slack.person("bob").presses(&request, "Approve").await?;
