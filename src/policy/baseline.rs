@@ -401,11 +401,14 @@ fn immutable(object: &PyObject) -> bool {
         || (object.class().heaptype_ext.is_none() && IMMUTABLE.contains(&&*object.class().name()))
 }
 
-/// Data without behaviour, which the interpreter itself makes and keeps: empty caches, constants of compiled files.
+/// Containers with nothing in them, which the interpreter itself makes and keeps: emptied caches.
 fn harmless(object: &PyObject) -> bool {
-    match object.downcast_ref::<PyDict>() {
-        Some(dict) => dict.is_empty(),
-        None => false,
+    if let Some(dict) = object.downcast_ref::<PyDict>() {
+        dict.is_empty()
+    } else if let Some(set) = object.downcast_ref::<PySet>() {
+        set.elements().is_empty()
+    } else {
+        false
     }
 }
 
