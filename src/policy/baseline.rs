@@ -210,7 +210,22 @@ impl Baseline {
                 recorded.kind = Kind::Other;
             }
         }
+        self.sort();
         Ok(())
+    }
+
+    /// Brings the record into the order of addresses: reading memory in order is what makes the comparison cheap.
+    fn sort(&mut self) {
+        self.recorded
+            .sort_unstable_by_key(|recorded| recorded.object.get_id());
+        let mut sorted = Vec::with_capacity(self.children.len());
+        for recorded in &mut self.recorded {
+            let start = sorted.len();
+            sorted.extend_from_slice(&self.children[recorded.start..recorded.end]);
+            (recorded.start, recorded.end) = (start, sorted.len());
+        }
+        self.children = sorted;
+        self.recorded.shrink_to_fit();
     }
 
     fn empty_caches(&self, vm: &VirtualMachine) -> PyResult<()> {
