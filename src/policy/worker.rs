@@ -144,6 +144,8 @@ struct Driver {
     script: PyObjectRef,
     /// Modules that a code object imports.
     imports: PyObjectRef,
+    /// To be called when they were loaded.
+    loaded: PyObjectRef,
 }
 
 fn serve(mut weakened: Vec<String>) -> Result<(), String> {
@@ -198,6 +200,7 @@ fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
         inspect: driver.get_attr("inspect", vm)?,
         script: driver.get_attr("script", vm)?,
         imports: driver.get_attr("imports_of", vm)?,
+        loaded: driver.get_attr("loaded", vm)?,
     };
     native::with_baseline(|baseline| baseline.record(vm))?;
     Ok(driver)
@@ -256,6 +259,7 @@ fn prepare(driver: &Driver, request: &ToWorker, vm: &VirtualMachine) -> PyResult
         vm.state.gc.freeze();
         Ok(())
     } else {
+        driver.loaded.call((), vm)?;
         native::with_baseline(|baseline| baseline.record(vm))
     }
 }
