@@ -403,9 +403,14 @@ fn immutable(object: &PyObject) -> bool {
 
 /// Data without behaviour, which the interpreter itself makes and keeps: empty caches, constants of compiled files.
 fn harmless(object: &PyObject) -> bool {
-    match object.downcast_ref::<PyDict>() {
-        Some(dict) => dict.is_empty(),
-        None => false,
+    // A class of an implementation, with behaviour, is found itself. What an abstract class has been asked about is kept
+    // in sets that are made at the first question and stay, emptied.
+    if let Some(dict) = object.downcast_ref::<PyDict>() {
+        dict.is_empty()
+    } else if let Some(set) = object.downcast_ref::<PySet>() {
+        set.elements().is_empty()
+    } else {
+        false
     }
 }
 

@@ -144,6 +144,17 @@ struct Driver {
     script: PyObjectRef,
     /// Modules that a code object imports.
     imports: PyObjectRef,
+    /// What is done after each call.
+    end: PyObjectRef,
+}
+
+impl Driver {
+    /// Records the interpreter's state as it is between two calls. Recorded as it is before the first one, every call would
+    /// be found to have changed something, and compared twice.
+    fn record(&self, vm: &VirtualMachine) -> PyResult<()> {
+        self.end.call((), vm)?;
+        native::with_baseline(|baseline| baseline.record(vm))
+    }
 }
 
 fn serve(mut weakened: Vec<String>) -> Result<(), String> {
@@ -198,8 +209,9 @@ fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
         inspect: driver.get_attr("inspect", vm)?,
         script: driver.get_attr("script", vm)?,
         imports: driver.get_attr("imports_of", vm)?,
+        end: driver.get_attr("end", vm)?,
     };
-    native::with_baseline(|baseline| baseline.record(vm))?;
+    driver.record(vm)?;
     Ok(driver)
 }
 
@@ -256,7 +268,7 @@ fn prepare(driver: &Driver, request: &ToWorker, vm: &VirtualMachine) -> PyResult
         vm.state.gc.freeze();
         Ok(())
     } else {
-        native::with_baseline(|baseline| baseline.record(vm))
+        driver.record(vm)
     }
 }
 
