@@ -144,15 +144,15 @@ struct Driver {
     script: PyObjectRef,
     /// Modules that a code object imports.
     imports: PyObjectRef,
-    /// What is done after each call.
-    end: PyObjectRef,
+    /// Brings the interpreter to the state that it has between two calls.
+    settle: PyObjectRef,
 }
 
 impl Driver {
     /// Records the interpreter's state as it is between two calls. Recorded as it is before the first one, every call would
     /// be found to have changed something, and compared twice.
     fn record(&self, vm: &VirtualMachine) -> PyResult<()> {
-        self.end.call((), vm)?;
+        self.settle.call((), vm)?;
         native::with_baseline(|baseline| baseline.record(vm))
     }
 }
@@ -209,7 +209,7 @@ fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
         inspect: driver.get_attr("inspect", vm)?,
         script: driver.get_attr("script", vm)?,
         imports: driver.get_attr("imports_of", vm)?,
-        end: driver.get_attr("end", vm)?,
+        settle: driver.get_attr("settle", vm)?,
     };
     driver.record(vm)?;
     Ok(driver)

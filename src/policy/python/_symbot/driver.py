@@ -167,8 +167,22 @@ def begin(request, printed):
     random.seed(int.from_bytes(_symbot_host.random_bytes(16), "little"))
 
 
+_decimal_context = None
+
+
+def settle():
+    """Brings the interpreter to the state between two calls; called only while no implementation has run."""
+    global _decimal_context
+    if _decimal_context is None and "decimal" in sys.modules:
+        _decimal_context = sys.modules["decimal"].getcontext
+    end()
+
+
 def end():
     sys.stdout = sys.stderr = None
+    if _decimal_context is not None:
+        # The interpreter keeps the context that was asked for last: not that of the call, which is gone.
+        _decimal_context()
     sys.modules.pop(MODULE_NAME, None)
     registry.records.clear()
     current.event = None
@@ -176,7 +190,6 @@ def end():
     tracebacks.sources.clear()
     for cache in _PATTERN_CACHES:
         cache.clear()
-
 
 
 def load(file, source):
