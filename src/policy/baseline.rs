@@ -210,7 +210,22 @@ impl Baseline {
                 recorded.kind = Kind::Other;
             }
         }
+        self.sort();
         Ok(())
+    }
+
+    /// Brings the record into the order of addresses: reading memory in order is what makes the comparison cheap.
+    fn sort(&mut self) {
+        self.recorded
+            .sort_unstable_by_key(|recorded| recorded.object.get_id());
+        let mut sorted = Vec::with_capacity(self.children.len());
+        for recorded in &mut self.recorded {
+            let start = sorted.len();
+            sorted.extend_from_slice(&self.children[recorded.start..recorded.end]);
+            (recorded.start, recorded.end) = (start, sorted.len());
+        }
+        self.children = sorted;
+        self.recorded.shrink_to_fit();
     }
 
     fn empty_caches(&self, vm: &VirtualMachine) -> PyResult<()> {
@@ -359,7 +374,7 @@ impl Baseline {
     fn survivor(&self, vm: &VirtualMachine) -> Option<String> {
         for generation in 0..=2 {
             for object in vm.state.gc.get_objects(Some(generation)) {
-                if !self.known.contains_key(&object.get_id()) && !harmless(&object) {
+                if !self.known.contains_key(&object.get_id()) && !harmless(&object, vm) {
                     return Some(format!(
                         "something that still holds a {}",
                         object.class().name()
@@ -401,17 +416,15 @@ fn immutable(object: &PyObject) -> bool {
         || (object.class().heaptype_ext.is_none() && IMMUTABLE.contains(&&*object.class().name()))
 }
 
-/// Data without behaviour, which the interpreter itself makes and keeps: empty caches, constants of compiled files.
-fn harmless(object: &PyObject) -> bool {
-    // A class of an implementation, with behaviour, is found itself. What an abstract class has been asked about is kept
-    // in sets that are made at the first question and stay, emptied.
-    if let Some(dict) = object.downcast_ref::<PyDict>() {
-        dict.is_empty()
-    } else if let Some(set) = object.downcast_ref::<PySet>() {
-        set.elements().is_empty()
-    } else {
-        false
+/// Data without behaviour and without content, which the interpreter itself makes and keeps: empty caches. An abstract class
+/// gets its sets at the first `isinstance`, and emptying them leaves them there. Whoever fills one later is found out then.
+fn harmless(object: &PyObject, vm: &VirtualMachine) -> bool {
+    if let Some(set) = object.downcast_ref::<PySet>() {
+        return object.class().is(vm.ctx.types.set_type) && set.elements().is_empty();
     }
+    object
+        .downcast_ref::<PyDict>()
+        .is_some_and(|dict| dict.is_empty())
 }
 
 fn kind_of(object: &PyObject, vm: &VirtualMachine) -> PyResult<Kind> {

@@ -144,17 +144,8 @@ struct Driver {
     script: PyObjectRef,
     /// Modules that a code object imports.
     imports: PyObjectRef,
-    /// Brings the interpreter to the state that it has between two calls.
-    settle: PyObjectRef,
-}
-
-impl Driver {
-    /// Records the interpreter's state as it is between two calls. Recorded as it is before the first one, every call would
-    /// be found to have changed something, and compared twice.
-    fn record(&self, vm: &VirtualMachine) -> PyResult<()> {
-        self.settle.call((), vm)?;
-        native::with_baseline(|baseline| baseline.record(vm))
-    }
+    /// To be called when they were loaded.
+    loaded: PyObjectRef,
 }
 
 fn serve(mut weakened: Vec<String>) -> Result<(), String> {
@@ -209,9 +200,9 @@ fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
         inspect: driver.get_attr("inspect", vm)?,
         script: driver.get_attr("script", vm)?,
         imports: driver.get_attr("imports_of", vm)?,
-        settle: driver.get_attr("settle", vm)?,
+        loaded: driver.get_attr("loaded", vm)?,
     };
-    driver.record(vm)?;
+    native::with_baseline(|baseline| baseline.record(vm))?;
     Ok(driver)
 }
 
@@ -268,7 +259,8 @@ fn prepare(driver: &Driver, request: &ToWorker, vm: &VirtualMachine) -> PyResult
         vm.state.gc.freeze();
         Ok(())
     } else {
-        driver.record(vm)
+        driver.loaded.call((), vm)?;
+        native::with_baseline(|baseline| baseline.record(vm))
     }
 }
 

@@ -141,7 +141,7 @@ fn a_worker_ends_when_its_parent_does_even_while_a_handler_sleeps() {
     let mut output = shell.stdout.take().unwrap();
     output.read_exact(&mut [0; 4]).unwrap();
     let request = serde_json::json!({
-        "t": "call", "file": "impl.py", "handlers": [], "seed": "x", "input": {},
+        "t": "call", "file": "impl.py", "handlers": [], "seed": "x", "input": {}, "now_ns": 0, "hurry": false,
         "source": "import time\ntime.sleep(60)\n",
     })
     .to_string();

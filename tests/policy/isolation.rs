@@ -351,6 +351,7 @@ fn workers_that_serve_several_flows_by_turns_are_not_replaced() {
         "from datetime import datetime, timedelta\nimport dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\nprint(A(1), datetime.strptime('2026-01-01', '%Y-%m-%d') + timedelta(days=1))",
         "from typing import Optional, List\nimport enum, collections\nclass E(str, enum.Enum):\n    A = 'a'\nprint(Optional[List[E]], collections.Counter('aab'), isinstance([], collections.abc.Sequence))",
         "import uuid, random, base64, hashlib\nprint(uuid.uuid4(), random.choice([1, 2]), base64.b64encode(b'x'), hashlib.sha256(b'x').hexdigest())",
+        "import warnings, statistics, requests\nwarnings.warn('x')\nprint(statistics.mean([1, 2]), 'x'.encode('utf-16'))\ntry:\n    requests.get('http://a')\nexcept requests.RequestException:\n    pass",
         "from functools import lru_cache, wraps\nfrom abc import ABC, abstractmethod\nclass B(ABC):\n    @abstractmethod\n    def f(self): ...\nclass C(B):\n    @lru_cache\n    def f(self):\n        return 1\nprint(C().f())",
     ];
     let round = || {

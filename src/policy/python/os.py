@@ -58,7 +58,7 @@ def _missing(*args, **kwargs):
     raise PermissionError(1, "files, processes and devices are not available to implementation files")
 
 
-stat = lstat = listdir = open = fstat = read = write = close = scandir = remove = unlink = _missing
+stat = lstat = readlink = listdir = open = fstat = read = write = close = scandir = remove = unlink = _missing
 
 
 class PathLike:

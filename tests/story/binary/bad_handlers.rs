@@ -6,7 +6,7 @@ use std::time::Duration;
 use slack_sim::{Setup, SlackSim};
 use tokio::time::Instant;
 
-use super::harness::{Data, Flows, ORDINARY, PATIENCE, Start, ask};
+use super::harness::{Data, Flows, ORDINARY, PATIENCE, Start, ask, expect_gone};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -159,6 +159,8 @@ async fn workers_that_are_killed_from_outside_are_replaced_and_nobody_notices() 
         let id = rustix::process::Pid::from_raw(i32::try_from(*worker)?).expect("a process id");
         rustix::process::kill_process(id, rustix::process::Signal::KILL)?;
     }
+    // A call that is handed to one that is just dying is lost with it, as if the handler had killed it.
+    expect_gone(&workers, Duration::from_secs(5)).await;
     ask(&slack.person("alice"), "plain", "after the kill").await?;
     let request = slack.channel("#sym-requests").next_request().await?;
     slack.person("bob").presses(&request, "Approve").await?;
@@ -167,6 +169,51 @@ async fn workers_that_are_killed_from_outside_are_replaced_and_nobody_notices() 
         .dm_with_bot()
         .expects_text("was approved")
         .await?;
+    bot.terminate().await.expect_code(0);
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handlers_that_behave_keep_their_worker() -> Tested {
+    let slack = SlackSim::start(Setup::company()).await?;
+    // Checks against abstract classes make the interpreter keep sets of its own; a fresh module makes it keep constants.
+    let code = ORDINARY.replace(
+        "def get_permissions(event):",
+        "def get_permissions(event):\n    import collections.abc, json, numbers\n    assert isinstance(json.loads('[1]'), collections.abc.Sequence)\n    assert not isinstance('x', numbers.Number)",
+    );
+    let flows = Flows::new().with("plain", ORDINARY).with("abstract", &code);
+    let data = Data::new();
+    let bot = Start::run(&slack, flows.path(), &data.path())
+        .argument("--flows", "flows")
+        .spawn();
+    bot.ready().await;
+    let mut channel = slack.channel("#sym-requests");
+    let mut workers = BTreeSet::new();
+    for round in 0..4 {
+        for flow in ["plain", "abstract", "approval"] {
+            let alice = slack.person("alice");
+            let form = alice
+                .in_channel("#general")
+                .types(&format!("/sym req {flow}"))
+                .await?
+                .modal()
+                .await?;
+            let (label, reason) = (form.labels().remove(0), format!("{flow} {round}"));
+            form.fill(&label, &reason).submit().await?;
+            channel.expects_text(&reason).await?;
+        }
+        if round == 0 {
+            workers = bot.children().into_iter().collect();
+        }
+    }
+    let now: BTreeSet<u32> = bot.children().into_iter().collect();
+    assert_eq!(now, workers, "{}", bot.log());
+    assert!(
+        !bot.log().contains("a policy worker is replaced"),
+        "{}",
+        bot.log()
+    );
     bot.terminate().await.expect_code(0);
     slack.expect_no_violations()?;
     Ok(())

@@ -167,22 +167,22 @@ def begin(request, printed):
     random.seed(int.from_bytes(_symbot_host.random_bytes(16), "little"))
 
 
-_decimal_context = None
+def enter_decimal():
+    """Gives a call a decimal context of its own."""
+    module = sys.modules.get("decimal")
+    if module is not None:
+        module.setcontext(module.DefaultContext.copy())
 
 
-def settle():
-    """Brings the interpreter to the state between two calls; called only while no implementation has run."""
-    global _decimal_context
-    if _decimal_context is None and "decimal" in sys.modules:
-        _decimal_context = sys.modules["decimal"].getcontext
-    end()
+def leave_decimal():
+    """Makes the interpreter forget the decimal context of a call: it remembers the last one that was asked for."""
+    module = sys.modules.get("decimal")
+    if module is not None:
+        module.getcontext()
 
 
 def end():
     sys.stdout = sys.stderr = None
-    if _decimal_context is not None:
-        # The interpreter keeps the context that was asked for last: not that of the call, which is gone.
-        _decimal_context()
     sys.modules.pop(MODULE_NAME, None)
     registry.records.clear()
     current.event = None
@@ -190,6 +190,7 @@ def end():
     tracebacks.sources.clear()
     for cache in _PATTERN_CACHES:
         cache.clear()
+
 
 
 def load(file, source):
@@ -237,7 +238,10 @@ def _parameters(function):
 
 def call(request):
     """Answers a call: ``{"results": [[name, encoded]…]}`` or ``{"failure": …}``, and what was printed."""
-    return contextvars.copy_context().run(_call, request)
+    try:
+        return contextvars.copy_context().run(_call, request)
+    finally:
+        leave_decimal()
 
 
 def _call(request):
@@ -245,6 +249,7 @@ def _call(request):
     begin(request, printed)
     try:
         file = request["file"]
+        enter_decimal()
         scope = load(file, request["source"])
         found = handlers_of(scope)
         results = []
@@ -388,6 +393,11 @@ def imports_of(code, inspecting):
     if inspecting and "_symbot.inspection" not in sys.modules:
         wanted.append("_symbot.inspection")
     return wanted
+
+
+def loaded():
+    """Called when modules were loaded, before they are recorded: what they make when it is first asked for, they make now."""
+    leave_decimal()
 
 
 def script(request):

@@ -37,7 +37,12 @@ def guarded_import(name, globals=None, locals=None, fromlist=(), level=0):
 
 
 # What comes with a package: loaded when a file names the package, so that it need not be loaded anew in each call.
-_SUBMODULES = {"html": ("html.entities", "html.parser"), "urllib": ("urllib.parse",), "requests": ("urllib.parse",)}
+_SUBMODULES = {
+    "html": ("html.entities", "html.parser"),
+    "requests": ("urllib.parse",),
+    "urllib": ("urllib.parse",),
+    "warnings": ("linecache", "tokenize"),
+}
 
 
 def imports_of(code):

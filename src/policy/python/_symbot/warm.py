@@ -68,3 +68,11 @@ for module, names in (
 atexit.register = atexit.unregister = lambda function, *args, **kwargs: function
 if hasattr(sys, "monitoring"):
     del sys.monitoring
+# Nobody's business.
+sys.orig_argv = []
+sys.executable = sys._base_executable = ""
+# As the driver leaves them after each call.
+sys.stdout = sys.stderr = None
+# The interpreter remembers codecs for good once they were used; a call that uses another one costs the worker its place.
+for name in ("utf-8", "ascii", "latin-1", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"):
+    "x".encode(name).decode(name)
