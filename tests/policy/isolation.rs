@@ -1,6 +1,8 @@
 //! One request does not see what another left behind.
 
-use crate::support::{PERMISSIONS, POOL, RUNTIME, call, config, permissions_after};
+use crate::support::{
+    NOTIFICATIONS, PERMISSIONS, POOL, RUNTIME, call, config, permissions_after, with_field,
+};
 use std::time::Duration;
 use symbot::policy::pool::Pool;
 
@@ -364,6 +366,29 @@ fn workers_that_serve_several_flows_by_turns_are_not_replaced() {
     let before = pool.idle_process_ids();
     for _ in 0..3 {
         assert_eq!(round(), before);
+    }
+    RUNTIME.block_on(pool.shutdown());
+}
+
+/// A worker that is replaced after each call costs a hundred times as much as the call.
+#[test]
+fn the_example_flows_do_not_cost_a_worker() {
+    let pool = one_worker();
+    let before = pool.idle_process_ids();
+    for source in [
+        include_str!("../../flows/approval/impl.py"),
+        include_str!("../../flows/urgency/impl.py"),
+        include_str!("../../flows/source_channel/impl.py"),
+    ] {
+        for urgency in ["Normal", "Emergency"] {
+            call(source, PERMISSIONS)
+                .and(NOTIFICATIONS)
+                .with(with_field("urgency", serde_json::json!(urgency)))
+                .run_in(&pool)
+                .unwrap();
+            idle_again(&pool);
+            assert_eq!(pool.idle_process_ids(), before, "after: {source}");
+        }
     }
     RUNTIME.block_on(pool.shutdown());
 }
