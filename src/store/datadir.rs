@@ -1,11 +1,13 @@
 //! The data directory: who may use it, which format it has, and how it is made durable.
 //!
-//!     DATA/            mode 0700
-//!       lock           held by the process that uses the directory
-//!       format         "symbot-data 1": refused when it is newer than this program
-//!       mark           the last durable commit, see below
-//!       store/         sled
-//!       audit/         the journal
+//! ```text
+//! DATA/            mode 0700
+//!   lock           held by the process that uses the directory
+//!   format         "symbot-data 1": refused when it is newer than this program
+//!   mark           the last durable commit, see below
+//!   store/         sled
+//!   audit/         the journal
+//! ```
 //!
 //! **The mark.** sled repairs a damaged file by dropping its end, which looks exactly like commits that were never
 //! finished. `mark` says how far the store had got: it is written after each `fdatasync` and never synced itself, so that at
