@@ -114,7 +114,7 @@ fn parse(log: &[u8], session: usize, events: &mut Vec<Event>) {
     }
 }
 
-/// Records sessions of the writing child on one directory, each ended by a kill.
+/// Records sessions of the writing child on one directory, each ended as by a kill.
 fn recorded(root: &Path, sessions: &[Duration], large: bool) -> Vec<Event> {
     let shim = root.join("shim.so");
     let source = concat!(
@@ -141,7 +141,9 @@ fn recorded(root: &Path, sessions: &[Duration], large: bool) -> Vec<Event> {
             .spawn()
             .unwrap();
         std::thread::sleep(*length);
-        child.kill().unwrap();
+        // At its next change, see the shim: a kill between a change and its record would falsify the recording.
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
         child.wait().unwrap();
         parse(&fs::read(&log).unwrap(), session, &mut events);
         fs::remove_file(log).unwrap();

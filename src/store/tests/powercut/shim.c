@@ -14,12 +14,16 @@
  * Changes are made and recorded under one lock, so that the order of records is the order of changes. Syncs run
  * outside of it: a sync covers what was recorded before its B, from its E on. sync_file_range is not recorded: it makes
  * nothing durable.
+ *
+ * SIGUSR1 ends the process as SIGKILL would, at its next change and before making it. A kill from outside can fall between
+ * a change and its record: the next session would build on something that the replay knows nothing of.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,6 +46,22 @@ static size_t tracked_count;
 
 static ssize_t (*real_write)(int, const void *, size_t);
 
+static volatile sig_atomic_t dying;
+
+static void die_soon(int signal) {
+    (void)signal;
+    dying = 1;
+}
+
+/* Takes the lock for a change. */
+static void begin(void) {
+    pthread_mutex_lock(&lock);
+    if (dying) {
+        kill(getpid(), SIGKILL);
+        for (;;) pause();
+    }
+}
+
 static void write_all(const void *bytes, size_t length) {
     const char *at = bytes;
     while (length > 0) {
@@ -60,6 +80,8 @@ __attribute__((constructor)) static void start(void) {
     root_length = strlen(root);
     log_fd = REAL(open)(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (log_fd < 0) abort();
+    struct sigaction action = {.sa_handler = die_soon, .sa_flags = SA_RESTART};
+    if (sigaction(SIGUSR1, &action, 0) != 0) abort();
 }
 
 static int below(const char *path) {
@@ -99,7 +121,7 @@ static ino_t tracked_inode(int fd) {
 static int opened(const char *path, int flags, mode_t mode) {
     int (*real)(const char *, int, ...) = REAL(open);
     if (!below(path)) return real(path, flags, mode);
-    pthread_mutex_lock(&lock);
+    begin();
     int existed = access(path, F_OK) == 0;
     int fd = real(path, flags, mode);
     if (fd >= 0) {
@@ -137,7 +159,7 @@ static ssize_t wrote(int fd, const void *bytes, size_t length, off_t offset, int
     ssize_t (*real)(int, const void *, size_t, off_t) = positioned ? REAL(pwrite) : 0;
     if (log_fd < 0 || fd == log_fd)
         return positioned ? real(fd, bytes, length, offset) : real_write(fd, bytes, length);
-    pthread_mutex_lock(&lock);
+    begin();
     ssize_t n = positioned ? real(fd, bytes, length, offset) : real_write(fd, bytes, length);
     int error = errno;
     if (n > 0) {
@@ -161,7 +183,7 @@ ssize_t pwrite(int fd, const void *bytes, size_t length, off_t offset) { return 
 ssize_t pwrite64(int fd, const void *bytes, size_t length, off_t offset) { return wrote(fd, bytes, length, offset, 1); }
 
 static int cut(int fd, off_t size) {
-    pthread_mutex_lock(&lock);
+    begin();
     int result = REAL(ftruncate)(fd, size);
     int error = errno;
     ino_t inode = tracked_inode(fd);
@@ -175,7 +197,7 @@ int ftruncate(int fd, off_t size) { return cut(fd, size); }
 int ftruncate64(int fd, off_t size) { return cut(fd, size); }
 
 static int synced(int fd, int (*real)(int)) {
-    pthread_mutex_lock(&lock);
+    begin();
     ino_t inode = tracked_inode(fd);
     uint64_t id = ++syncs;
     if (inode) record('B', inode, id, "", 0);
@@ -195,7 +217,7 @@ int fsync(int fd) { return synced(fd, REAL(fsync)); }
 int fdatasync(int fd) { return synced(fd, REAL(fdatasync)); }
 
 int rename(const char *from, const char *to) {
-    pthread_mutex_lock(&lock);
+    begin();
     int result = REAL(rename)(from, to);
     int error = errno;
     if (result == 0 && below(from) && below(to)) {
@@ -212,7 +234,7 @@ int rename(const char *from, const char *to) {
 }
 
 int unlink(const char *path) {
-    pthread_mutex_lock(&lock);
+    begin();
     int result = REAL(unlink)(path);
     int error = errno;
     if (result == 0 && below(path)) record('U', 0, 0, path, strlen(path));
@@ -222,7 +244,7 @@ int unlink(const char *path) {
 }
 
 int mkdir(const char *path, mode_t mode) {
-    pthread_mutex_lock(&lock);
+    begin();
     int result = REAL(mkdir)(path, mode);
     int error = errno;
     struct stat about;
