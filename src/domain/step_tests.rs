@@ -34,6 +34,7 @@ fn person(number: usize, role: Role) -> Person {
 fn submission() -> Submission {
     Submission {
         id: Uuid::from_u128(7),
+        workspace: "T1".to_owned(),
         flow: PinnedFlow {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),

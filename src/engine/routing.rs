@@ -196,7 +196,13 @@ impl Engine {
         }
         if let Some(target) = &run.target {
             plain.insert("target_id".to_owned(), json!(target.id));
-            plain.insert("target".to_owned(), json!({ "$target": { "id": target.id, "name": target.name, "label": target.label } }));
+            plain.insert("target".to_owned(), json!({ "$target": {
+                "id": target.id,
+                "name": target.name,
+                "label": target.label,
+                "type": target.target_type,
+                "settings": target.settings,
+            } }));
         }
         if let Some(seconds) = run.duration_seconds {
             plain.insert("duration".to_owned(), json!(seconds));

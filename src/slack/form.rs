@@ -135,8 +135,10 @@ fn targets(flow: &Flow) -> &[Target] {
 fn chosen(target: &Target) -> ChosenTarget {
     ChosenTarget {
         id: target.id.clone(),
+        target_type: target.target_type.clone(),
         name: target.name.clone(),
         label: target.title().to_owned(),
+        settings: target.settings.clone(),
     }
 }
 
