@@ -9,6 +9,7 @@ pub mod engine;
 pub mod flows;
 pub mod inspected;
 pub mod policy;
+pub mod reload;
 pub mod secret;
 pub mod slack;
 pub mod store;

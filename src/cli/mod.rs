@@ -13,10 +13,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bot::{Bot, start_pool, told_to_end};
+use crate::bot::{Bot, start_pool, told_to_end, told_to_reload};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
-use crate::inspected::load_and_inspect;
+use crate::inspected::Checker;
 use crate::policy::python_cmd::{self, PythonCommand};
 use crate::telemetry;
 
@@ -141,15 +141,20 @@ fn run(args: RunArgs) -> ExitCode {
             Ok(told_to_end) => told_to_end,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
+        let told_to_reload = match told_to_reload() {
+            Ok(told_to_reload) => told_to_reload,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
         // Waiting for Slack can take long, and nothing has been taken on yet that would have to be finished.
         let started = tokio::select! {
             started = Bot::start(settings, std::sync::Arc::new(SystemClock)) => started,
             () = told_to_end.cancelled() => return ExitCode::SUCCESS,
         };
-        let bot = match started {
+        let mut bot = match started {
             Ok(bot) => bot,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
+        bot.reload_when(told_to_reload);
         bot.run_until(told_to_end).await
     })
 }
@@ -165,15 +170,17 @@ fn check(args: CheckArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
-        let pool = match start_pool(None, 1) {
+        let pool = match start_pool(None, config::cores()) {
             Ok(pool) => pool,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
-        let (loaded, inspected) = load_and_inspect(&settings.load_options(), &pool).await;
+        let checked = Checker::new(pool.clone())
+            .check(&settings.load_options())
+            .await;
         pool.shutdown().await;
         written(check::write(
-            &loaded,
-            &inspected,
+            &checked.loaded,
+            &checked.inspected,
             args.json,
             &mut std::io::stdout().lock(),
         ))

@@ -42,6 +42,12 @@ impl Book {
             .clone()
     }
 
+    /// Puts another catalog in place, whole; returns the one that was there.
+    pub fn swap(&self, catalog: Catalog) -> Arc<Catalog> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, Arc::new(catalog))
+    }
+
     /// Flows that may be started from Slack and have this slug (without regard to case) and, where one is named, this
     /// environment.
     pub fn startable(&self, name: &str, environment: Option<&str>) -> Vec<Arc<Flow>> {

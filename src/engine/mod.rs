@@ -19,6 +19,7 @@ mod intake;
 mod outbox;
 mod outside;
 mod pages;
+mod reload;
 mod routing;
 mod runs;
 mod signin;

@@ -233,7 +233,7 @@ impl<'a> Builder<'a> {
                         "{}: `{attribute}` takes the id of a {kind}, not of {}",
                         from.address, object.address
                     ),
-                    None,
+                    Some(&format!("write {kind}.NAME.id")),
                 );
                 None
             }
@@ -390,6 +390,7 @@ impl<'a> Builder<'a> {
                     .filter(|label| !label.is_empty())
                     .map(str::to_owned),
                 settings: target.text_map("settings"),
+                field_bindings: target.texts("field_bindings"),
             });
         }
         if !complete {

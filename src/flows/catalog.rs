@@ -176,6 +176,10 @@ pub struct Target {
     pub name: String,
     pub label: Option<String>,
     pub settings: BTreeMap<String, String>,
+    /// Names of settings that are filled from the form: the prompt field of the same name gives the value, for this request
+    /// only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub field_bindings: Vec<String>,
 }
 
 impl Target {

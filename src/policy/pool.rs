@@ -121,6 +121,12 @@ impl Pool {
         Self { inner }
     }
 
+    /// Calls that run at a time.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.inner.config.workers
+    }
+
     /// Whether enough workers are warm for every call that may run at a time.
     #[must_use]
     pub fn ready(&self) -> bool {
