@@ -253,7 +253,7 @@ fn spoil(dice: &mut Dice, text: &mut String, others: &[&str]) {
     let (one, two) = (cut(dice, text), cut(dice, text));
     let (from, to) = (one.min(two), one.max(two));
     match dice.below(7) {
-        0 | 1 => text.insert_str(from, *dice.pick::<&str>(PIECES)),
+        0 | 1 => text.insert_str(from, dice.pick::<&str>(PIECES)),
         2 => text.replace_range(from..to.min(from + 40).max(from), ""),
         3 => {
             // Not every length is a boundary.

@@ -60,18 +60,17 @@ impl World {
             Some((_, attribute)) => attribute.value.as_bool().unwrap_or(true),
             None => true,
         };
-        if let Some((file, attribute)) = declaration.body.attribute("default") {
-            if let Some(reference) = reference_in(&attribute.value) {
-                let place = Place::new(file, attribute.value.span());
-                return Err(Failure::new(
-                    place,
-                    format!(
-                        "the default of {} is not constant: {reference}",
-                        module.qualified(&format!("var.{name}"))
-                    ),
-                )
-                .hint("compute the value in a local"));
-            }
+        if let Some((file, attribute)) = declaration.body.attribute("default")
+            && let Some(reference) = reference_in(&attribute.value)
+        {
+            return Err(Failure::new(
+                Place::new(file, attribute.value.span()),
+                format!(
+                    "the default of {} is not constant: {reference}",
+                    module.qualified(&format!("var.{name}"))
+                ),
+            )
+            .hint("compute the value in a local"));
         }
         let (given, place) = self.given(module, name)?;
         let given = given.filter(|value| nullable || !value.is_null());

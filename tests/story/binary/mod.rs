@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod harness;
 mod probes;
+mod reloading;
 mod secrets;
 mod settings;
 mod shutdown;

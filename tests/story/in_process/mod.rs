@@ -18,6 +18,7 @@ mod guests;
 mod guide;
 mod moments;
 mod notifying;
+mod reloading;
 mod routing;
 mod starting;
 mod web;
