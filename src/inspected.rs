@@ -30,7 +30,9 @@ pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, In
             .unwrap_or_default()
     });
     for (details, handlers) in loaded.flows.iter_mut().zip(&inspected.handlers) {
-        Arc::make_mut(&mut details.flow).handlers.clone_from(handlers);
+        Arc::make_mut(&mut details.flow)
+            .handlers
+            .clone_from(handlers);
     }
     loaded.catalog.flows = loaded
         .flows

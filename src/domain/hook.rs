@@ -202,7 +202,10 @@ pub enum Otherwise {
     /// People are asked, as if no hook had wanted to decide.
     AskPeople,
     /// The request stays with this notification.
-    Stay { notification: usize, timed_out: bool },
+    Stay {
+        notification: usize,
+        timed_out: bool,
+    },
     /// The request stays open after its last notification.
     KeepOpen,
 }

@@ -34,11 +34,7 @@ fn next(run: &Run, event: Event) -> Transition {
 }
 
 fn press(who: usize, role: Role, verdict: Verdict) -> Event {
-    Event::Attempted(attempt(
-        person(who, role),
-        verdict,
-        Some((message(1), 0)),
-    ))
+    Event::Attempted(attempt(person(who, role), verdict, Some((message(1), 0))))
 }
 
 /// The one call that is under way.
@@ -311,7 +307,11 @@ fn on_request_fires_a_request_once_and_then_the_run_ends() {
 /// Approved by `on_request`, routed, and what `on_approve` is asked about.
 fn approved_on_request(hooks: &[&str]) -> Transition {
     let asked = request_answered(&born(hooks).run, fire(EventName::Approve));
-    assert_eq!(asked.run.status, Status::Requested, "permissions come first");
+    assert_eq!(
+        asked.run.status,
+        Status::Requested,
+        "permissions come first"
+    );
     assert!(
         asked
             .effects
@@ -352,17 +352,15 @@ fn an_automatic_approval_that_on_approve_stops_goes_to_people() {
 
 #[test]
 fn time_that_runs_out_waits_for_presses_that_came_before() {
-    for second in [Some(15)] {
-        let run = delivered(&["on_approve"], second);
-        let run = next(&run, press(1, Role::Member, Verdict::Approve)).run;
-        let fired = next(&run, Event::TimerFired { notification: 0 });
-        assert_eq!(notified(&fired), vec![]);
-        let decided = answer(&fired.run, "on_approve", HookAnswer::Proceed);
-        assert_eq!(decided.run.status, Status::Approved);
-        let forwarded = answer(&fired.run, "on_approve", no());
-        assert_eq!(notified(&forwarded), vec![(1, 0)]);
-        assert_eq!(forwarded.run.current, Some(1));
-    }
+    let run = delivered(&["on_approve"], Some(15));
+    let run = next(&run, press(1, Role::Member, Verdict::Approve)).run;
+    let fired = next(&run, Event::TimerFired { notification: 0 });
+    assert_eq!(notified(&fired), vec![]);
+    let decided = answer(&fired.run, "on_approve", HookAnswer::Proceed);
+    assert_eq!(decided.run.status, Status::Approved);
+    let forwarded = answer(&fired.run, "on_approve", no());
+    assert_eq!(notified(&forwarded), vec![(1, 0)]);
+    assert_eq!(forwarded.run.current, Some(1));
 }
 
 #[test]

@@ -36,7 +36,12 @@ fn any_hooks() -> impl Strategy<Value = Vec<String>> {
     ];
     let all: Vec<String> = events
         .iter()
-        .flat_map(|event| [format!("on_{}", event.as_str()), format!("after_{}", event.as_str())])
+        .flat_map(|event| {
+            [
+                format!("on_{}", event.as_str()),
+                format!("after_{}", event.as_str()),
+            ]
+        })
         .collect();
     prop::sample::subsequence(all, 0..=10)
 }

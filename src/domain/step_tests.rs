@@ -7,9 +7,7 @@ use super::event::{DeliveryOutcome, Event, Routing, Submission};
 use super::permission::{Audience, Level, Permissions, Refusal, Verdict};
 use super::person::{Person, Role};
 use super::routing::{Destination, Notification};
-use super::run::{
-    ChannelType, MessageRef, PinnedFlow, Run, RunError, SourceChannel, Status,
-};
+use super::run::{ChannelType, MessageRef, PinnedFlow, Run, RunError, SourceChannel, Status};
 use super::step::{Transition, step, submit};
 use super::time::Timestamp;
 
@@ -83,7 +81,11 @@ pub(super) fn message(number: u8) -> MessageRef {
     }
 }
 
-pub(super) fn attempt(actor: Person, verdict: Verdict, clicked: Option<(MessageRef, usize)>) -> Attempt {
+pub(super) fn attempt(
+    actor: Person,
+    verdict: Verdict,
+    clicked: Option<(MessageRef, usize)>,
+) -> Attempt {
     let answer = AnswerTo {
         slack_id: "U".to_owned(),
         channel: None,

@@ -57,7 +57,12 @@ impl Engine {
         let answer = self.outside.pool.call(call, host).await?;
         if !answer.printed.is_empty() {
             let run = asking.run.map(|run| run.id.to_string());
-            tracing::info!(run, flow = asking.flow.name, printed = answer.printed, "the handlers printed");
+            tracing::info!(
+                run,
+                flow = asking.flow.name,
+                printed = answer.printed,
+                "the handlers printed"
+            );
         }
         Ok(answer)
     }
@@ -171,7 +176,12 @@ impl Engine {
         let identifier = match (firing.via, &firing.work, pressed) {
             (ChannelType::Slack, Work::Request, _) => run.source.identifier.clone(),
             (ChannelType::Slack, _, Some(message)) => {
-                match self.outside.directory.source_channel(&message.channel).await {
+                match self
+                    .outside
+                    .directory
+                    .source_channel(&message.channel)
+                    .await
+                {
                     Ok(channel) => channel.identifier,
                     Err(error) => {
                         tracing::warn!(%error, run = %run.id, "the channel of a press could not be looked up");

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Engine;
-use super::outbox::Held;
 use super::calls::user_input;
+use super::outbox::Held;
 use crate::domain::routing::Destination;
 use crate::policy::host::unavailable;
 use crate::policy::types::{Host, HostError, UserInput};

@@ -80,7 +80,9 @@ impl Pages {
     ) -> Result<DecisionOutcome, BackendError> {
         let patience = self.0.outside.handler_timeout + HOOKS_MARGIN;
         let Some(run) = self.0.run(id).await.map_err(|error| failed(&error))? else {
-            return Ok(DecisionOutcome::Refused("There is no such request.".to_owned()));
+            return Ok(DecisionOutcome::Refused(
+                "There is no such request.".to_owned(),
+            ));
         };
         let reply = match tokio::time::timeout(patience, answered).await {
             Ok(Ok(None)) => return Ok(DecisionOutcome::Done),
@@ -336,7 +338,10 @@ fn page_words(run: &Run, reply: &Reply) -> String {
         Reply::Forwarded { .. } => "The request has been forwarded.".to_owned(),
         Reply::Errored => "The request could not be routed, so nobody can decide it.".to_owned(),
         Reply::NotReady => "The request is still being prepared. Try again in a moment.".to_owned(),
-        Reply::Checking => "Your decision is being checked by the flow's code. Load the page again in a moment.".to_owned(),
+        Reply::Checking => {
+            "Your decision is being checked by the flow's code. Load the page again in a moment."
+                .to_owned()
+        }
         Reply::Ignored {
             message: Some(message),
         } => format!("{message} The request stays open."),

@@ -56,7 +56,7 @@ pub enum Arguments {
     Identity {
         service_type: String,
         external_id: String,
-        user: UserInput,
+        user: Box<UserInput>,
     },
     /// `get_flows`.
     Flows {

@@ -212,7 +212,12 @@ pub fn checking(run: &Run) -> String {
 #[must_use]
 pub fn ignored(run: &Run, message: Option<&str>) -> String {
     let message = message.map_or_else(
-        || format!("Your decision on this *{}* request was not accepted.", flow_label(run)),
+        || {
+            format!(
+                "Your decision on this *{}* request was not accepted.",
+                flow_label(run)
+            )
+        },
         |message| text::cut(message, DETAIL_CHARS),
     );
     format!("🛑 {message}\nNothing was decided: the request stays open.")

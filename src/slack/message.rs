@@ -79,8 +79,7 @@ pub fn is_open_here(run: &Run, notification: usize) -> bool {
 /// before anybody was asked.
 #[must_use]
 pub fn is_wanted(run: &Run, notification: usize) -> bool {
-    is_open_here(run, notification)
-        || (run.hooks.announcing && run.current == Some(notification))
+    is_open_here(run, notification) || (run.hooks.announcing && run.current == Some(notification))
 }
 
 /// What the requester is told by direct message.

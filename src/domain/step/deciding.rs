@@ -17,10 +17,7 @@ impl Change {
             verdict: attempt.verdict,
             by: attempt.actor.to_ref(),
             via: attempt.via,
-            message: attempt
-                .clicked
-                .as_ref()
-                .map(|(message, _)| message.clone()),
+            message: attempt.clicked.as_ref().map(|(message, _)| message.clone()),
             answer: attempt.answer.clone(),
             ticket: attempt.ticket,
         };

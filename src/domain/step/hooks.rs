@@ -321,9 +321,11 @@ impl Change {
 
     /// Whether a decision is being checked.
     pub(super) fn is_deciding(&self) -> bool {
-        self.run.hooks.calls.iter().any(|call| {
-            call.when == When::On && matches!(call.firing.work, Work::Decide { .. })
-        })
+        self.run
+            .hooks
+            .calls
+            .iter()
+            .any(|call| call.when == When::On && matches!(call.firing.work, Work::Decide { .. }))
     }
 
     /// Whether the same press is being checked already.

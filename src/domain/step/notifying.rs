@@ -6,9 +6,7 @@ use super::super::effect::{Effect, RequesterNews, Timer, TimerChange};
 use super::super::event::{DeliveryOutcome, Routing};
 use super::super::hook::{Held, Otherwise, Work};
 use super::super::routing::{Destination, Legacy};
-use super::super::run::{
-    ChannelType, Delivery, MessageRef, RoutedNotification, RunError, Status,
-};
+use super::super::run::{ChannelType, Delivery, MessageRef, RoutedNotification, RunError, Status};
 use super::{Change, problem_code};
 
 impl Change {
@@ -100,7 +98,12 @@ impl Change {
     }
 
     /// Returns false when the event says nothing new.
-    pub(super) fn delivered(&mut self, index: usize, destination: usize, outcome: DeliveryOutcome) -> bool {
+    pub(super) fn delivered(
+        &mut self,
+        index: usize,
+        destination: usize,
+        outcome: DeliveryOutcome,
+    ) -> bool {
         let open = self.run.status.is_open();
         let announcing = self.run.hooks.announcing;
         let current = self.run.current == Some(index);
@@ -410,9 +413,7 @@ impl Change {
             routed.timer_used = false;
             let seconds = routed.notification.timeout_seconds.unwrap_or(0);
             self.timers.push(TimerChange::Set(Timer {
-                due: self
-                    .now
-                    .plus_seconds(u64::try_from(seconds).unwrap_or(0)),
+                due: self.now.plus_seconds(u64::try_from(seconds).unwrap_or(0)),
                 run: self.run.id,
                 notification: index,
             }));

@@ -99,7 +99,7 @@ def after_approve(event):
     fields = event.payload.fields
     who = event.get_actor("approve")
     slack.send_message(
-        slack.channel("#random"),
+        slack.channel("#sym-access"),
         f"{event.name} {event.channel.type} {who.type} {fields['reason']} {fields['ticket']} "
         f"{event.get_actor('request').email}",
     )
@@ -126,7 +126,7 @@ fn an_automatic_approval_shows_its_reason_where_people_would_have_been_asked() {
         told.expects_text("Reason: Deployments are").await?;
         stage
             .slack
-            .channel("#random")
+            .channel("#sym-access")
             .expects_text("approve sdk bot Deployments are *always* fine OPS-7 alice@acme.example")
             .await?;
         let run = stage.the_run().await;
@@ -152,7 +152,8 @@ fn an_automatic_approval_shows_its_reason_where_people_would_have_been_asked() {
 fn an_automatic_approval_that_cannot_be_announced_in_one_place_is_announced_in_the_next() {
     let notifications = "[Notification(destinations=[slack.channel('#nowhere')]), \
                          Notification(destinations=[slack.channel('#sym-requests')])]";
-    let hooks = "@hook\ndef on_request(event):\n    return ApprovalTemplate.deny(reason='Frozen')\n";
+    let hooks =
+        "@hook\ndef on_request(event):\n    return ApprovalTemplate.deny(reason='Frozen')\n";
     story(with_hooks_and(notifications, hooks)).run(async |stage| {
         stage.alice_asks_for("access").await?;
         let posted = stage
@@ -293,14 +294,14 @@ def on_request(event):
 
 @hook
 def after_request(event):
-    slack.send_message(slack.channel('#random'), 'sent ' + event.run.source_channel.identifier)
+    slack.send_message(slack.channel('#sym-access'), 'sent ' + event.run.source_channel.identifier)
 ";
     story(with_hooks(hooks)).run(async |stage| {
         stage.alice_asks_for("access").await?;
         stage.request_in("#sym-requests").await?;
         stage
             .slack
-            .channel("#random")
+            .channel("#sym-access")
             .expects_text("sent #general")
             .await?;
         let form = stage.form(&stage.alice, "#general", "access").await?;
@@ -361,9 +362,8 @@ fn on_approve(body: &str) -> Flows {
 
 #[test]
 fn a_hook_that_raises_approves_nothing() {
-    story(on_approve("return {}['prod']")).run(async |stage| {
-        press_fails(stage, "IMPL-", "KeyError: 'prod'").await
-    });
+    story(on_approve("return {}['prod']"))
+        .run(async |stage| press_fails(stage, "IMPL-", "KeyError: 'prod'").await);
 }
 
 #[test]
@@ -382,9 +382,8 @@ fn a_hook_that_hangs_approves_nothing() {
 
 #[test]
 fn a_hook_that_goes_backward_approves_nothing() {
-    story(on_approve("return ApprovalTemplate.request()")).run(async |stage| {
-        press_fails(stage, "HOOK-", "events only go forward").await
-    });
+    story(on_approve("return ApprovalTemplate.request()"))
+        .run(async |stage| press_fails(stage, "HOOK-", "events only go forward").await);
 }
 
 #[test]
@@ -446,18 +445,15 @@ fn after_request_may_decide() {
     let hooks = "@hook\ndef after_request(event):\n    return ApprovalTemplate.approve(reason='sent is enough')\n";
     story(with_hooks(hooks)).run(async |stage| {
         stage.alice_asks_for("access").await?;
-        let request = stage
-            .slack
-            .channel("#sym-requests")
-            .expects_text("*Approved* automatically")
-            .await?;
+        let request = stage.slack.channel("#sym-requests").next_message().await?;
+        request.expects_text("*Approved* automatically").await?;
         request.expects_no_buttons().await?;
         Ok(())
     });
 }
 
 const TIMED: &str = "[Notification(destinations=[slack.channel('#sym-requests')], timeout=15), \
-                     Notification(destinations=[slack.channel('#random')], timeout=15)]";
+                     Notification(destinations=[slack.channel('#sym-access')], timeout=15)]";
 
 #[test]
 fn forwarding_and_expiry_are_asked_about_and_told() {
@@ -488,11 +484,13 @@ def on_request_expire(event):
         stage.fifteen_seconds_pass();
         let mut general = stage.slack.channel("#general");
         general
-            .expects_text("internal from SlackChannelName '#sym-requests' to SlackChannelName '#random'")
+            .expects_text(
+                "internal from SlackChannelName '#sym-requests' to SlackChannelName '#sym-access'",
+            )
             .await?;
         first.expects_text("*Forwarded* after 15 seconds").await?;
         general.expects_text("forwarded").await?;
-        let second = stage.request_in("#random").await?;
+        let second = stage.request_in("#sym-access").await?;
         stage.until_sent(1).await;
         stage.fifteen_seconds_pass();
         second.expects_text("*Denied* automatically").await?;
@@ -519,7 +517,7 @@ fn a_forward_that_is_ignored_leaves_the_request_where_it_is_for_the_same_time_ag
             errors.expects_text("ignored: wait").await?;
         }
         assert_eq!(first.buttons(), ["Approve", "Deny"]);
-        assert_eq!(stage.slack.channel("#random").message_count(), 0);
+        assert_eq!(stage.slack.channel("#sym-access").message_count(), 0);
         stage.bob.presses(&first, "Approve").await?;
         first.expects_text("*Approved* by @bob").await?;
         Ok(())
@@ -548,7 +546,7 @@ def on_approve(event):
             .await?;
         stage.fifteen_seconds_pass();
         first.expects_text("*Approved* by @bob").await?;
-        assert_eq!(stage.slack.channel("#random").message_count(), 0);
+        assert_eq!(stage.slack.channel("#sym-access").message_count(), 0);
         Ok(())
     });
 }
@@ -593,7 +591,7 @@ def get_approvers(event):
     return slack.fallback(
         slack.channel('#nowhere'),
         slack.channel('#sym-requests', timeout=15),
-        slack.channel('#random', allow_self=True, timeout=15),
+        slack.channel('#sym-access', allow_self=True, timeout=15),
         continue_on_timeout=True,
     )
 "
@@ -609,7 +607,7 @@ def get_approvers(event):
             .await?;
         stage.fifteen_seconds_pass();
         first.expects_text("*Forwarded* after 15 seconds").await?;
-        let second = stage.request_in("#random").await?;
+        let second = stage.request_in("#sym-access").await?;
         stage.alice.presses(&second, "Approve").await?;
         second.expects_text("*Approved* by @alice").await?;
         Ok(())
@@ -625,7 +623,7 @@ def get_approvers(event):
     if event.payload.fields['reason'] == 'group':
         return [slack.user(event.user), slack.user('carol@acme.example')]
     return slack.fallback(
-        slack.channel('#sym-requests', timeout=15), slack.channel('#random'),
+        slack.channel('#sym-requests', timeout=15), slack.channel('#sym-access'),
     )
 "
     );
@@ -635,7 +633,7 @@ def get_approvers(event):
         stage.until_sent(0).await;
         stage.fifteen_seconds_pass();
         first.expects_text("*Expired*").await?;
-        assert_eq!(stage.slack.channel("#random").message_count(), 0);
+        assert_eq!(stage.slack.channel("#sym-access").message_count(), 0);
         let form = stage.form(&stage.alice, "#general", "access").await?;
         form.fill(WHY, "group").submit().await?;
         let mut group = stage.slack.group_dm(&["alice", "carol"]).await?;
