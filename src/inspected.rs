@@ -54,7 +54,7 @@ impl Checker {
         let options = options.clone();
         // Reading and evaluating takes its time; the runtime has other things to do.
         let loaded = tokio::task::spawn_blocking(move || load(&options)).await;
-        let loaded = loaded.unwrap_or_else(|error| {
+        let mut loaded = loaded.unwrap_or_else(|error| {
             Loaded::failed(format!(
                 "reading the configuration failed inside of the program ({error}); please report this"
             ))
@@ -94,6 +94,18 @@ impl Checker {
             let found = known.get(&key).or_else(|| unjudged.get(&key));
             found.cloned().unwrap_or_default()
         });
+        // Of a flow the catalog knows its handlers as well; let go of its copy first, so that nothing is copied.
+        loaded.catalog.flows.clear();
+        for (details, handlers) in loaded.flows.iter_mut().zip(&inspected.handlers) {
+            Arc::make_mut(&mut details.flow)
+                .handlers
+                .clone_from(handlers);
+        }
+        loaded.catalog.flows = loaded
+            .flows
+            .iter()
+            .map(|details| Arc::clone(&details.flow))
+            .collect();
         // Only what is still in use is kept.
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Checked { loaded, inspected }
