@@ -13,9 +13,11 @@
 //! the timers are read from the store and everything goes on.
 
 mod book;
+mod destinations;
 mod done;
 mod host;
 mod intake;
+mod metrics;
 mod outbox;
 mod outside;
 mod pages;
@@ -45,6 +47,7 @@ use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
+use destinations::Destinations;
 use done::DoneBatch;
 use runs::Runs;
 use timers::Timers;
@@ -58,6 +61,7 @@ pub struct Engine {
     runs: Runs,
     timers: Timers,
     done: Arc<DoneBatch>,
+    destinations: Destinations,
     /// Effects and other background work, awaited at shutdown.
     tasks: TaskTracker,
     /// Set when no new effects are to be started.
@@ -100,6 +104,7 @@ impl Engine {
             runs: Runs::default(),
             timers: Timers::default(),
             done: Arc::default(),
+            destinations: Destinations::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -137,12 +142,13 @@ impl Engine {
         self.book.catalog()
     }
 
-    /// Starts timers and the recording of finished effects.
+    /// Starts timers, the recording of finished effects, and sending to log destinations.
     #[must_use]
     pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
         vec![
             tokio::spawn(self.clone().run_timers()),
             tokio::spawn(self.done.clone().run(self.store.clone())),
+            tokio::spawn(self.clone().run_destinations()),
         ]
     }
 
@@ -271,6 +277,7 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.begin_destinations().await?;
         let timers: Vec<TimerChange> = self
             .store
             .timers()

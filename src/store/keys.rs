@@ -33,11 +33,13 @@ pub(super) enum Kind {
     Value = b'v',
     /// `w` + run + notification: a timer.
     Timer = b'w',
+    /// `x` + number: a line of the change log that may not be on the disk there yet.
+    ChangeTail = b'x',
 }
 
 impl Kind {
     /// All kinds whose records are counted and summed in the head, which is all but the head.
-    pub(super) const COUNTED: [Self; 10] = [
+    pub(super) const COUNTED: [Self; 11] = [
         Self::Blob,
         Self::Piece,
         Self::Dedup,
@@ -48,6 +50,7 @@ impl Kind {
         Self::Tail,
         Self::Value,
         Self::Timer,
+        Self::ChangeTail,
     ];
 
     /// The kind of a key.
@@ -72,6 +75,7 @@ impl Kind {
             Self::Tail => "audit line",
             Self::Value => "value",
             Self::Timer => "timer",
+            Self::ChangeTail => "line of the change log",
         }
     }
 }
@@ -127,6 +131,10 @@ pub(super) fn tail(seq: u64) -> Vec<u8> {
     key(Kind::Tail, &[&seq.to_be_bytes()])
 }
 
+pub(super) fn change_tail(seq: u64) -> Vec<u8> {
+    key(Kind::ChangeTail, &[&seq.to_be_bytes()])
+}
+
 pub(super) fn value(name: &str) -> Vec<u8> {
     key(Kind::Value, &[name.as_bytes()])
 }
@@ -150,7 +158,17 @@ pub(super) fn time_and_run(key: &[u8]) -> Option<(Timestamp, RunId)> {
     Some((Timestamp(time.cast_signed()), RunId::from_slice(run).ok()?))
 }
 
-/// The number in a key of [`tail`].
+/// The key of a de-duplication key whose digest is known.
+pub(super) fn dedup_of_digest(half: &[u8]) -> Vec<u8> {
+    key(Kind::Dedup, &[half])
+}
+
+/// The name in a key of [`value`] (or [`blob`]).
+pub(super) fn value_name(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(1..)?).ok()
+}
+
+/// The number in a key of [`tail`] or [`change_tail`].
 pub(super) fn tail_seq(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
 }
@@ -165,13 +183,25 @@ pub(super) fn describe(key: &[u8]) -> String {
         Kind::Run => RunId::from_slice(rest).map(|id| id.to_string()).ok(),
         Kind::Created | Kind::Open => time_and_run(key).map(|(_, id)| id.to_string()),
         Kind::Value | Kind::Blob => Some(String::from_utf8_lossy(rest).into_owned()),
-        Kind::Tail => tail_seq(key).map(|seq| seq.to_string()),
+        Kind::Tail | Kind::ChangeTail => tail_seq(key).map(|seq| seq.to_string()),
         _ => None,
     };
     match detail {
         Some(detail) => format!("{} {detail}", kind.name()),
         None => format!("{} {}", kind.name(), hex(rest)),
     }
+}
+
+/// The bytes of [`hex`].
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Lower-case hexadecimal.
