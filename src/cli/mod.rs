@@ -110,7 +110,7 @@ struct RestoreArgs {
     /// A backup
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// The old data directory or its folder audit: what has happened since the backup, or everything
+    /// The old data directory: its folders audit and changes have what has happened since the backup, or everything
     #[arg(long, value_name = "DIR")]
     journal: Option<PathBuf>,
     /// Restore what is before the first damaged line of the journals instead of giving up

@@ -6,7 +6,8 @@
 //!   format         "symbot-data 2": refused when it is newer than this program, upgraded when it is older
 //!   mark           the last durable commit, see below
 //!   store/         sled
-//!   audit/         audit journal and change log
+//!   audit/         the audit journal
+//!   changes/       the change log
 //! ```
 //!
 //! **The mark.** sled repairs a damaged file by dropping its end, which looks exactly like commits that were never
@@ -108,6 +109,12 @@ impl DataDir {
         audit_dir(&self.root)
     }
 
+    /// Where the change log lives.
+    #[must_use]
+    pub fn changes(&self) -> PathBuf {
+        changes_dir(&self.root)
+    }
+
     /// Commit and audit numbers that the store must have reached. `None` for a new directory, and after a power cut that
     /// tore the mark.
     pub(super) fn mark(&self) -> Option<(u64, u64)> {
@@ -148,6 +155,12 @@ pub fn audit_dir(root: &Path) -> PathBuf {
 #[must_use]
 pub fn has_store(root: &Path) -> bool {
     root.join("store").is_dir()
+}
+
+/// The change log of a data directory, also for readers that do not take it.
+#[must_use]
+pub fn changes_dir(root: &Path) -> PathBuf {
+    root.join("changes")
 }
 
 /// How many audit lines a data directory is known to have, also for readers that do not take it; 0 when nothing says so.

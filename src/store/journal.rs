@@ -1,9 +1,9 @@
-//! The two journals in `DATA/audit`: append-only files of lines that are chained by hashes.
+//! The two journals: append-only files of lines that are chained by hashes.
 //!
 //! | Series | Files | One line for |
 //! |---|---|---|
-//! | [`AUDIT`] | `audit-<first seq>.jsonl` | each step that people must be able to read up: the audit journal |
-//! | [`CHANGES`] | `changes-<first seq>.log` | each commit of the store, so that it can be rebuilt: see [`super::changes`] |
+//! | [`AUDIT`] | `DATA/audit/audit-<first seq>.jsonl` | each step that people must be able to read up: the audit journal |
+//! | [`CHANGES`] | `DATA/changes/changes-<first seq>.log` | each commit of the store, so that it can be rebuilt: see [`super::changes`] |
 //!
 //! **Canonical form.** A line is compact JSON whose first member is `seq` (dense, from 1) and whose last two are `prev` and
 //! `hash`, each 64 lower-case hexadecimal digits. `hash` is the SHA-256 of the line's own bytes without the member `hash`
@@ -14,7 +14,7 @@
 //! then store and journals are synced side by side, and only then is anybody answered. What a journal lacks after a crash,
 //! [`Journal::open`] appends from the tail, before anything else happens; lines leave the tail only after they were synced
 //! here. What a journal has beyond the store belongs to the last group, which nobody was told about: it is moved out of the
-//! way into `unfinished-….txt`, with a warning; more than a group can have is an error, for then the store is older than
+//! way into `DATA/unfinished-….txt`, with a warning; more than a group can have is an error, for then the store is older than
 //! its journal. A torn end is cut off (it is in the tail); damage before the tail is an error.
 //!
 //! Called by the writer of [`super::sled`] and by `symbot audit`. Must not know what the records mean, except for the two
@@ -348,11 +348,10 @@ fn set_aside(
     let Some((_, path)) = files.first() else {
         return Ok(());
     };
-    let aside = path.with_file_name(format!(
-        "unfinished-{}{}.txt",
-        series.prefix,
-        known.last + 1
-    ));
+    let name = format!("unfinished-{}{}.txt", series.prefix, known.last + 1);
+    // Beside the journal's directory, in which nothing else is.
+    let root = path.parent().and_then(Path::parent);
+    let aside = root.map_or_else(|| path.with_file_name(&name), |root| root.join(&name));
     tracing::warn!(
         "{} has {lines} lines of commits that were not finished when the machine stopped; they are moved to {}",
         series.name,

@@ -27,19 +27,18 @@ pub(super) enum Kind {
     Open = b'o',
     /// `r` + run: a run.
     Run = b'r',
-    /// `t` + number: an audit line that may not be on the disk in the journal yet.
+    /// `t`: the lines of the last group, which may not be on the disk in the journals yet. In format 1 `t` + number: an audit
+    /// line.
     Tail = b't',
     /// `v` + name: a small value.
     Value = b'v',
     /// `w` + run + notification: a timer.
     Timer = b'w',
-    /// `x` + number: a line of the change log that may not be on the disk there yet.
-    ChangeTail = b'x',
 }
 
 impl Kind {
     /// All kinds whose records are counted and summed in the head, which is all but the head.
-    pub(super) const COUNTED: [Self; 11] = [
+    pub(super) const COUNTED: [Self; 10] = [
         Self::Blob,
         Self::Piece,
         Self::Dedup,
@@ -50,7 +49,6 @@ impl Kind {
         Self::Tail,
         Self::Value,
         Self::Timer,
-        Self::ChangeTail,
     ];
 
     /// The kind of a key.
@@ -72,10 +70,9 @@ impl Kind {
             Self::Created => "index of runs",
             Self::Open => "index of open runs",
             Self::Run => "run",
-            Self::Tail => "audit line",
+            Self::Tail => "lines of the last group",
             Self::Value => "value",
             Self::Timer => "timer",
-            Self::ChangeTail => "line of the change log",
         }
     }
 }
@@ -127,12 +124,8 @@ pub(super) fn timer(run: RunId, notification: usize) -> Vec<u8> {
     )
 }
 
-pub(super) fn tail(seq: u64) -> Vec<u8> {
-    key(Kind::Tail, &[&seq.to_be_bytes()])
-}
-
-pub(super) fn change_tail(seq: u64) -> Vec<u8> {
-    key(Kind::ChangeTail, &[&seq.to_be_bytes()])
+pub(super) fn tail() -> Vec<u8> {
+    key(Kind::Tail, &[])
 }
 
 pub(super) fn value(name: &str) -> Vec<u8> {
@@ -168,7 +161,7 @@ pub(super) fn value_name(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(1..)?).ok()
 }
 
-/// The number in a key of [`tail`] or [`change_tail`].
+/// The number in a key of format 1 of an audit line.
 pub(super) fn tail_seq(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
 }
@@ -183,7 +176,7 @@ pub(super) fn describe(key: &[u8]) -> String {
         Kind::Run => RunId::from_slice(rest).map(|id| id.to_string()).ok(),
         Kind::Created | Kind::Open => time_and_run(key).map(|(_, id)| id.to_string()),
         Kind::Value | Kind::Blob => Some(String::from_utf8_lossy(rest).into_owned()),
-        Kind::Tail | Kind::ChangeTail => tail_seq(key).map(|seq| seq.to_string()),
+        Kind::Tail => tail_seq(key).map(|seq| seq.to_string()),
         _ => None,
     };
     match detail {

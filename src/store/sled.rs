@@ -665,11 +665,13 @@ fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
     };
     let whole = db.size_on_disk().map_err(sled_error)? <= options.check_whole_below_bytes;
     let mut recovered = recover::scan(&reading, head, whole)?;
+    let bytes = options.journal_file_bytes;
+    let journal = Journal::open(AUDIT, &dir.audit(), &recovered.audit, bytes)?;
     if dir.format() < 2 {
         tracing::info!(
             "bringing the data directory to format 2: everything is written to a change log"
         );
-        let head = base::begin(&reading, &recovered.head, &dir.audit(), options, false)?;
+        let head = base::begin(&reading, &recovered.head, &dir.changes(), options)?;
         recovered.changes.last = head.changes;
         head.changes_hash
             .clone_into(&mut recovered.changes.last_hash);
@@ -679,16 +681,10 @@ fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
         dir.sync_all()?;
         dir.upgraded()?;
     }
-    let bytes = options.journal_file_bytes;
-    let journal = Journal::open(AUDIT, &dir.audit(), &recovered.audit, bytes)?;
-    let changes = Journal::open(CHANGES, &dir.audit(), &recovered.changes, bytes)?;
+    let changes = Journal::open(CHANGES, &dir.changes(), &recovered.changes, bytes)?;
     dir.sync_all()?;
     dir.set_mark(recovered.head.commits, recovered.head.audit)?;
 
-    let tail_first = (
-        recovered.audit.first_uncertain(),
-        recovered.changes.first_uncertain(),
-    );
     let shared = Shared {
         tree: RwLock::new(Some(tree.clone())),
         before,
@@ -714,7 +710,6 @@ fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
         audit_sync: Syncer::start("symbot-audit")?,
         changes_sync: Syncer::start("symbot-changes")?,
         dir,
-        tail_first,
         head: recovered.head,
         keys_since_sweep: 0,
         sweep_from: vec![Kind::Dedup as u8],

@@ -168,7 +168,7 @@ fn lines_of_a_group_that_was_not_finished_are_set_aside_and_more_are_an_error() 
     );
     let mut journal = Journal::open(AUDIT, &dir, &beyond(2), u64::MAX).unwrap();
     assert_eq!(all(&dir), lines[..8]);
-    let aside = fs::read_to_string(dir.join("unfinished-audit-9.txt")).unwrap();
+    let aside = fs::read_to_string(dir.with_file_name("unfinished-audit-9.txt")).unwrap();
     assert_eq!(aside, format!("{}\n{}\n", lines[8], lines[9]));
     let (line, _) = chained(9, "\"id\":\"another\"", &hash);
     journal.append(9, &format!("{line}\n")).unwrap();

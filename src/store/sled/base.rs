@@ -82,14 +82,13 @@ impl NewLog {
     }
 }
 
-/// Writes the log and the head that goes with it, which is returned. Durable once sled's file is synced. `audit_is_whole`
-/// says that the audit journal has every line, so that none need to be kept in the store.
+/// Writes the log and the head that goes with it, which is returned. Durable once sled's file is synced. The
+/// audit journal must have every line by then: none are kept in the store.
 pub(super) fn begin(
     reading: &Reading<'_>,
     head: &Head,
     dir: &Path,
     options: &Options,
-    audit_is_whole: bool,
 ) -> Result<Head, StoreError> {
     remove_log(dir)?;
     let mut log = NewLog::create(dir, options)?;
@@ -112,13 +111,8 @@ pub(super) fn begin(
     sync_path(dir)?;
 
     let mut batch = Staging::new(reading.tree, head.clone());
-    for kind in [Kind::ChangeTail, Kind::Tail] {
-        if kind == Kind::Tail && !audit_is_whole {
-            continue;
-        }
-        for item in reading.tree.scan_prefix([kind as u8]).keys() {
-            batch.remove(&item.map_err(sled_error)?)?;
-        }
+    for item in reading.tree.scan_prefix([Kind::Tail as u8]).keys() {
+        batch.remove(&item.map_err(sled_error)?)?;
     }
     batch.head.changes = log.seq;
     batch.head.changes_hash = log.hash;

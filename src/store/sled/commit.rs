@@ -1,8 +1,9 @@
 //! What a commit changes in the store, staged record by record; and its lines in the journals. Used by the writer, and by
 //! restoring from the change log, which has the lines already.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::head::Head;
 use super::recover::{Placed, RunHead, from_json};
 use super::staging::Staging;
 use crate::domain::run::RunId;
@@ -21,11 +22,45 @@ pub(super) struct Staged {
     pub(super) before: Option<Timestamp>,
 }
 
-/// Lines for the journals, each with its end.
+/// The lines of a group for the journals, each with its end.
 #[derive(Default)]
 pub(super) struct Lines {
     pub(super) audit: String,
     pub(super) changes: String,
+}
+
+/// Lines of a journal by their numbers.
+type Numbered = BTreeMap<u64, String>;
+
+impl Lines {
+    /// For the store: the numbers of the first lines, how long the audit lines are, both texts.
+    fn encode(&self, first_audit: u64, first_change: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(24 + self.audit.len() + self.changes.len());
+        for number in [first_audit, first_change, self.audit.len() as u64] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(self.audit.as_bytes());
+        bytes.extend_from_slice(self.changes.as_bytes());
+        bytes
+    }
+
+    /// The lines of both journals that [`Self::stage`] has put into the store.
+    pub(super) fn decode(payload: &[u8]) -> Option<(Numbered, Numbered)> {
+        let (numbers, texts) = payload.split_at_checked(24)?;
+        let number = |at: usize| Some(u64::from_be_bytes(numbers[at..at + 8].try_into().ok()?));
+        let texts = std::str::from_utf8(texts).ok()?;
+        let (audit, changes) = texts.split_at_checked(usize::try_from(number(16)?).ok()?)?;
+        let numbered =
+            |first: u64, text: &str| (first..).zip(text.lines().map(str::to_owned)).collect();
+        Some((numbered(number(0)?, audit), numbered(number(8)?, changes)))
+    }
+
+    /// Stages the lines themselves, in place of those of the group before, which have been synced. `before` is the head of
+    /// that group.
+    pub(super) fn stage(&self, batch: &mut Staging<'_>, before: &Head) -> Result<(), StoreError> {
+        let payload = self.encode(before.audit + 1, before.changes + 1);
+        batch.put(&keys::tail(), &payload)
+    }
 }
 
 /// Where the newest state of a run is looked for first.
@@ -146,40 +181,29 @@ pub(super) fn stage_commit(
     })
 }
 
-/// Stages the lines of a commit that was just staged, as the tails of the journals.
-pub(super) fn stage_lines(
-    prepared: &Prepared,
-    batch: &mut Staging<'_>,
-    lines: &mut Lines,
-) -> Result<(), StoreError> {
+/// Adds the lines of a commit that was just staged.
+pub(super) fn add_lines(prepared: &Prepared, batch: &mut Staging<'_>, lines: &mut Lines) {
     for members in &prepared.audit {
         let seq = batch.head.audit + 1;
         let (line, hash) = chained(seq, members, &batch.head.audit_hash);
-        batch.put(&keys::tail(seq), line.as_bytes())?;
         batch.head.audit = seq;
         batch.head.audit_hash = hash;
         lines.audit.push_str(&line);
         lines.audit.push('\n');
     }
-    stage_change(&prepared.changes, batch, lines)
+    add_change(&prepared.changes, batch, lines);
 }
 
-/// Stages the line of the change log for the commit that the head counts as its last.
-pub(super) fn stage_change(
-    own: &str,
-    batch: &mut Staging<'_>,
-    lines: &mut Lines,
-) -> Result<(), StoreError> {
+/// Adds the line of the change log for the commit that the head counts as its last.
+pub(super) fn add_change(own: &str, batch: &mut Staging<'_>, lines: &mut Lines) {
     let head = &batch.head;
     let members = changes::members(head.commits, head.now, head.audit, &head.audit_hash, own);
     let seq = head.changes + 1;
     let (line, hash) = chained(seq, &members, &head.changes_hash);
-    batch.put(&keys::change_tail(seq), line.as_bytes())?;
     batch.head.changes = seq;
     batch.head.changes_hash = hash;
     lines.changes.push_str(&line);
     lines.changes.push('\n');
-    Ok(())
 }
 
 /// The newest state of a run, including what this group has staged.

@@ -1,6 +1,6 @@
 //! What happens between opening sled and taking the first commit: the integrity scan, and filling the view.
 //!
-//! The kinds that are always few (open runs, timers, effects, tails of the journals) are always checked whole. The others are
+//! The kinds that are always few (open runs, timers, effects, lines of the last group) are always checked whole. The others are
 //! checked whole in a small store, or when asked for; in a large one their records are still checked whenever they are read.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ::sled::Tree;
 use serde::Deserialize;
 
+use super::commit::Lines;
 use super::head::{Head, Sum};
 use super::reading::Reading;
 use super::sled_error;
@@ -45,13 +46,7 @@ pub(super) struct Recovered {
 }
 
 /// Kinds that are checked at every start.
-const ALWAYS: [Kind; 5] = [
-    Kind::Open,
-    Kind::Timer,
-    Kind::Effect,
-    Kind::Tail,
-    Kind::ChangeTail,
-];
+const ALWAYS: [Kind; 4] = [Kind::Open, Kind::Timer, Kind::Effect, Kind::Tail];
 
 /// Reads the JSON payload of a key.
 pub(super) fn from_json<T: for<'de> Deserialize<'de>>(
@@ -84,7 +79,7 @@ pub(super) fn scan(
     whole: bool,
 ) -> Result<Recovered, StoreError> {
     let mut view = View::default();
-    let (mut tail, mut change_tail) = (BTreeMap::new(), BTreeMap::new());
+    let mut tails = (BTreeMap::new(), BTreeMap::new());
     for kind in Kind::COUNTED {
         if !whole && !ALWAYS.contains(&kind) {
             continue;
@@ -110,17 +105,18 @@ pub(super) fn scan(
                     let placed: Placed = from_json(&key, &payload)?;
                     view.add_effect(placed.order, placed.effect);
                 }
-                Kind::Tail | Kind::ChangeTail => {
-                    let line =
-                        String::from_utf8(reading.assemble(&key, record)?).map_err(|_| {
-                            StoreError::Damaged(format!("{} is not text", keys::describe(&key)))
-                        })?;
-                    let tail = if kind == Kind::Tail {
-                        &mut tail
-                    } else {
-                        &mut change_tail
-                    };
-                    tail.insert(keys::tail_seq(&key).unwrap_or_default(), line);
+                Kind::Tail => {
+                    let payload = reading.assemble(&key, record)?;
+                    let odd =
+                        || StoreError::Damaged(format!("{} cannot be read", keys::describe(&key)));
+                    match keys::tail_seq(&key) {
+                        // As format 1 has them.
+                        Some(seq) => {
+                            let line = String::from_utf8(payload).map_err(|_| odd())?;
+                            tails.0.insert(seq, line);
+                        }
+                        None => tails = Lines::decode(&payload).ok_or_else(odd)?,
+                    }
                 }
                 Kind::Run => indexed_run(reading, &key, &reading.assemble(&key, record)?)?,
                 _ => {}
@@ -138,8 +134,8 @@ pub(super) fn scan(
             )));
         }
     }
-    let audit = known(AUDIT, head.audit, &head.audit_hash, tail)?;
-    let changes = known(CHANGES, head.changes, &head.changes_hash, change_tail)?;
+    let audit = known(AUDIT, head.audit, &head.audit_hash, tails.0)?;
+    let changes = known(CHANGES, head.changes, &head.changes_hash, tails.1)?;
     Ok(Recovered {
         head,
         view,

@@ -25,7 +25,7 @@ use crate::domain::run::{Run, RunId};
 use crate::domain::time::Timestamp;
 use crate::store::changes::{Base, Line, patch};
 use crate::store::contract::{Commit, StoreError};
-use crate::store::datadir::{DataDir, audit_dir, failed, sync_path};
+use crate::store::datadir::{DataDir, audit_dir, changes_dir, failed, sync_path};
 use crate::store::journal::{self, AUDIT, CHANGES, Chain, Chained, Journal, Known, chain_of};
 use crate::store::memory::still_counts;
 use crate::store::record;
@@ -39,7 +39,7 @@ const LOT: usize = 512;
 pub struct RestoreFrom {
     /// A file made by `symbot backup`.
     pub backup: Option<PathBuf>,
-    /// The old data directory, or its folder `audit`.
+    /// The old data directory, with its folders `audit` and `changes`.
     pub journal: Option<PathBuf>,
     /// Stop before the first line that is damaged instead of giving up.
     pub up_to_damage: bool,
@@ -141,7 +141,7 @@ fn fill(from: &RestoreFrom, dir: &Path) -> Result<RestoreSummary, StoreError> {
     }
     if let Some(journal) = &from.journal {
         let mut replay = Replay {
-            from: journal_dir(journal)?,
+            from: journals(journal)?,
             tree: &tree,
             has_backup: from.backup.is_some(),
             up_to_damage: from.up_to_damage,
@@ -159,9 +159,8 @@ fn fill(from: &RestoreFrom, dir: &Path) -> Result<RestoreSummary, StoreError> {
         tree: &tree,
         before: &before,
     };
-    // Without a journal, what the backup's own lacks is among the records.
-    let audit_is_whole = from.journal.is_some();
-    base::begin(&reading, &head, &dir.audit(), &options, audit_is_whole)?;
+    // A backup has every line of its audit journal, too: it is made between two groups.
+    base::begin(&reading, &head, &dir.changes(), &options)?;
     db.flush().map_err(sled_error)?;
     dir.sync_all()?;
     drop(tree);
@@ -169,22 +168,18 @@ fn fill(from: &RestoreFrom, dir: &Path) -> Result<RestoreSummary, StoreError> {
     Ok(summary)
 }
 
-/// The journals in what was given.
-fn journal_dir(given: &Path) -> Result<PathBuf, StoreError> {
-    let within = audit_dir(given);
-    let dir = if within.is_dir() {
-        within
-    } else {
-        given.to_owned()
-    };
-    if dir.is_dir() {
-        Ok(dir)
-    } else {
-        Err(StoreError::Failed(format!(
-            "{} is no directory; give the old data directory or its folder audit",
-            given.display()
-        )))
+/// The old data directory, of which one of the folders may have been given.
+fn journals(given: &Path) -> Result<PathBuf, StoreError> {
+    let parent = given.parent().map(Path::to_owned);
+    for dir in [Some(given.to_owned()), parent].into_iter().flatten() {
+        if audit_dir(&dir).is_dir() {
+            return Ok(dir);
+        }
     }
+    Err(StoreError::Failed(format!(
+        "{} has no folder audit; give the old data directory",
+        given.display()
+    )))
 }
 
 /// Puts the records of a backup into the tree and its audit journal into `audit`.
@@ -280,7 +275,7 @@ impl Replay<'_> {
     /// Reads the audit journal and returns the number of its last good line.
     fn judge_audit(&mut self) -> Result<u64, StoreError> {
         let mut last = 0;
-        let mut lines = chain_of(AUDIT, &self.from, self.first());
+        let mut lines = chain_of(AUDIT, &audit_dir(&self.from), self.first());
         while let Some(line) = self.sound(&mut lines)? {
             let other = StoreError::Failed(format!(
                 "{} goes on from another history than the backup: their audit lines {} differ",
@@ -307,10 +302,14 @@ impl Replay<'_> {
 
     /// Applies the change log as far as there are audit lines.
     fn changes(&mut self, audit: u64) -> Result<(), StoreError> {
-        let mut lines = chain_of(CHANGES, &self.from, self.first());
+        if !changes_dir(&self.from).is_dir() {
+            return Err(StoreError::Failed(format!(
+                "there is no folder changes in {}: directories of format 1 have none until this version has opened them; restore a backup",
+                self.from.display()
+            )));
+        }
+        let mut lines = chain_of(CHANGES, &changes_dir(&self.from), self.first());
         let tree = self.tree;
-        // There is no file left to come before the first is opened: there is none.
-        let any = !lines.is_in_last_file();
         loop {
             let mut batch = Staging::new(tree, self.head.clone());
             let mut runs = HashMap::new();
@@ -357,12 +356,6 @@ impl Replay<'_> {
             if ended {
                 break;
             }
-        }
-        if !any && !self.has_backup {
-            return Err(StoreError::Failed(format!(
-                "there is no change log in {}: directories of format 1 have none until this version has opened them; restore a backup",
-                self.from.display()
-            )));
         }
         Ok(())
     }
@@ -511,7 +504,7 @@ impl Replay<'_> {
         };
         let mut journal = Journal::open(AUDIT, dir, &known, journal::ROTATE_BYTES)?;
         let mut next = have + 1;
-        for line in chain_of(AUDIT, &self.from, self.first()) {
+        for line in chain_of(AUDIT, &audit_dir(&self.from), self.first()) {
             let Ok(line) = line else {
                 break;
             };

@@ -173,8 +173,9 @@ impl<'a> Staging<'a> {
         let mut added = None;
         entry.after = match new {
             Some((shape, payload)) => {
-                let bytes = record::encode(key, shape, seq, payload);
-                added = Some(record::decode(key, &bytes)?.fingerprint());
+                let (bytes, fingerprint) =
+                    record::encode_with_fingerprint(key, shape, seq, payload);
+                added = Some(fingerprint);
                 Some(bytes)
             }
             None => None,

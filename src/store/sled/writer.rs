@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError};
 use ::sled::{Db, Tree};
 use tokio::sync::{mpsc, oneshot};
 
-use super::commit::{Lines, Staged, decode_time, stage_change, stage_commit, stage_lines};
+use super::commit::{Lines, Staged, add_change, add_lines, decode_time, stage_commit};
 use super::head::Head;
 use super::recover::RunHead;
 use super::staging::Staging;
@@ -36,8 +36,6 @@ use crate::store::memory::{closed, still_counts};
 
 /// Most messages in one group. More would not make the disk faster, but the first one wait longer.
 const GROUP_MAX: usize = 64;
-/// Lines that the journals have synced are removed from the store in lots of at least this many.
-const TAIL_LOT: u64 = 256;
 /// After this many new de-duplication keys, [`SWEEP_LOOKS`] old ones are looked at. Looking at more than were added keeps the
 /// number of keys bounded by what twice the lifetime brings.
 const SWEEP_AFTER: usize = 128;
@@ -81,8 +79,6 @@ pub(super) struct Writer {
     pub(super) changes_sync: Syncer,
     pub(super) dir: DataDir,
     pub(super) head: Head,
-    /// First audit line and first line of the change log that are still in the store.
-    pub(super) tail_first: (u64, u64),
     pub(super) keys_since_sweep: usize,
     pub(super) sweep_from: Vec<u8>,
     pub(super) groups: u64,
@@ -206,7 +202,7 @@ impl Writer {
         // A record that turns out damaged half-way through its commit leaves a half-staged batch: then the group is staged
         // again without that commit.
         let tree = self.tree.clone();
-        let (batch, staged, lines, tail_first) = loop {
+        let (batch, staged, lines) = loop {
             let mut batch = Staging::new(&tree, self.head.clone());
             let mut lines = Lines::default();
             let mut runs = HashMap::new();
@@ -245,11 +241,10 @@ impl Writer {
             if batch.is_empty() && batch.head == self.head {
                 return Ok(staged);
             }
-            let tail_first = self.shorten_tail(&mut batch)?;
-            break (batch, staged, lines, tail_first);
+            lines.stage(&mut batch, &self.head)?;
+            break (batch, staged, lines);
         };
         self.apply(batch, &lines)?;
-        self.tail_first = tail_first;
         self.keys_since_sweep += group.iter().map(Message::dedup_keys).sum::<usize>();
         self.sweep()?;
         self.groups += 1;
@@ -332,7 +327,7 @@ impl Writer {
         match message {
             Message::Commit(prepared, _) => {
                 let staged = stage_commit(prepared, batch, runs, &|id| self.cached(id))?;
-                stage_lines(prepared, batch, lines)?;
+                add_lines(prepared, batch, lines);
                 Ok(staged)
             }
             Message::Blob {
@@ -342,7 +337,7 @@ impl Writer {
                 if !batch.contains(&key)? {
                     batch.head.commits += 1;
                     batch.put(&key, text.as_bytes())?;
-                    stage_change(change, batch, lines)?;
+                    add_change(change, batch, lines);
                 }
                 Ok(Staged::default())
             }
@@ -360,25 +355,6 @@ impl Writer {
             created_at: run.created_at,
             status: run.status,
         })
-    }
-
-    /// Removes lines that the journals have on the disk. Returns the first that stay.
-    fn shorten_tail(&self, batch: &mut Staging<'_>) -> Result<(u64, u64), StoreError> {
-        // Everything before this group has been synced.
-        let (mut audit, mut changes) = self.tail_first;
-        if self.head.audit + 1 - audit >= TAIL_LOT {
-            for seq in audit..=self.head.audit {
-                batch.remove(&keys::tail(seq))?;
-            }
-            audit = self.head.audit + 1;
-        }
-        if self.head.changes + 1 - changes >= TAIL_LOT {
-            for seq in changes..=self.head.changes {
-                batch.remove(&keys::change_tail(seq))?;
-            }
-            changes = self.head.changes + 1;
-        }
-        Ok((audit, changes))
     }
 
     /// Looks at some de-duplication keys now and then, and removes those whose time is over. Lost work is done again.

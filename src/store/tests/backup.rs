@@ -266,7 +266,7 @@ async fn damaged_and_incomplete_journals_are_refused_by_line_or_used_up_to_the_d
         assert_eq!(target.exists(), result.is_ok());
         result.map_err(|error| error.to_string())
     };
-    let log = data.join("audit/changes-000000000001.log");
+    let log = data.join("changes/changes-000000000001.log");
     let whole = fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = whole.lines().collect();
 
@@ -290,7 +290,7 @@ async fn damaged_and_incomplete_journals_are_refused_by_line_or_used_up_to_the_d
 
     // The first lines were moved away: only the backup has what was in them.
     fs::remove_file(&log).unwrap();
-    let rest = data.join("audit/changes-000000000005.log");
+    let rest = data.join("changes/changes-000000000005.log");
     fs::write(&rest, lines[4..].join("\n") + "\n").unwrap();
     let error = try_it(&from).unwrap_err();
     assert!(error.contains("seq 1 is missing"), "{error}");
@@ -299,7 +299,7 @@ async fn damaged_and_incomplete_journals_are_refused_by_line_or_used_up_to_the_d
     assert_eq!((all.commits, all.audit_lines, all.replayed), (12, 12, 6));
     fs::remove_file(&rest).unwrap();
     fs::write(
-        data.join("audit/changes-000000000008.log"),
+        data.join("changes/changes-000000000008.log"),
         lines[7..].join("\n") + "\n",
     )
     .unwrap();
