@@ -13,8 +13,10 @@
 //! the timers are read from the store and everything goes on.
 
 mod book;
+mod calls;
 mod destinations;
 mod done;
+mod hooks;
 mod host;
 mod intake;
 mod metrics;
@@ -28,12 +30,14 @@ mod signin;
 mod tests;
 mod timers;
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 pub use book::{Book, BookError};
 pub use intake::Intake;
@@ -44,7 +48,7 @@ use crate::clock::SharedClock;
 use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};
 use crate::domain::event::{Event, Submission};
 use crate::domain::run::{Run, RunId};
-use crate::domain::step::{self, Transition};
+use crate::domain::step::{self, Told, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
 use destinations::Destinations;
@@ -68,6 +72,8 @@ pub struct Engine {
     closing: tokio_util::sync::CancellationToken,
     /// Why the process has to end: a store that writes nothing any more, tokens that Slack does not accept.
     fatal: watch::Sender<Option<String>>,
+    /// Presses in the web app whose hooks are being asked.
+    waiting: Mutex<HashMap<Uuid, oneshot::Sender<Option<Reply>>>>,
 }
 
 /// What came of an event.
@@ -108,6 +114,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
+            waiting: Mutex::default(),
         }
     }
 
@@ -228,6 +235,7 @@ impl Engine {
             timers,
             audit,
             reply,
+            told,
         } = transition;
         // Finished effects of whatever run go along, which saves a commit of their own.
         let finished = self.done.take();
@@ -257,7 +265,27 @@ impl Engine {
         *place = Some(run.clone());
         self.timers.apply(&timers);
         self.start_effects(effects);
+        for Told { ticket, reply } in told {
+            if let Some(waiting) = self.lock_waiting().remove(&ticket) {
+                // Nobody waits any more when the page was closed.
+                let _ = waiting.send(reply);
+            }
+        }
         Ok(Applied::Changed { run, reply })
+    }
+
+    /// A ticket for a press, and where its answer comes in.
+    pub(super) fn ticket(&self) -> (Uuid, oneshot::Receiver<Option<Reply>>) {
+        let ticket = Uuid::new_v4();
+        let (sender, receiver) = oneshot::channel();
+        let mut waiting = self.lock_waiting();
+        waiting.retain(|_, sender| !sender.is_closed());
+        waiting.insert(ticket, sender);
+        (ticket, receiver)
+    }
+
+    fn lock_waiting(&self) -> MutexGuard<'_, HashMap<Uuid, oneshot::Sender<Option<Reply>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start_effects(self: &Arc<Self>, effects: Vec<StoredEffect>) {

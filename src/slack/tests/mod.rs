@@ -83,6 +83,7 @@ fn flow(prompt_fields: Vec<PromptField>) -> Flow {
         },
         strategy: None,
         version: "v1".to_owned(),
+        handlers: Vec::new(),
     }
 }
 
@@ -161,6 +162,7 @@ fn routed(channel: &str, timeout_seconds: Option<i64>) -> RoutedNotification {
                 id: channel.to_owned(),
             }],
             timeout_seconds,
+            legacy: None,
         },
         deliveries: vec![Delivery::Sent {
             message: MessageRef {
@@ -170,6 +172,8 @@ fn routed(channel: &str, timeout_seconds: Option<i64>) -> RoutedNotification {
         }],
         timed_out_at: None,
         adopted: Vec::new(),
+        timer_used: false,
+        restarted: false,
     }
 }
 
@@ -187,6 +191,7 @@ fn run() -> Run {
             include_decision_message: false,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         status: Status::Requested,
         requester: person("Alice", "UALICE"),
@@ -206,6 +211,8 @@ fn run() -> Run {
         error: None,
         history: Vec::new(),
         effects_made: 0,
+        context: None,
+        hooks: crate::domain::hook::HookState::default(),
     }
 }
 
@@ -223,6 +230,7 @@ fn decided(verdict: Verdict, message: Option<&str>) -> Run {
             at,
             message: message.map(str::to_owned),
             via: ChannelType::Slack,
+            reason: None,
         }),
         closed_at: Some(at),
         ..run()

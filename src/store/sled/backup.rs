@@ -213,6 +213,7 @@ fn write_frames(shared: &Shared, snapshot: &Snapshot, out: impl Write) -> Result
             records += 1;
         }
     }
+    drop(tree);
     let rest = shared
         .kept
         .lock()

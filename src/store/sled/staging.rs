@@ -194,6 +194,13 @@ impl<'a> Staging<'a> {
         Ok(())
     }
 
+    /// How many bytes of records it writes.
+    pub(super) fn bytes(&self) -> u64 {
+        let written = self.entries.values().filter(|entry| entry.changed);
+        let bytes: usize = written.map(|entry| entry.after.as_ref().map_or(16, Vec::len) + 32).sum();
+        bytes as u64
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         !self.entries.values().any(|entry| entry.changed)
     }

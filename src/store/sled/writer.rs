@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use ::sled::{Db, Tree};
+use ::sled::Db;
 use tokio::sync::{mpsc, oneshot};
 
 use super::commit::{Lines, Staged, add_change, add_lines, decode_time, stage_commit};
@@ -25,7 +25,7 @@ use super::head::Head;
 use super::recover::RunHead;
 use super::staging::Staging;
 use super::sync::Syncer;
-use super::{Shared, sled_error};
+use super::{Options, Shared, open_sled, sled_config, sled_error};
 use crate::domain::run::RunId;
 use crate::store::Prepared;
 use crate::store::contract::StoreError;
@@ -68,8 +68,11 @@ pub(super) struct Snapshot {
 
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
-    pub(super) db: Db,
-    pub(super) tree: Tree,
+    /// `None` only while it is opened anew.
+    pub(super) db: Option<Db>,
+    /// Roughly how much sled has logged since it was opened.
+    pub(super) logged_bytes: u64,
+    pub(super) options: Options,
     /// Our own handle of sled's file, for `fdatasync`.
     pub(super) file: File,
     pub(super) blobs: PathBuf,
@@ -118,6 +121,7 @@ impl Writer {
                 };
             }
             self.answer(group);
+            self.keep_starts_short(messages.is_empty());
             if let Some(answer) = snapshot {
                 let _ = answer.send(self.snapshot());
             }
@@ -131,8 +135,7 @@ impl Writer {
             tracing::error!("closing the store: {error}");
         }
         self.shared.forget_tree();
-        let Self { db, tree, dir, .. } = self;
-        drop(tree);
+        let Self { db, dir, .. } = self;
         drop(db);
         // The lock goes last: whoever takes the directory next must find sled closed.
         drop(dir);
@@ -155,10 +158,45 @@ impl Writer {
     }
 
     fn finish(&mut self) -> Result<(), StoreError> {
-        self.db.flush().map_err(sled_error)?;
+        self.db()?.flush().map_err(sled_error)?;
         self.sync_store()?;
         self.journal.sync()?;
         self.changes.sync()?;
+        self.dir.sync_all()
+    }
+
+    fn db(&self) -> Result<&Db, StoreError> {
+        self.db.as_ref().ok_or_else(closed)
+    }
+
+    /// Opens sled anew when it has logged so much that a start would take long. At a start sled reads all of its log since the
+    /// last start, and only then notes where everything is: after a year without a restart, that would be a year's.
+    fn keep_starts_short(&mut self, idle: bool) {
+        let limit = self.options.reopen_after_bytes;
+        let due = self.logged_bytes >= limit && (idle || self.logged_bytes >= limit * 2);
+        if !due || self.shared.failure().is_some() || self.shared.is_backing_up() {
+            return;
+        }
+        let reopened = catch_unwind(AssertUnwindSafe(|| self.reopen()))
+            .unwrap_or_else(|panic| Err(super::panic_error(panic.as_ref())));
+        if let Err(error) = reopened {
+            tracing::error!("{error}; nothing is written any more until a restart");
+            self.shared.fail(error);
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        let path = self.dir.store();
+        let shared = Arc::clone(&self.shared);
+        // Readers wait; those that are reading end first.
+        let mut tree = shared.tree.write().unwrap_or_else(PoisonError::into_inner);
+        *tree = None;
+        self.db = None;
+        let db = open_sled(&sled_config(&path, &self.options))?;
+        *tree = Some(::sled::Tree::clone(&db));
+        drop(tree);
+        self.db = Some(db);
+        self.logged_bytes = 0;
         self.dir.sync_all()
     }
 
@@ -201,9 +239,9 @@ impl Writer {
     ) -> Result<Vec<Option<Staged>>, StoreError> {
         // A record that turns out damaged half-way through its commit leaves a half-staged batch: then the group is staged
         // again without that commit.
-        let tree = self.tree.clone();
+        let db = self.db()?.clone();
         let (batch, staged, lines) = loop {
-            let mut batch = Staging::new(&tree, self.head.clone());
+            let mut batch = Staging::new(&db, self.head.clone());
             let mut lines = Lines::default();
             let mut runs = HashMap::new();
             let mut staged = Vec::with_capacity(group.len());
@@ -257,11 +295,14 @@ impl Writer {
     /// Writes a batch and the lines that go with it.
     fn apply(&mut self, batch: Staging<'_>, lines: &Lines) -> Result<(), StoreError> {
         let (first_line, first_change) = (self.head.audit + 1, self.head.changes + 1);
+        let bytes = batch.bytes();
         let (batch, before, head) = batch.finish()?;
         self.shared.keep(&before);
         self.shared.set_before(before);
-        self.tree.apply_batch(batch).map_err(sled_error)?;
-        self.db.flush().map_err(sled_error)?;
+        let db = self.db()?;
+        db.apply_batch(batch).map_err(sled_error)?;
+        db.flush().map_err(sled_error)?;
+        self.logged_bytes += bytes;
         self.head = head;
         if !lines.audit.is_empty() {
             self.journal.append(first_line, &lines.audit)?;
@@ -366,10 +407,10 @@ impl Writer {
             return Ok(());
         }
         self.keys_since_sweep = 0;
-        let tree = self.tree.clone();
-        let mut batch = Staging::new(&tree, self.head.clone());
+        let db = self.db()?.clone();
+        let mut batch = Staging::new(&db, self.head.clone());
         let mut looked = 0;
-        for item in tree.range(self.sweep_from.clone()..) {
+        for item in db.range(self.sweep_from.clone()..) {
             let (key, _) = item.map_err(sled_error)?;
             if Kind::of(&key) != Some(Kind::Dedup) || looked == SWEEP_LOOKS {
                 break;
@@ -392,7 +433,7 @@ impl Writer {
         }
         let (batch, before, head) = batch.finish()?;
         self.shared.keep(&before);
-        tree.apply_batch(batch).map_err(sled_error)?;
+        db.apply_batch(batch).map_err(sled_error)?;
         self.head = head;
         Ok(())
     }

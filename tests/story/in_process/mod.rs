@@ -16,6 +16,8 @@ mod faults;
 mod forms;
 mod guests;
 mod guide;
+mod hooks;
+mod log_destinations;
 mod moments;
 mod notifying;
 mod routing;
