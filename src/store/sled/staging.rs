@@ -197,7 +197,9 @@ impl<'a> Staging<'a> {
     /// How many bytes of records it writes.
     pub(super) fn bytes(&self) -> u64 {
         let written = self.entries.values().filter(|entry| entry.changed);
-        let bytes: usize = written.map(|entry| entry.after.as_ref().map_or(16, Vec::len) + 32).sum();
+        let bytes: usize = written
+            .map(|entry| entry.after.as_ref().map_or(16, Vec::len) + 32)
+            .sum();
         bytes as u64
     }
 
