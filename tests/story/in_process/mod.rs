@@ -17,6 +17,7 @@ mod forms;
 mod guests;
 mod guide;
 mod hooks;
+mod live_forms;
 mod moments;
 mod notifying;
 mod routing;
