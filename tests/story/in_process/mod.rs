@@ -17,6 +17,7 @@ mod forms;
 mod guests;
 mod guide;
 mod hooks;
+mod live_forms;
 mod log_destinations;
 mod moments;
 mod notifying;
