@@ -20,7 +20,9 @@ async fn the_store_is_opened_anew_under_readers_writers_and_a_backup_without_any
     let snapshots = || {
         let entries = std::fs::read_dir(data.join("store")).unwrap().flatten();
         let names = entries.map(|entry| entry.file_name().into_string().unwrap());
-        names.filter(|name| name.starts_with("snap.")).collect::<Vec<_>>()
+        names
+            .filter(|name| name.starts_with("snap."))
+            .collect::<Vec<_>>()
     };
     let first = snapshots();
     let writers: Vec<_> = (0..4_u64)

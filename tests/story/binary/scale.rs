@@ -20,9 +20,7 @@ use slack_sim::{Setup, SlackSim};
 use symbot::domain::audit::AuditRecord;
 use symbot::domain::field::{FieldValue, SubmittedField};
 use symbot::domain::person::PersonRef;
-use symbot::domain::run::{
-    ChannelType, HistoryEntry, PinnedFlow, Run, SourceChannel, Status,
-};
+use symbot::domain::run::{ChannelType, HistoryEntry, PinnedFlow, Run, SourceChannel, Status};
 use symbot::domain::time::Timestamp;
 use symbot::store::{Commit, Options, RunQuery, SledStore, Store, Timer, TimerChange};
 use tokio::time::Instant;
