@@ -152,7 +152,7 @@ impl Bot {
             SocketConfig::default(),
             Arc::new(Intake(engine.clone())),
         );
-        engine.outside.follow(socket.connected());
+        engine.outside.follow(&socket);
         tokio::spawn(report_ready(pool.clone(), socket.connected(), began));
         Ok(Self {
             engine,

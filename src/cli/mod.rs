@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod audit;
+mod backup;
 mod check;
 mod demo;
 
@@ -18,6 +19,7 @@ use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
 use crate::inspected::Checker;
 use crate::policy::python_cmd::{self, PythonCommand};
+use crate::store::sled::RestoreFrom;
 use crate::telemetry;
 
 /// The thing asked about is wrong.
@@ -50,6 +52,10 @@ enum Command {
     /// Read and verify the audit journal
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Write a copy of everything that a bot has stored to one file, also while it runs
+    Backup(BackupArgs),
+    /// Make a new data directory from a backup, from the journals, or from both
+    Restore(RestoreArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +94,33 @@ struct PythonArgs {
     paths: Vec<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+struct BackupArgs {
+    /// Directory of the store and the audit journal
+    #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
+    data: PathBuf,
+    /// File to make; it must not exist
+    #[arg(long, value_name = "FILE")]
+    to: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(id = "from_what", required = true, multiple = true, args = ["from", "journal"])]
+struct RestoreArgs {
+    /// Directory to make; it must not exist, or be empty
+    #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
+    data: PathBuf,
+    /// A backup
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// The old data directory: its folders audit and changes have what has happened since the backup, or everything
+    #[arg(long, value_name = "DIR")]
+    journal: Option<PathBuf>,
+    /// Restore what is before the first damaged line of the journals instead of giving up
+    #[arg(long)]
+    up_to_damage: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Check that no record was changed, removed or put in
@@ -120,6 +153,17 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check(args),
         Command::Python(args) => python(args),
         Command::Audit(command) => audit(&command),
+        Command::Backup(args) => {
+            with_runtime(async move { backup::backup(&args.data, &args.to).await })
+        }
+        Command::Restore(args) => {
+            let from = RestoreFrom {
+                backup: args.from,
+                journal: args.journal,
+                up_to_damage: args.up_to_damage,
+            };
+            backup::restore(&from, &args.data)
+        }
     }
 }
 

@@ -14,13 +14,17 @@
 
 mod book;
 mod calls;
+mod destinations;
 mod done;
 mod hooks;
 mod host;
 mod intake;
+mod live;
+mod metrics;
 mod outbox;
 mod outside;
 mod pages;
+mod prompts;
 mod reload;
 mod routing;
 mod runs;
@@ -50,6 +54,7 @@ use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Told, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
+use destinations::Destinations;
 use done::DoneBatch;
 use runs::Runs;
 use timers::Timers;
@@ -63,12 +68,15 @@ pub struct Engine {
     runs: Runs,
     timers: Timers,
     done: Arc<DoneBatch>,
+    destinations: Destinations,
     /// Effects and other background work, awaited at shutdown.
     tasks: TaskTracker,
     /// Set when no new effects are to be started.
     closing: tokio_util::sync::CancellationToken,
     /// Why the process has to end: a store that writes nothing any more, tokens that Slack does not accept.
     fatal: watch::Sender<Option<String>>,
+    /// Open forms whose content depends on code.
+    forms: live::Forms,
     /// Presses in the web app whose hooks are being asked.
     waiting: Mutex<HashMap<Uuid, oneshot::Sender<Option<Reply>>>>,
 }
@@ -107,9 +115,11 @@ impl Engine {
             runs: Runs::default(),
             timers: Timers::default(),
             done: Arc::default(),
+            destinations: Destinations::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
+            forms: live::Forms::default(),
             waiting: Mutex::default(),
         }
     }
@@ -145,12 +155,13 @@ impl Engine {
         self.book.catalog()
     }
 
-    /// Starts timers and the recording of finished effects.
+    /// Starts timers, the recording of finished effects, and sending to log destinations.
     #[must_use]
     pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
         vec![
             tokio::spawn(self.clone().run_timers()),
             tokio::spawn(self.done.clone().run(self.store.clone())),
+            tokio::spawn(self.clone().run_destinations()),
         ]
     }
 
@@ -300,6 +311,7 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.begin_destinations().await?;
         let timers: Vec<TimerChange> = self
             .store
             .timers()

@@ -17,10 +17,22 @@ pub struct Catalog {
     pub version: String,
     /// In the order of their addresses.
     pub flows: Vec<Arc<Flow>>,
+    /// Where audit records go besides the journal.
+    pub log_destinations: Vec<LogDestination>,
     /// Number of resources by type, for `symbot check`.
     pub sym_resources: BTreeMap<String, usize>,
     /// True when more than one environment is declared: messages then name it.
     pub several_environments: bool,
+}
+
+/// One `sym_log_destination` of type `http`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDestination {
+    pub address: String,
+    /// May hold a secret in its user name, password, path or query: never to be logged.
+    pub url: url::Url,
+    /// Slugs of the environments whose records go there.
+    pub environments: Vec<String>,
 }
 
 /// One `sym_flow`.

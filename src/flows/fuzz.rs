@@ -254,7 +254,13 @@ fn spoil(dice: &mut Dice, text: &mut String, others: &[&str]) {
     let (from, to) = (one.min(two), one.max(two));
     match dice.below(7) {
         0 | 1 => text.insert_str(from, dice.pick::<&str>(PIECES)),
-        2 => text.replace_range(from..to.min(from + 40).max(from), ""),
+        2 => {
+            let mut end = to.min(from + 40);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            text.replace_range(from..end, "");
+        }
         3 => {
             // Not every length is a boundary.
             let copy: String = text[from..to].chars().take(400).collect();

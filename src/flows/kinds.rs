@@ -1,4 +1,4 @@
-//! Types of integrations, targets and the rest with the settings they take: what the server of the hosted product knew.
+//! Types of integrations, secret stores and targets with the settings they take: what the server of the hosted product knew.
 //! Only warnings come of it, as nothing here depends on them and new types may exist. Called by `rules`.
 
 use super::eval::World;
@@ -22,15 +22,6 @@ const INTEGRATIONS: [&str; 14] = [
     "boundary",
     "jira",
     "custom",
-];
-
-/// Types of log destinations.
-const LOG_DESTINATIONS: [&str; 5] = [
-    "kinesis_firehose",
-    "kinesis_data_stream",
-    "segment",
-    "http",
-    "datadog",
 ];
 
 /// Types of secret stores.
@@ -59,7 +50,6 @@ const TARGETS: [(&str, &[&str]); 12] = [
 pub fn check(world: &World, object: &Object) {
     match object.schema.kind {
         "sym_integration" => known(world, object, "an integration", &INTEGRATIONS),
-        "sym_log_destination" => known(world, object, "a log destination", &LOG_DESTINATIONS),
         "sym_secrets" => known(world, object, "a secret store", &SECRET_STORES),
         "sym_target" => {
             let names = TARGETS.map(|(name, _)| name);

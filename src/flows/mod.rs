@@ -13,6 +13,7 @@ mod code;
 mod config;
 #[cfg(test)]
 mod corpus;
+mod destinations;
 pub mod diagnostic;
 mod duplicates;
 mod eval;

@@ -1,4 +1,5 @@
-//! Which kind of object each id must lead to. Checked for every object, whether a flow uses it or not; called by `rules`.
+//! Which kind of object each id must lead to. Checked for every object, whether a flow uses it or not; called by `rules`. Log destinations are
+//! looked at in `destinations`.
 
 use super::eval::World;
 use super::objects::{Object, Objects, Referred};
@@ -6,14 +7,9 @@ use super::source::Place;
 use super::value::Value;
 
 /// Attributes that hold the id of an object: kind, attribute, kind of what it names.
-const IDS: [(&str, &str, &str); 8] = [
+const IDS: [(&str, &str, &str); 7] = [
     ("sym_environment", "runtime_id", "sym_runtime"),
     ("sym_environment", "error_logger_id", "sym_error_logger"),
-    (
-        "sym_environment",
-        "log_destination_ids",
-        "sym_log_destination",
-    ),
     ("sym_strategy", "integration_id", "sym_integration"),
     ("sym_strategy", "targets", "sym_target"),
     ("sym_error_logger", "integration_id", "sym_integration"),

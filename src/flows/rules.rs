@@ -2,6 +2,7 @@
 //! and warnings about what this product does not do (yet). The words that people may search for are kept.
 
 use super::catalog::{Params, PromptField, Strategy};
+use super::destinations;
 use super::eval::World;
 use super::objects::{Object, Objects, Written};
 use super::schema::STRATEGIES;
@@ -12,9 +13,6 @@ use crate::domain::field::FieldType;
 
 /// Strategy types that need no integration.
 const WITHOUT_INTEGRATION: [&str; 1] = ["http"];
-
-/// Log destinations that need no integration.
-const LOGS_WITHOUT_INTEGRATION: [&str; 2] = ["http", "datadog"];
 
 /// Names that the product fills itself.
 const FILLED_NAMES: [&str; 2] = ["target", "decision_message"];
@@ -52,7 +50,7 @@ pub fn check_objects(world: &World, objects: &Objects) {
         }
         match object.schema.kind {
             "sym_strategy" => strategy(world, object),
-            "sym_log_destination" => log_destination(world, object),
+            "sym_log_destination" => destinations::check(world, object),
             "sym_environment" => environment(world, object),
             _ => {}
         }
@@ -155,33 +153,6 @@ fn custom_code(world: &World, object: &Object, written: &Written) {
             Some("the path is relative to the root module"),
         );
     }
-}
-
-fn log_destination(world: &World, object: &Object) {
-    let Some(kind) = object.text("type") else {
-        return;
-    };
-    if object.get("integration_id").is_none()
-        && !object.failed
-        && !LOGS_WITHOUT_INTEGRATION.contains(&kind)
-    {
-        world.sources.error(
-            object.place,
-            format!(
-                "{}: LogDestination requires an Integration: `integration_id` is missing",
-                object.address
-            ),
-            Some("name the integration with integration_id = sym_integration.NAME.id"),
-        );
-    }
-    world.sources.warn(
-        object.place,
-        format!(
-            "{}: records are not sent to log destinations yet; they are in the audit journal",
-            object.address
-        ),
-        None,
-    );
 }
 
 fn environment(world: &World, object: &Object) {

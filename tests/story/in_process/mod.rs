@@ -17,6 +17,8 @@ mod forms;
 mod guests;
 mod guide;
 mod hooks;
+mod live_forms;
+mod log_destinations;
 mod moments;
 mod notifying;
 mod reloading;
