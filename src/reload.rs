@@ -181,7 +181,7 @@ fn error_loggers(catalogs: [&Catalog; 2]) -> BTreeSet<String> {
     catalogs
         .iter()
         .flat_map(|catalog| &catalog.flows)
-        .filter_map(|flow| flow.environment.as_ref()?.error_logger.clone())
+        .filter_map(|flow| flow.error_logger().map(str::to_owned))
         .collect()
 }
 

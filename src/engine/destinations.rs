@@ -14,7 +14,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Request};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -23,6 +23,7 @@ use tokio::task::JoinHandle;
 
 use super::Engine;
 use crate::flows::catalog::LogDestination;
+use crate::https;
 use crate::slack::pacing::Backoff;
 use crate::store::contract::{Commit, StoreError};
 
@@ -248,25 +249,18 @@ impl Engine {
 
 /// A client for http and https.
 fn client() -> Result<Http, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    let tls = https::tls()
         .map_err(|error| error.to_string())?
         .with_native_roots()
         .map_err(|error| format!("this machine has no certificates: {error}"))?
         .with_no_client_auth();
-    let mut http = HttpConnector::new();
-    http.enforce_http(false);
-    http.set_nodelay(true);
-    http.set_connect_timeout(Some(CONNECT_PATIENCE));
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls)
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http);
     Ok(Client::builder(TokioExecutor::new())
         .pool_idle_timeout(Duration::from_secs(30))
-        .build(https))
+        .build(https::connector(
+            HttpConnector::new(),
+            CONNECT_PATIENCE,
+            tls,
+        )))
 }
 
 /// One attempt. The error never has the address in it, which may hold a secret.

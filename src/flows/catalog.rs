@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::field::FieldType;
+use crate::domain::run::ChosenTarget;
 
 /// All flows at one moment.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +65,18 @@ impl Flow {
         self.label.as_deref().unwrap_or(&self.name)
     }
 
+    /// Title of the environment, when there is one.
+    #[must_use]
+    pub fn environment_title(&self) -> Option<&str> {
+        self.environment.as_ref().map(Environment::title)
+    }
+
+    /// Channel of the environment's error logger, when there is one.
+    #[must_use]
+    pub fn error_logger(&self) -> Option<&str> {
+        self.environment.as_ref()?.error_logger.as_deref()
+    }
+
     /// Names of the hooks that the implementation defines.
     #[must_use]
     pub fn hooks(&self) -> Vec<String> {
@@ -96,6 +109,14 @@ pub struct Environment {
     pub integrations: BTreeMap<String, String>,
     /// Destination of the environment's error logger: channel name or id.
     pub error_logger: Option<String>,
+}
+
+impl Environment {
+    /// What people see: the label, else the slug.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// Seconds of a duration as configurations write it: a positive whole number and one of `s`, `m`, `h`, `d`, `mo` (months
@@ -215,5 +236,15 @@ impl Target {
     #[must_use]
     pub fn title(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// As a request keeps it that was made for this target.
+    #[must_use]
+    pub fn chosen(&self) -> ChosenTarget {
+        ChosenTarget {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            label: self.title().to_owned(),
+        }
     }
 }

@@ -138,10 +138,7 @@ impl DataDir {
     pub(super) fn sync_all(&self) -> Result<(), StoreError> {
         sync_tree(&self.root)?;
         // The entry of the directory itself.
-        match self.root.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent),
-            _ => sync_path(Path::new(".")),
-        }
+        sync_entry(&self.root)
     }
 }
 
@@ -303,6 +300,14 @@ pub(super) fn sync_path(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| failed(format_args!("cannot sync {}", path.display()), &error))
+}
+
+/// Syncs the directory that a file or directory stands in, and so its name.
+pub(super) fn sync_entry(path: &Path) -> Result<(), StoreError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent),
+        _ => sync_path(Path::new(".")),
+    }
 }
 
 /// Syncs a directory and everything below it.

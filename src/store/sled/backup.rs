@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::writer::Snapshot;
 use super::{Shared, sled_error};
 use crate::store::contract::StoreError;
-use crate::store::datadir::{failed, sync_path};
+use crate::store::datadir::{failed, sync_entry};
 use crate::store::keys;
 use crate::store::record::{self, Shape};
 use crate::store::{BLOB_LIMIT_BYTES, to_json};
@@ -88,10 +88,7 @@ impl NewBackup {
         self.file.sync_all().map_err(naming)?;
         fs::rename(&self.unfinished, &self.path).map_err(naming)?;
         self.whole = true;
-        match self.path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent),
-            _ => sync_path(Path::new(".")),
-        }
+        sync_entry(&self.path)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::domain::run::{Run, RunId};
 use crate::domain::time::Timestamp;
 use crate::store::changes::{Base, Line, patch};
 use crate::store::contract::{Commit, StoreError};
-use crate::store::datadir::{DataDir, audit_dir, changes_dir, failed, sync_path};
+use crate::store::datadir::{DataDir, audit_dir, changes_dir, failed, sync_entry};
 use crate::store::journal::{self, AUDIT, CHANGES, Chain, Chained, Journal, Known, chain_of};
 use crate::store::memory::still_counts;
 use crate::store::record;
@@ -105,10 +105,7 @@ pub fn restore(from: &RestoreFrom, dir: &Path) -> Result<RestoreSummary, StoreEr
         fs::remove_dir(dir).map_err(renaming)?;
     }
     fs::rename(&unfinished, dir).map_err(renaming)?;
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent)?,
-        _ => sync_path(Path::new("."))?,
-    }
+    sync_entry(dir)?;
     Ok(summary)
 }
 

@@ -461,18 +461,20 @@ impl Data {
     }
 }
 
+/// The form of a flow, opened from #general.
+pub async fn open_form(person: &Person, flow: &str) -> Result<Form, slack_sim::DriverError> {
+    let place = person.in_channel("#general");
+    let typed = place.types(&format!("/sym req {flow}")).await?;
+    typed.modal().await
+}
+
 /// Opens the form of a flow made by [`Flows::with`] and submits it.
 pub async fn ask(
     person: &Person,
     flow: &str,
     reason: &str,
 ) -> Result<Form, slack_sim::DriverError> {
-    let place = person.in_channel("#general");
-    let form = place
-        .types(&format!("/sym req {flow}"))
-        .await?
-        .modal()
-        .await?;
+    let form = open_form(person, flow).await?;
     form.fill(FIELD, reason).submit().await?;
     Ok(form)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use slack_sim::{Fault, Setup, SlackSim};
 use tokio::time::Instant;
 
-use super::harness::{Data, FIELD, Flows, ORDINARY, Start};
+use super::harness::{Data, FIELD, Flows, ORDINARY, Start, open_form};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -55,12 +55,7 @@ async fn a_slow_disk_is_told_within_three_seconds_and_the_request_is_made_once()
         .spawn();
     bot.ready().await;
     let alice = slack.person("alice");
-    let form = alice
-        .in_channel("#general")
-        .types("/sym req plain")
-        .await?
-        .modal()
-        .await?;
+    let form = open_form(&alice, "plain").await?;
     std::fs::write(&switch, "")?;
     let submitted = Instant::now();
     let _told = form.fill(FIELD, "slow").submit().await;
@@ -107,12 +102,7 @@ async fn a_slow_slack_is_told_within_three_seconds_and_nothing_is_lost() -> Test
     let bot = Start::run(&slack, flows.path(), &data.path()).spawn();
     bot.ready().await;
     let alice = slack.person("alice");
-    let form = alice
-        .in_channel("#general")
-        .types("/sym req plain")
-        .await?
-        .modal()
-        .await?;
+    let form = open_form(&alice, "plain").await?;
     // Whoever submits is looked up; and the message takes its time, too.
     for method in ["users.info", "chat.postMessage"] {
         slack

@@ -290,6 +290,12 @@ impl Stage {
         Ok(())
     }
 
+    /// The flow picker, opened by Alice from #general.
+    pub async fn picker(&self) -> Result<Form, DriverError> {
+        let typed = self.alice.in_channel("#general").types("/sym").await?;
+        typed.modal().await
+    }
+
     /// A person types `/sym req <flow>` in a channel.
     pub async fn form(
         &self,

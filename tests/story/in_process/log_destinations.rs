@@ -8,19 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use serde_json::Value;
 
-use super::flows::{ENVIRONMENT, Flows, IMPORTS, REASON, flow};
+use super::flows::{ENVIRONMENT, Flows, REASON, asks_in_requests, flow};
 use super::harness::{Stage, story};
-
-const CODE: &str = r##"
-@reducer
-def get_permissions(event):
-    return RequestPermission(webapp_view=PermissionLevel.MEMBER, approve_deny=PermissionLevel.MEMBER, allow_self_approval=False)
-
-
-@reducer
-def get_request_notifications(event):
-    return [Notification(destinations=[slack.channel("#sym-requests")])]
-"##;
 
 /// What a destination got, and how it answers next.
 #[derive(Default)]
@@ -105,7 +94,8 @@ resource "sym_log_destination" "this" {{
         flow("access", REASON, "impl.py"),
         flow("elsewhere", REASON, "impl.py").replace("environment.this", "environment.other"),
     );
-    Flows::of(&[("main.tf", &main), ("impl.py", &format!("{IMPORTS}{CODE}"))])
+    let code = asks_in_requests("PermissionLevel.MEMBER", "PermissionLevel.MEMBER", false);
+    Flows::of(&[("main.tf", &main), ("impl.py", &code)])
 }
 
 async fn until_events(stage: &Stage, collector: &Collector, expected: &[&str]) {
