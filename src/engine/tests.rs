@@ -29,6 +29,7 @@ fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
         enterprise_id: None,
     };
     let catalog = Catalog {
+        log_destinations: Vec::new(),
         version: "1".to_owned(),
         flows: Vec::new(),
         sym_resources: std::collections::BTreeMap::new(),
@@ -65,6 +66,7 @@ fn submission(id: RunId) -> Submission {
             include_decision_message: false,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         requester: person,
         source: SourceChannel {
@@ -75,6 +77,7 @@ fn submission(id: RunId) -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        context: None,
     }
 }
 
