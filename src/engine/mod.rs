@@ -34,9 +34,11 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 pub use book::{Book, BookError};
+pub(crate) use host::{placeholder, stranger};
 pub use intake::Intake;
 pub use outside::{Outside, OutsideParts};
 pub use pages::Pages;
+pub(crate) use routing::{flow_input, user_input};
 
 use crate::clock::SharedClock;
 use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};

@@ -262,7 +262,7 @@ fn channel_input(run: &Run) -> ChannelInput {
 }
 
 /// A person as handlers and host calls see them.
-pub(super) fn user_input(person: &Person) -> UserInput {
+pub(crate) fn user_input(person: &Person) -> UserInput {
     UserInput {
         id: person.id.to_string(),
         email: person.email.clone(),
@@ -276,7 +276,8 @@ pub(super) fn user_input(person: &Person) -> UserInput {
     }
 }
 
-fn flow_input(flow: &Flow) -> FlowInput {
+/// A flow as handlers see it.
+pub(crate) fn flow_input(flow: &Flow) -> FlowInput {
     FlowInput {
         name: flow.name.clone(),
         label: flow.label.clone(),

@@ -36,3 +36,4 @@ mod value;
 
 pub use build::FlowDetails;
 pub use load::{LoadOptions, Loaded, load};
+pub(crate) use source::similar;
