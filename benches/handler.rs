@@ -131,6 +131,7 @@ fn request() -> EventInput {
         role: "member".to_owned(),
         slack_id: Some("U0ALICE".to_owned()),
         known: true,
+        user_type: None,
     };
     let fields: Map<String, Value> = [
         ("reason".to_owned(), json!("deploy")),
@@ -152,6 +153,7 @@ fn request() -> EventInput {
             id: "0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11".to_owned(),
             source_channel: channel,
             actors: vec![("request".to_owned(), alice)],
+            contexts: Map::new(),
         },
         flow: FlowInput {
             name: "approval".to_owned(),
@@ -164,5 +166,6 @@ fn request() -> EventInput {
             fields: Vec::new(),
             environment: None,
         },
+        arguments: None,
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::Engine;
+use crate::domain::run::PinnedFlow;
 use crate::flows::catalog::{Catalog, Flow};
 use crate::store::contract::{Store, StoreError};
 
@@ -24,6 +26,32 @@ pub enum BookError {
     Unreadable { version: String, reason: String },
 }
 
+impl Engine {
+    /// Makes sure that the store has the flow, and gives the parts of it that a run carries.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pin(&self, flow: &Arc<Flow>) -> Result<PinnedFlow, BookError> {
+        self.book.pin(flow).await?;
+        Ok(pinned(flow))
+    }
+}
+
+/// The parts of a flow that a run carries.
+fn pinned(flow: &Flow) -> PinnedFlow {
+    PinnedFlow {
+        name: flow.name.clone(),
+        label: flow.title().to_owned(),
+        environment: flow.environment_title().map(str::to_owned),
+        version: flow.version.clone(),
+        allow_guest_interaction: flow.params.allow_guest_interaction,
+        include_decision_message: flow.params.include_decision_message,
+        grants_access: flow.strategy.is_some(),
+        error_logger: flow.error_logger().map(str::to_owned),
+        hooks: flow.hooks(),
+    }
+}
+
 impl Book {
     /// A book over `catalog`.
     pub fn new(catalog: Catalog, store: Arc<dyn Store>) -> Self {
@@ -40,6 +68,12 @@ impl Book {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Puts another catalog in place, whole; returns the one that was there.
+    pub fn swap(&self, catalog: Catalog) -> Arc<Catalog> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, Arc::new(catalog))
     }
 
     /// Flows that may be started from Slack and have this slug (without regard to case) and, where one is named, this

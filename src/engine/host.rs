@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Engine;
+use super::calls::user_input;
 use super::outbox::Held;
-use super::routing::user_input;
 use crate::domain::routing::Destination;
 use crate::policy::host::unavailable;
 use crate::policy::types::{Host, HostError, UserInput};
@@ -151,6 +151,7 @@ pub(crate) fn placeholder(id: &str) -> UserInput {
         role: "guest".to_owned(),
         slack_id: None,
         known: false,
+        user_type: None,
     }
 }
 

@@ -13,12 +13,19 @@
 //! the timers are read from the store and everything goes on.
 
 mod book;
+mod calls;
+mod destinations;
 mod done;
+mod hooks;
 mod host;
 mod intake;
+mod live;
+mod metrics;
 mod outbox;
 mod outside;
 mod pages;
+mod prompts;
+mod reload;
 mod routing;
 mod runs;
 mod signin;
@@ -26,27 +33,32 @@ mod signin;
 mod tests;
 mod timers;
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 pub use book::{Book, BookError};
+pub(crate) use calls::{flow_input, forward_arguments, target_input, user_input};
 pub(crate) use host::{placeholder, stranger};
 pub use intake::Intake;
 pub use outside::{Outside, OutsideParts};
 pub use pages::Pages;
-pub(crate) use routing::{flow_input, user_input};
+pub(crate) use prompts::prefetched;
+pub(crate) use routing::{reducers, routing};
 
 use crate::clock::SharedClock;
 use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};
 use crate::domain::event::{Event, Submission};
 use crate::domain::run::{Run, RunId};
-use crate::domain::step::{self, Transition};
+use crate::domain::step::{self, Told, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
+use destinations::Destinations;
 use done::DoneBatch;
 use runs::Runs;
 use timers::Timers;
@@ -60,12 +72,17 @@ pub struct Engine {
     runs: Runs,
     timers: Timers,
     done: Arc<DoneBatch>,
+    destinations: Destinations,
     /// Effects and other background work, awaited at shutdown.
     tasks: TaskTracker,
     /// Set when no new effects are to be started.
     closing: tokio_util::sync::CancellationToken,
     /// Why the process has to end: a store that writes nothing any more, tokens that Slack does not accept.
     fatal: watch::Sender<Option<String>>,
+    /// Open forms whose content depends on code.
+    forms: live::Forms,
+    /// Presses in the web app whose hooks are being asked.
+    waiting: Mutex<HashMap<Uuid, oneshot::Sender<Option<Reply>>>>,
 }
 
 /// What came of an event.
@@ -102,9 +119,12 @@ impl Engine {
             runs: Runs::default(),
             timers: Timers::default(),
             done: Arc::default(),
+            destinations: Destinations::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
+            forms: live::Forms::default(),
+            waiting: Mutex::default(),
         }
     }
 
@@ -139,12 +159,13 @@ impl Engine {
         self.book.catalog()
     }
 
-    /// Starts timers and the recording of finished effects.
+    /// Starts timers, the recording of finished effects, and sending to log destinations.
     #[must_use]
     pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
         vec![
             tokio::spawn(self.clone().run_timers()),
             tokio::spawn(self.done.clone().run(self.store.clone())),
+            tokio::spawn(self.clone().run_destinations()),
         ]
     }
 
@@ -224,6 +245,7 @@ impl Engine {
             timers,
             audit,
             reply,
+            told,
         } = transition;
         // Finished effects of whatever run go along, which saves a commit of their own.
         let finished = self.done.take();
@@ -253,7 +275,27 @@ impl Engine {
         *place = Some(run.clone());
         self.timers.apply(&timers);
         self.start_effects(effects);
+        for Told { ticket, reply } in told {
+            if let Some(waiting) = self.lock_waiting().remove(&ticket) {
+                // Nobody waits any more when the page was closed.
+                let _ = waiting.send(reply);
+            }
+        }
         Ok(Applied::Changed { run, reply })
+    }
+
+    /// A ticket for a press, and where its answer comes in.
+    pub(super) fn ticket(&self) -> (Uuid, oneshot::Receiver<Option<Reply>>) {
+        let ticket = Uuid::new_v4();
+        let (sender, receiver) = oneshot::channel();
+        let mut waiting = self.lock_waiting();
+        waiting.retain(|_, sender| !sender.is_closed());
+        waiting.insert(ticket, sender);
+        (ticket, receiver)
+    }
+
+    fn lock_waiting(&self) -> MutexGuard<'_, HashMap<Uuid, oneshot::Sender<Option<Reply>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start_effects(self: &Arc<Self>, effects: Vec<StoredEffect>) {
@@ -273,6 +315,7 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.begin_destinations().await?;
         let timers: Vec<TimerChange> = self
             .store
             .timers()

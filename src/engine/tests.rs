@@ -29,6 +29,7 @@ fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
         enterprise_id: None,
     };
     let catalog = Catalog {
+        log_destinations: Vec::new(),
         version: "1".to_owned(),
         flows: Vec::new(),
         sym_resources: std::collections::BTreeMap::new(),
@@ -64,6 +65,7 @@ fn submission(id: RunId) -> Submission {
             include_decision_message: false,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         requester: person,
         source: SourceChannel {
@@ -74,6 +76,7 @@ fn submission(id: RunId) -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        context: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Fills in a flow's form with the fields of a case, reads it back as a submission is read, and makes the event that
+//! Fills in a flow's form with the fields of a case, reads it back as a submission is read, and makes the events that
 //! handlers get.
 
 use std::collections::BTreeMap;
@@ -10,14 +10,17 @@ use super::suite::{Request, Step};
 use super::tree::{Key, Kind, Node, Place};
 use crate::domain::audit::plain_value;
 use crate::domain::field::{FieldType, FieldValue, UserValue};
+use crate::domain::hook::EventName;
 use crate::domain::person::{Person, Role, person_id};
+use crate::domain::routing::Notification;
 use crate::domain::time::Timestamp;
-use crate::engine::{flow_input, user_input};
+use crate::engine::{flow_input, forward_arguments, target_input, user_input};
 use crate::flows::catalog::Flow;
 use crate::flows::similar;
 use crate::policy::types::{ChannelInput, EventInput, RunInput};
 use crate::slack::form::{self, Submission};
-use crate::slack::question::{Question, Topic, questions};
+use crate::slack::live::FormState;
+use crate::slack::question::{Question, Topic, questions_of};
 use crate::slack::text;
 
 use super::read::TEAM;
@@ -33,16 +36,17 @@ pub(super) struct Refused {
 /// The run of all cases: they have no history.
 const RUN: Uuid = Uuid::from_u128(0x0b8e_7a1e_52c2_4c3e_9f0e_0a6d_4d7f_1a11);
 
-/// The form, filled in and read back by the code that reads submissions.
+/// The form as `open` describes it, filled in and read back by the code that reads submissions.
 ///
 /// # Errors
 /// Fields that the flow does not have, and everything the person would be told to put right.
 pub(super) fn submit(
     flow: &Flow,
+    open: &FormState,
     request: &Request,
     people: &BTreeMap<String, Person>,
 ) -> Result<Submission, Vec<Refused>> {
-    let asked = questions(flow);
+    let asked = questions_of(flow, open);
     let mut refused = Vec::new();
     let mut state = Map::new();
     for (key, value) in &request.fields {
@@ -74,7 +78,7 @@ pub(super) fn submit(
     if !refused.is_empty() {
         return Err(refused);
     }
-    form::read(flow, &Value::Object(state)).map_err(|errors| {
+    form::read(flow, open, &Value::Object(state)).map_err(|errors| {
         let place_of = |id: &str| {
             let name = asked.iter().find(|question| question.id == id)?.name;
             let (key, _) = request.fields.iter().find(|(key, _)| key.text == name)?;
@@ -169,13 +173,11 @@ fn plain(node: &Node) -> Result<String, String> {
     }
 }
 
-/// The event of the submission.
-pub(super) fn event(
+/// The event of a form that is being opened.
+pub(super) fn prompt(
     flow: &Flow,
     request: &Request,
-    submission: &Submission,
     requester: &Person,
-    people: &BTreeMap<String, Person>,
     now: Timestamp,
 ) -> EventInput {
     let channel = ChannelInput {
@@ -184,26 +186,48 @@ pub(super) fn event(
     };
     let user = user_input(requester);
     EventInput {
-        name: "request".to_owned(),
+        name: "prompt".to_owned(),
         event_channel: channel.clone(),
         timestamp: now.to_iso(),
         user: user.clone(),
-        fields: fields(submission, people),
+        fields: Map::new(),
         run: RunInput {
             id: RUN.to_string(),
             source_channel: channel,
-            actors: vec![
-                ("prompt".to_owned(), user.clone()),
-                ("request".to_owned(), user),
-            ],
+            actors: vec![("prompt".to_owned(), user)],
+            contexts: Map::new(),
         },
         flow: flow_input(flow),
+        arguments: None,
     }
 }
 
-/// The event of something that happens to the request later.
-pub(super) fn later(request: &EventInput, step: &Step, by: &Person) -> EventInput {
+/// The event of its submission.
+pub(super) fn event(
+    prompt: &EventInput,
+    flow: &Flow,
+    submission: &Submission,
+    people: &BTreeMap<String, Person>,
+) -> EventInput {
+    let mut event = prompt.clone();
+    "request".clone_into(&mut event.name);
+    event.fields = fields(flow, submission, people);
+    let user = event.user.clone();
+    event.run.actors.push((event.name.clone(), user));
+    event
+}
+
+/// The event of something that happens to the request later. Forwarding begins with the first of the notifications.
+pub(super) fn later(
+    request: &EventInput,
+    notifications: &[Notification],
+    step: &Step,
+    by: &Person,
+) -> EventInput {
     let mut event = request.clone();
+    if step.event.value == EventName::RequestForward.as_str() {
+        event.arguments = Some(forward_arguments(notifications.iter(), 0));
+    }
     let user = user_input(by);
     event.name.clone_from(&step.event.value);
     event.event_channel = ChannelInput {
@@ -228,7 +252,11 @@ pub(super) fn later(request: &EventInput, step: &Step, by: &Person) -> EventInpu
     event
 }
 
-fn fields(submission: &Submission, people: &BTreeMap<String, Person>) -> Map<String, Value> {
+fn fields(
+    flow: &Flow,
+    submission: &Submission,
+    people: &BTreeMap<String, Person>,
+) -> Map<String, Value> {
     let picked = |user: &UserValue| {
         let known = people
             .values()
@@ -256,10 +284,7 @@ fn fields(submission: &Submission, people: &BTreeMap<String, Person>) -> Map<Str
     }
     if let Some(target) = &submission.target {
         fields.insert("target_id".to_owned(), json!(target.id));
-        fields.insert(
-            "target".to_owned(),
-            json!({ "$target": { "id": target.id, "name": target.name, "label": target.label } }),
-        );
+        fields.insert("target".to_owned(), target_input(target, flow));
     }
     if let Some(seconds) = submission.duration_seconds {
         fields.insert("duration".to_owned(), json!(seconds));

@@ -6,31 +6,34 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::compare::Compared;
-use super::find::{FILE_NAME, Found, find};
+use super::find::{FILE_NAME, Found, find, flow_of, problem};
 use super::host::CaseHost;
 use super::read;
 use super::report::{CaseReport, FileReport, Report};
 use super::request;
 use super::suite::{Case, Expectations, Step, Suite};
 use super::tree::Place;
+use crate::domain::event::Routing;
 use crate::domain::permission::{Permissions, Refusal, Verdict, may_decide, may_view};
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
+use crate::engine::{prefetched, reducers, routing};
 use crate::flows::catalog::Flow;
-use crate::flows::diagnostic::{Diagnostic, Severity};
-use crate::flows::{LoadOptions, Loaded, similar};
-use crate::inspected::load_and_inspect;
+use crate::flows::{LoadOptions, Loaded};
+use crate::inspected::{Checked, Checker};
+use crate::policy::PREFETCH;
 use crate::policy::pool::Pool;
 use crate::policy::types::{EventInput, HandlerAnswer, HandlerCall, HandlerFailure, HookOutcome};
+use crate::slack::live::FormState;
 
 /// As for `symbot run` without `--handler-timeout`.
 const DEADLINE: Duration = Duration::from_secs(10);
-/// The reducers of a request, in the order in which they are called, after its hook.
-const REQUEST_HANDLERS: [&str; 3] = ["on_request", "get_permissions", "get_request_notifications"];
+/// The hook of a request; the reducers are called with it.
+const ON_REQUEST: &str = "on_request";
 
 /// Loads the flows of `options` and runs every case that is found beside them.
 pub async fn run(options: &LoadOptions, pool: &Pool, now: Timestamp) -> Report {
-    let (loaded, inspected) = load_and_inspect(options, pool).await;
+    let Checked { loaded, inspected } = Checker::new(pool.clone()).check(options).await;
     let mut report = Report {
         sources: loaded.sources.clone(),
         ..Report::default()
@@ -112,64 +115,6 @@ async fn run_file(
     });
 }
 
-fn problem(file: &str, place: Place, message: String, hint: Option<String>) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        file: file.to_owned(),
-        line: place.line,
-        column: place.column,
-        message,
-        hint,
-    }
-}
-
-/// The flow of a case: the one it names, else the only one beside the file.
-fn flow_of(case: &Case, found: &Found, loaded: &Loaded) -> Result<Arc<Flow>, Diagnostic> {
-    let Some(name) = &case.flow else {
-        return match found.beside.as_slice() {
-            [only] => Ok(Arc::clone(only)),
-            several => Err(problem(
-                &found.shown,
-                case.name.place,
-                format!("which flow? {} are beside this file", several.len()),
-                Some("add 'flow:' with the name of one".to_owned()),
-            )),
-        };
-    };
-    let all = || loaded.flows.iter().map(|details| &details.flow);
-    let named: Vec<&Arc<Flow>> = all()
-        .filter(|flow| flow.name.eq_ignore_ascii_case(&name.value))
-        .collect();
-    match named.as_slice() {
-        [only] => Ok(Arc::clone(only)),
-        [] => Err(problem(
-            &found.shown,
-            name.place,
-            format!("there is no flow '{}'", name.value),
-            similar(&name.value, all().map(|flow| flow.name.as_str()))
-                .map(|other| format!("did you mean '{other}'?")),
-        )),
-        // Environments may have flows of the same name: then the one beside the file is meant.
-        several => several
-            .iter()
-            .find(|flow| {
-                found
-                    .beside
-                    .iter()
-                    .any(|beside| beside.address == flow.address)
-            })
-            .map(|flow| Arc::clone(flow))
-            .ok_or_else(|| {
-                problem(
-                    &found.shown,
-                    name.place,
-                    format!("{} flows are called '{}'", several.len(), name.value),
-                    Some("put the file beside the one that is meant".to_owned()),
-                )
-            }),
-    }
-}
-
 struct OneCase<'a> {
     suite: &'a Suite,
     case: &'a Case,
@@ -210,7 +155,12 @@ impl<'a> OneCase<'a> {
         let Some(requester) = requester else {
             return;
         };
-        let submission = match request::submit(self.flow, &case.request, &self.suite.people) {
+        let prompt = request::prompt(self.flow, &case.request, requester, now);
+        let Some(open) = self.opened(&prompt).await else {
+            return;
+        };
+        let people = &self.suite.people;
+        let submission = match request::submit(self.flow, &open, &case.request, people) {
             Ok(submission) => submission,
             Err(refused) => {
                 for one in refused {
@@ -228,57 +178,83 @@ impl<'a> OneCase<'a> {
                 return;
             }
         };
-        let event = request::event(
-            self.flow,
-            &case.request,
-            &submission,
-            requester,
-            &self.suite.people,
-            now,
-        );
-        let permissions = self.request(&event, requester).await;
+        let event = request::event(&prompt, self.flow, &submission, people);
+        let routing = self.request(&event, requester).await;
         for (index, step) in case.then.iter().enumerate() {
             self.compared.prefix = format!("then[{index}].");
-            self.step(step, &event, requester, permissions.as_ref())
-                .await;
+            self.step(step, &event, requester, routing.as_ref()).await;
         }
     }
 
-    /// Calls what is called for a new request; the permissions, where it came to them.
-    async fn request(&mut self, event: &EventInput, requester: &Person) -> Option<Permissions> {
+    /// The form as its prefetch reducers make it.
+    async fn opened(&mut self, prompt: &EventInput) -> Option<FormState> {
+        let fields = self.flow.prompt_fields.iter();
+        let handlers: Vec<String> = fields
+            .filter(|field| field.prefetch)
+            .map(|field| format!("{PREFETCH}{}", field.name))
+            .collect();
+        if handlers.is_empty() {
+            return Some(FormState::default());
+        }
+        let (expect, place) = (&self.case.expect, self.case.name.place);
+        let answer = self.call(handlers, prompt, expect, place).await?;
+        prefetched(self.flow, &answer)
+            .inspect_err(|failure| self.failed(failure, expect, place))
+            .ok()
+    }
+
+    /// Calls what is called for a new request; what the reducers said, where it came to them.
+    async fn request(&mut self, event: &EventInput, requester: &Person) -> Option<Routing> {
         let case = self.case;
-        let expect = &case.expect;
-        let handlers = REQUEST_HANDLERS.map(str::to_owned).to_vec();
-        let mut answer = self.call(handlers, event, expect, case.name.place).await?;
-        let stopped = answer.permissions.is_none();
-        if !stopped {
+        let (expect, place) = (&case.expect, case.name.place);
+        let mut handlers = vec![ON_REQUEST.to_owned()];
+        handlers.extend(reducers(self.flow));
+        let mut answer = self.call(handlers, event, expect, place).await?;
+        let proceeds = matches!(
+            answer.hooks.get(ON_REQUEST),
+            None | Some(HookOutcome::Proceed)
+        );
+        if let Some(HookOutcome::Fire { .. }) = answer.hooks.get(ON_REQUEST) {
+            // Whatever follows, the reducers say who may see the request and who hears of it.
+            let more = self.call(reducers(self.flow), event, expect, place).await?;
+            answer = HandlerAnswer {
+                hooks: answer.hooks,
+                printed: answer.printed + &more.printed,
+                ..more
+            };
+        }
+        let routing = match answer.hooks.get(ON_REQUEST) {
+            Some(HookOutcome::Ignore { .. }) => None,
+            _ => match routing(answer.clone(), None) {
+                Ok(routing) => Some(routing),
+                Err(failure) => {
+                    self.failed(&failure, expect, place);
+                    return None;
+                }
+            },
+        };
+        if proceeds {
             let after = vec!["after_request".to_owned()];
-            if let Some(more) = self.call(after, event, expect, case.name.place).await {
+            if let Some(more) = self.call(after, event, expect, place).await {
                 answer.hooks.extend(more.hooks);
                 answer.printed.push_str(&more.printed);
             }
         }
         self.common(expect, &answer);
-        let permissions = answer.permissions.clone();
-        let reason = || match answer.hooks.get("on_request") {
-            Some(_) => "nothing: on_request did not let the request proceed",
-            None => "nothing: get_permissions was not called",
-        };
+        let permissions = routing.as_ref().map(|routing| routing.permissions.clone());
+        let reason = || "nothing: on_request did not let the request proceed";
         if let Some(expected) = &expect.permissions {
             match &permissions {
                 Some(got) => self.compared.permissions(expected, got),
-                None => {
-                    self.compared
-                        .differ(case.name.place, "permissions", "permissions", reason())
-                }
+                None => self
+                    .compared
+                    .differ(place, "permissions", "permissions", reason()),
             }
         }
         if let Some(expected) = &expect.notifications {
-            match (&permissions, &answer.notifications) {
-                (Some(_), got) => self
-                    .compared
-                    .notifications(expected, got.as_deref().unwrap_or_default()),
-                (None, _) => {
+            match &routing {
+                Some(got) => self.compared.notifications(expected, &got.notifications),
+                None => {
                     self.compared
                         .differ(expected.place, "notifications", "notifications", reason())
                 }
@@ -307,7 +283,7 @@ impl<'a> OneCase<'a> {
                 self.those_who(|person| may_view(permissions.as_ref(), requester.id, person));
             self.compared.names("may_view", expected, names);
         }
-        permissions
+        routing
     }
 
     fn those_who(&self, holds: impl Fn(&Person) -> bool) -> Vec<String> {
@@ -343,7 +319,7 @@ impl<'a> OneCase<'a> {
         step: &Step,
         request: &EventInput,
         requester: &Person,
-        permissions: Option<&Permissions>,
+        routing: Option<&Routing>,
     ) {
         let by = match &step.by {
             Some(name) => self.suite.people.get(name),
@@ -357,8 +333,8 @@ impl<'a> OneCase<'a> {
         };
         // What a hook fires is not a press: nobody is asked.
         if let Some(verdict) = verdict.filter(|_| step.channel != "sdk") {
-            let decided = match permissions {
-                Some(permissions) => self.decision(permissions, requester.id, by, verdict),
+            let decided = match routing {
+                Some(routing) => self.decision(&routing.permissions, requester.id, by, verdict),
                 None => Err("no: the request has no permissions".to_owned()),
             };
             let expected = step.allowed.as_ref().is_none_or(|allowed| allowed.value);
@@ -378,7 +354,12 @@ impl<'a> OneCase<'a> {
                 return;
             }
         }
-        let event = request::later(request, step, by);
+        let event = request::later(
+            request,
+            routing.map_or(&[], |routing| &routing.notifications),
+            step,
+            by,
+        );
         let name = &step.event.value;
         let before = vec![format!("on_{name}")];
         let Some(mut answer) = self

@@ -8,12 +8,15 @@ use super::text;
 use crate::domain::permission::{Refusal, Verdict};
 use crate::domain::person::{Person, PersonRef};
 use crate::domain::run::{Run, RunId};
+use crate::flows::diagnostic::Diagnostic;
 
 const LABEL_CHARS: usize = 150;
 /// What people typed is repeated up to here.
 const TYPED_CHARS: usize = 80;
 /// Longest text of an exception or hint in the error logger.
 const DETAIL_CHARS: usize = 1_000;
+/// Longest problem of the flows in the error logger: several of them share a post.
+const PROBLEM_CHARS: usize = 400;
 
 /// Answer to `/sym help` and to unknown words.
 #[must_use]
@@ -156,7 +159,11 @@ pub fn already_decided(run: &Run) -> String {
     let (what, by, at) = match &run.decision {
         Some(decision) => (
             verdict_done(decision.verdict),
-            format!(" by {}", text::mention(&decision.by)),
+            if decision.by.is_automation() {
+                " automatically".to_owned()
+            } else {
+                format!(" by {}", text::mention(&decision.by))
+            },
             format!(" ({})", text::moment(decision.at)),
         ),
         None => ("closed", String::new(), String::new()),
@@ -192,6 +199,51 @@ pub fn forwarded(run: &Run, notification: usize) -> String {
     format!(
         "This *{}* request {what}{after}. It can no longer be decided here; nothing was changed.",
         flow_label(run)
+    )
+}
+
+/// A second press while the first is being checked.
+#[must_use]
+pub fn checking(run: &Run) -> String {
+    format!(
+        "Your decision on this *{}* request is being checked by the flow's code already. You will hear how it went.",
+        flow_label(run)
+    )
+}
+
+/// A hook refused the press. `message` is `mrkdwn` of the flow's author.
+#[must_use]
+pub fn ignored(run: &Run, message: Option<&str>) -> String {
+    let message = message.map_or_else(
+        || {
+            format!(
+                "Your decision on this *{}* request was not accepted.",
+                flow_label(run)
+            )
+        },
+        |message| text::cut(message, DETAIL_CHARS),
+    );
+    format!("🛑 {message}\nNothing was decided: the request stays open.")
+}
+
+/// A hook failed: nothing was decided.
+#[must_use]
+pub fn hook_failed(run: &Run, code: &str) -> String {
+    format!(
+        "⚠️ The code of the flow *{}* failed, so your decision did not take effect (code {}). The request stays open. \
+         Please try again; if it happens again, pass on the code to whoever looks after this flow.",
+        flow_label(run),
+        text::escaped_within(code, TYPED_CHARS)
+    )
+}
+
+/// A hook decided otherwise than the press.
+#[must_use]
+pub fn replaced(run: &Run) -> String {
+    format!(
+        "The code of the flow *{}* decided otherwise: the request is {} now.",
+        flow_label(run),
+        run.status.as_str()
     )
 }
 
@@ -298,6 +350,46 @@ pub fn error_report(report: &ErrorReport<'_>) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// The post to the error logger when changed flows are not taken over.
+#[must_use]
+pub fn flows_refused(problems: &[Diagnostic], version: &str) -> String {
+    /// Problems in one post; the log has all of them.
+    const MAX_SHOWN: usize = 5;
+    let count = match problems.len() {
+        1 => "a problem".to_owned(),
+        several => format!("{several} problems"),
+    };
+    let mut lines = vec![format!(
+        "🛑 The flows were changed, but there is {count}, so nothing of the change counts. New requests use the flows \
+         as they were (version {}).",
+        text::escaped_within(version, TYPED_CHARS)
+    )];
+    for problem in problems.iter().take(MAX_SHOWN) {
+        let line = text::one_line(&problem.to_string());
+        lines.push(format!("• {}", text::escaped_within(&line, PROBLEM_CHARS)));
+    }
+    if problems.len() > MAX_SHOWN {
+        lines.push(format!(
+            "… and {} more in the log",
+            problems.len() - MAX_SHOWN
+        ));
+    }
+    lines.push(
+        "*Hint:* repair them; `symbot check` with the same directories shows each with its line"
+            .to_owned(),
+    );
+    lines.join("\n")
+}
+
+/// The post to the error logger when flows are taken over that were refused before.
+#[must_use]
+pub fn flows_taken_over(version: &str) -> String {
+    format!(
+        "✅ The flows are fine again; new requests use them from now on (version {}).",
+        text::escaped_within(version, TYPED_CHARS)
+    )
 }
 
 fn verdict_done(verdict: Verdict) -> &'static str {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use slack_sim::{Fault, Setup, SlackSim, SocketFault};
 
-use super::harness::{Data, Flows, ORDINARY, Program, Start, ask, expect_gone, get};
+use super::harness::{Data, Flows, ORDINARY, Program, Start, ask, expect_gone, get, open_form};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -150,12 +150,7 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
     let start = Start::run(&slack, flows.path(), &data.path());
     let bot = up(&start).await;
     let alice = slack.person("alice");
-    let form = alice
-        .in_channel("#general")
-        .types("/sym req plain")
-        .await?
-        .modal()
-        .await?;
+    let form = open_form(&alice, "plain").await?;
     // Long enough for a kill and a start in between.
     slack
         .faults()
@@ -178,6 +173,43 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
         .filter(|line| line["event"]["type"] == "request")
         .count();
     assert_eq!(asked, 1, "the repeated form made a request of its own");
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_was_asked_when_the_bot_was_killed_is_asked_again_and_decides_once() -> Tested {
+    let code = format!(
+        "{ORDINARY}\nimport time\nfrom sym.sdk.annotations import hook\n\n@hook\ndef on_approve(event):\n    \
+         slack.send_message(slack.channel('#general'), 'asked')\n    time.sleep(1)\n"
+    );
+    let slack = SlackSim::start(Setup::company()).await?;
+    let (flows, data) = (Flows::new().with("asking", &code), Data::new());
+    let start = Start::run(&slack, flows.path(), &data.path());
+    let bot = up(&start).await;
+    ask(&slack.person("alice"), "asking", "hook").await?;
+    let request = slack.channel("#sym-requests").next_request().await?;
+    slack.person("bob").presses(&request, "Approve").await?;
+    let mut general = slack.channel("#general");
+    general.expects_text("asked").await?;
+    bot.kill().await;
+    assert_eq!(request.buttons(), ["Approve", "Deny"]);
+    let bot = up(&start).await;
+    general.expects_text("asked").await?;
+    request.expects_text("Approved").await?;
+    slack
+        .person("alice")
+        .dm_with_bot()
+        .expects_text("was approved by")
+        .await?;
+    bot.terminate().await.expect_code(0);
+    data.expect_whole_journal().await;
+    let approvals = data
+        .audit()
+        .iter()
+        .filter(|line| line["event"]["type"] == "approve")
+        .count();
+    assert_eq!(approvals, 1);
     slack.expect_no_violations()?;
     Ok(())
 }

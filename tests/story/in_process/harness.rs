@@ -20,6 +20,7 @@ use symbot::config::{FlowSettings, Settings, SlackSettings, WebSettings};
 use symbot::domain::person::{Person as Somebody, Role};
 use symbot::domain::run::{Delivery, Run, Status};
 use symbot::engine::{Engine, Pages};
+use symbot::reload::Reloader;
 use symbot::secret::Secret;
 use symbot::slack::view::ids;
 use symbot::store::datadir::{audit_dir, audit_lines_written};
@@ -58,6 +59,7 @@ pub struct Story {
     web: bool,
     admins: Vec<String>,
     handler_timeout: Duration,
+    watch: bool,
 }
 
 /// What a story plays with.
@@ -72,7 +74,9 @@ pub struct Stage {
     pub gus: Person,
     /// `http://127.0.0.1:PORT`; empty when the web app is off.
     pub web_url: String,
-    _flows: Flows,
+    /// Takes over changed flows.
+    pub reloader: Arc<Reloader>,
+    flows: Flows,
     log: String,
 }
 
@@ -87,6 +91,7 @@ pub fn story(flows: Flows) -> Story {
         web: false,
         admins: Vec::new(),
         handler_timeout: Duration::from_secs(20),
+        watch: false,
     }
 }
 
@@ -104,6 +109,12 @@ impl Story {
 
     pub fn with_admins(mut self, admins: &[&str]) -> Self {
         self.admins = admins.iter().map(|&who| who.to_owned()).collect();
+        self
+    }
+
+    /// The bot watches the files of its flows.
+    pub fn watching(mut self) -> Self {
+        self.watch = true;
         self
     }
 
@@ -173,6 +184,7 @@ impl Story {
             },
             flows: FlowSettings {
                 dirs: self.flows.dirs().to_vec(),
+                watch: self.watch,
                 ..FlowSettings::default()
             },
             data: data.to_owned(),
@@ -207,7 +219,8 @@ impl Story {
                 slack: slack.clone(),
                 clock,
                 engine: bot.engine().clone(),
-                _flows: self.flows,
+                reloader: bot.reloader().clone(),
+                flows: self.flows,
                 log: name.to_owned(),
             };
             let told = AssertUnwindSafe(tokio::time::timeout(STORY_LIMIT, tell(&stage)));
@@ -255,6 +268,14 @@ impl Stage {
             .unwrap()
     }
 
+    /// Writes a file of the flows, as an editor does that saves it.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn save(&self, name: &str, text: &str) {
+        std::fs::write(self.flows.dirs()[0].join(name), text).unwrap();
+    }
+
     /// The one request there is.
     pub async fn the_run(&self) -> Run {
         let mut runs = self.runs().await;
@@ -267,6 +288,12 @@ impl Stage {
         let form = self.form(&self.alice, "#general", flow).await?;
         form.fill(WHY, "deploy").submit().await?;
         Ok(())
+    }
+
+    /// The flow picker, opened by Alice from #general.
+    pub async fn picker(&self) -> Result<Form, DriverError> {
+        let typed = self.alice.in_channel("#general").types("/sym").await?;
+        typed.modal().await
     }
 
     /// A person types `/sym req <flow>` in a channel.

@@ -113,7 +113,9 @@ def inspect(file, source):
         node = functions.get(name, (1, 1))
         expected = names.KIND_OF.get(name)
         if kind == "prefetch":
-            report(True, node, f"the prefetch reducer of the field '{field}' is not called by this version of symbot")
+            twice = [one for one, (other, _, same) in found.items() if other == kind and same == field]
+            if len(twice) > 1 and twice[-1] == name:
+                report(True, node, f"there are several prefetch reducers for the field '{field}': {', '.join(twice)}", "keep one of them")
         elif expected is None:
             close = difflib.get_close_matches(name, names.KIND_OF, 1)
             report(
@@ -124,6 +126,13 @@ def inspect(file, source):
             )
         elif expected != kind:
             report(True, node, f"'{name}' is a {expected}, but is decorated with @{kind}", f"use @{expected}")
+        elif name in names.LATER:
+            report(
+                False,
+                node,
+                f"this version of symbot has nothing to call the {kind} '{name}' for yet: {names.LATER[name]}",
+                "the file works without it",
+            )
         elif name not in names.CALLED:
             report(
                 True,
@@ -143,23 +152,29 @@ def inspect(file, source):
         if isinstance(node, ast.AsyncFunctionDef) and name in found:
             report(True, node, f"'{name}' is an async function; handlers are plain functions")
     _check_parameters(found, functions, report)
-    if "get_permissions" not in handlers:
-        if "get_approvers" in found:
-            report(True, functions.get("get_approvers", (1, 1)), "get_permissions is missing", "get_approvers alone is not supported yet: write get_permissions")
-        elif "get_flows" not in found:
+    changes = [name for name in functions if name.startswith(names.ON_CHANGE)]
+    if "get_permissions" not in handlers and (found or not changes):
+        if "get_approvers" not in handlers and "get_flows" not in found:
             report(
                 True,
                 functions.get("get_permissions", (1, 1)),
                 "get_permissions is missing: nobody could decide a request",
                 "define get_permissions(event), decorated with @reducer, returning a RequestPermission",
             )
+    if "get_approvers" in handlers and "get_permissions" in handlers:
+        report(
+            False,
+            functions.get("get_approvers", (1, 1)),
+            "'get_approvers' is never called, because get_permissions is defined",
+            "return its destinations from get_request_notifications",
+        )
     _check_names(tree, report)
     problems.sort(key=lambda problem: (problem["line"], problem["column"]))
     return {"handlers": handlers, "problems": problems}
 
 
 def _check_parameters(found, functions, report):
-    """Reducers and hooks are called with the event alone."""
+    """Most reducers and hooks are called with the event alone."""
     for name, (kind, function, _) in found.items():
         if name not in names.CALLED:
             continue
@@ -170,8 +185,10 @@ def _check_parameters(found, functions, report):
         most = len(arguments.posonlyargs) + len(arguments.args)
         least = most - len(arguments.defaults)
         needs_keyword = any(default is None for default in arguments.kw_defaults)
-        if least > 1 or needs_keyword or (most < 1 and arguments.vararg is None):
-            report(True, node, f"'{name}' must take one argument, the event")
+        given = names.arguments(name)
+        if least > len(given) or needs_keyword or (most < 1 and arguments.vararg is None):
+            wanted = "one argument, the event" if len(given) == 1 else f"the arguments {', '.join(given)}"
+            report(True, node, f"'{name}' must take {wanted}")
 
 
 def _check_names(tree, report):

@@ -8,4 +8,33 @@ HOOKS = frozenset(f"{when}_{event}" for event in EVENTS for when in ("on", "afte
 KIND_OF = {**{name: "reducer" for name in REDUCERS}, **{name: "hook" for name in HOOKS}}
 
 # Handlers that this version calls. A file that defines others would have them silently skipped, which is an error.
-CALLED = frozenset(["get_permissions", "get_request_notifications"])
+CALLED = frozenset(
+    ["get_permissions", "get_request_notifications", "get_approvers"]
+    + [f"{when}_{event}" for event in ("prompt", "request", "request_forward", "request_expire", "approve", "deny") for when in ("on", "after")]
+)
+# Handlers that have nothing to be called for in this version, and why.
+_BY_HAND = "access is granted by hand"
+_NO_SERVICE = "no identity in another service is ever needed"
+LATER = {
+    **{f"{when}_{event}": _BY_HAND for event in ("escalate", "deescalate") for when in ("on", "after")},
+    "get_identity": _NO_SERVICE,
+    "get_identity_lookup": _NO_SERVICE,
+}
+
+# What handlers are called with, where that is not the event alone. Functions may take fewer.
+ARGUMENTS = {
+    "on_request_forward": ("event", "context"),
+    "after_request_forward": ("event", "context"),
+    "get_identity": ("event", "service_type", "external_id", "user"),
+    "get_identity_lookup": ("event", "service_type", "external_id", "user"),
+    "get_flows": ("user", "flows", "flows_filter_vars"),
+}
+PREFETCH = "prefetch:"
+ON_CHANGE = "on_change_"
+
+
+def arguments(name):
+    """The names of what a handler is called with."""
+    if name.startswith(ON_CHANGE):
+        return ("username", "form")
+    return ARGUMENTS.get(name, ("event",))
