@@ -167,7 +167,12 @@ pub(super) fn read(source: &str) -> Result<Node, Unreadable> {
             anchors.insert(anchor, node.clone());
         }
         match open.last_mut() {
-            None if document.is_some() => return Err(fail("there is a second YAML document")),
+            None if document.is_some() => {
+                return Err(Unreadable {
+                    place: node.place,
+                    ..fail("there is a second YAML document")
+                });
+            }
             None => document = Some(node),
             Some(Open::List(_, _, items)) => items.push(node),
             Some(Open::Map(_, _, entries, waiting)) => match waiting.take() {
