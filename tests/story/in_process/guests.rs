@@ -73,7 +73,12 @@ fn somebody_who_is_a_guest_no_longer_is_let_in_at_once() {
         let account = |gus: &mut slack_sim::world::Person| gus.is_restricted = false;
         stage.slack.changes("gus", account).await;
         gus.types("/sym req approval").await?;
-        stage.gus.modal().await?.expects_field("Why do you need access?").await?;
+        stage
+            .gus
+            .modal()
+            .await?
+            .expects_field("Why do you need access?")
+            .await?;
         Ok(())
     });
 }
