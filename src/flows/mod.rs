@@ -41,5 +41,5 @@ mod value;
 pub mod watch;
 
 pub use build::FlowDetails;
-pub use load::{LoadOptions, Loaded, load};
+pub use load::{Assignment, LoadOptions, Loaded, load};
 pub(crate) use source::similar;
