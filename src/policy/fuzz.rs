@@ -14,7 +14,8 @@ use super::decode;
 use super::host;
 use super::pool::{Pool, PoolConfig};
 use super::types::{
-    FailureKind, HandlerAnswer, HandlerCall, HookOutcome, Host, HostError, Inspection,
+    FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, HookOutcome, Host, HostError,
+    Inspection,
 };
 use super::wire::{self, CallReply, CallRequest, FRAME_MAX_BYTES, FromWorker, ToWorker};
 use crate::domain::permission::{Audience, Level};
