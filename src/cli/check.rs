@@ -197,7 +197,7 @@ mod tests {
     fn what_is_not_supported_is_listed_once_with_its_flows() {
         let inspection = Inspection {
             handlers: vec!["get_permissions".to_owned(), "on_escalate".to_owned()],
-            problems: Vec::new(),
+            ..Inspection::default()
         };
         let (_, text) = checked("ok/custom_strategy", false, &inspection);
         let of = |what: &str| text.lines().filter(|line| line.starts_with(what)).count();
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(of("  on_escalate: not called ("), 1, "{text}");
         let plain = Inspection {
             handlers: vec!["get_permissions".to_owned()],
-            problems: Vec::new(),
+            ..Inspection::default()
         };
         assert!(
             !checked("ok/guide_minimal", false, &plain)
