@@ -5,11 +5,13 @@
 //! can come in: otherwise an effect of a new request could be found in the outbox and be carried out twice. At the end:
 //! intake stops, what is in flight finishes, everything is written down, workers end.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -17,17 +19,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
 use crate::config::{Settings, WebSettings};
+use crate::control::{Answer, CommandError, Commands, Control};
+use crate::domain::run::RunId;
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
-use crate::flows::catalog::Catalog;
+use crate::explain;
+use crate::flows::catalog::{Catalog, Environment};
 use crate::flows::diagnostic::Severity;
 use crate::inspected::load_and_inspect;
+use crate::policy::http::HttpGate;
 use crate::policy::pool::{Pool, PoolConfig};
+use crate::secrets::Secrets;
 use crate::slack::api::{ApiError, Identity, SlackApi};
 use crate::slack::directory::{Admins, Directory};
 use crate::slack::pacing::Backoff;
 use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
 use crate::store::contract::Store;
 use crate::store::sled::{Options, SledStore};
+use crate::web::backend::Readiness;
 use crate::web::{self, WebConfig};
 
 /// How long effects in flight may take at the end; systemd's own limit is 90 s.
@@ -62,6 +70,7 @@ pub struct Bot {
     pool: Pool,
     socket: SocketHandle,
     web: Option<RunningWeb>,
+    control: Option<Control>,
     stop: CancellationToken,
     background: Vec<JoinHandle<()>>,
 }
@@ -83,8 +92,19 @@ impl Bot {
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         let began = Instant::now();
         // The workers take longest to start: they warm up while everything else is read and opened.
-        let pool = start_pool(settings.worker_program.as_deref(), settings.workers)?;
+        let pool = start_pool(
+            settings.worker_program.as_deref(),
+            settings.workers,
+            clock.clone(),
+        )?;
+        let http = HttpGate::new(&settings.http_allow).map_err(|error| {
+            StartError::new(
+                format!("SYMBOT_HTTP_ALLOW: {error}"),
+                "list hosts that requests in impl.py may reach, with commas between, or leave it unset",
+            )
+        })?;
         let catalog = load_flows(&settings, &pool).await?;
+        report_secrets(&catalog, &settings.secrets).await;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
             settings.slack.api_url.as_deref(),
@@ -123,6 +143,8 @@ impl Bot {
                 api: api.clone(),
                 directory,
                 pool: pool.clone(),
+                http,
+                secrets: settings.secrets,
                 handler_timeout: settings.handler_timeout,
                 web: web.as_ref().map(|web| web.config.clone()),
                 contacts: settings.admins,
@@ -133,6 +155,7 @@ impl Bot {
             .await
             .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
         let background = engine.start_background();
+        let control = open_control(&settings.data, commands(&engine));
         if let Some(web) = &web {
             let pages = web::router(Arc::new(Pages(engine.clone())), web.config.clone());
             drop(web.pages.send_replace(pages));
@@ -143,12 +166,14 @@ impl Bot {
             Arc::new(Intake(engine.clone())),
         );
         engine.outside.follow(socket.connected());
+        tokio::spawn(report_sandbox(pool.clone()));
         tokio::spawn(report_ready(pool.clone(), socket.connected(), began));
         Ok(Self {
             engine,
             pool,
             socket,
             web,
+            control,
             stop,
             background,
         })
@@ -164,6 +189,12 @@ impl Bot {
     #[must_use]
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// The policy workers, for tests that run handlers again.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Runs until it is told to end, until Slack refuses the tokens, or until a part fails that should never end.
@@ -215,6 +246,10 @@ impl Bot {
             tracing::error!(%error, "the web app ended badly");
             clean = false;
         }
+        // Before the store: from then on the directory may belong to the next process, and its socket is there.
+        if let Some(control) = self.control {
+            control.close().await;
+        }
         if let Err(error) = self.engine.close(CLOSE_PATIENCE).await {
             tracing::error!(%error, "the store could not be closed");
             clean = false;
@@ -232,6 +267,26 @@ async fn wait_for_fatal(fatal: &mut tokio::sync::watch::Receiver<Option<String>>
     match fatal.wait_for(Option::is_some).await {
         Ok(reason) => reason.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
+    }
+}
+
+/// Says which parts of the sandbox this machine does not have.
+async fn report_sandbox(pool: Pool) {
+    loop {
+        match pool.sandbox_gaps(WARM_PATIENCE).await {
+            Ok(gaps) => {
+                for gap in gaps {
+                    tracing::warn!(
+                        gap,
+                        "policy workers run without a part of their sandbox, which this machine does not have: code in flows is less confined than it should be"
+                    );
+                }
+                return;
+            }
+            // `report_ready` says so.
+            Err(_) if pool.stopped() => return,
+            Err(_) => {}
+        }
     }
 }
 
@@ -290,11 +345,15 @@ pub fn told_to_end() -> Result<CancellationToken, StartError> {
     Ok(told)
 }
 
-/// Workers of `program`, or of this program, warming up in the background.
+/// Workers of `program`, or of this program, warming up in the background; `clock` tells handlers the time.
 ///
 /// # Errors
 /// When the program does not know its own path.
-pub fn start_pool(program: Option<&Path>, workers: usize) -> Result<Pool, StartError> {
+pub fn start_pool(
+    program: Option<&Path>,
+    workers: usize,
+    clock: SharedClock,
+) -> Result<Pool, StartError> {
     let program = match program {
         Some(program) => program.to_owned(),
         None => std::env::current_exe().map_err(|error| {
@@ -304,7 +363,7 @@ pub fn start_pool(program: Option<&Path>, workers: usize) -> Result<Pool, StartE
             )
         })?,
     };
-    Ok(Pool::start(PoolConfig::of(program, workers)))
+    Ok(Pool::start_at(PoolConfig::of(program, workers), clock))
 }
 
 /// Loads the flows and looks at their code; a problem in one of them keeps the bot from starting, with every problem on
@@ -328,17 +387,83 @@ async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartEr
             "symbot check with the same directories shows them with their lines",
         ));
     }
-    for part in pool.weakened() {
-        tracing::warn!(
-            "policy workers run without {part}: code in flows is less confined than it should be"
-        );
-    }
     tracing::info!(
         flows = loaded.catalog.flows.len(),
         version = loaded.catalog.version,
         "flows loaded"
     );
     Ok(loaded.catalog)
+}
+
+/// What the bot does for commands of the administrator on this machine, see [`crate::control`].
+fn commands(engine: &Arc<Engine>) -> Commands {
+    let (status_of, story_from) = (Arc::clone(engine), Arc::clone(engine));
+    Commands::new()
+        .on("status", move |_| {
+            let status = status(&status_of);
+            async move { Ok(Answer::Value(status)) }
+        })
+        .on("explain", move |arguments| {
+            let engine = Arc::clone(&story_from);
+            async move { story(&engine, &arguments).await.map(Answer::Value) }
+        })
+}
+
+fn status(engine: &Engine) -> Value {
+    let waits_for = match engine.readiness() {
+        Readiness::Ready => None,
+        Readiness::NotReady(reason) => Some(reason),
+    };
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "process": std::process::id(),
+        "ready": waits_for.is_none(),
+        "waits_for": waits_for,
+    })
+}
+
+async fn story(engine: &Engine, arguments: &Value) -> Result<Value, CommandError> {
+    let run = arguments["run"].as_str().unwrap_or_default();
+    let id = RunId::parse_str(run)
+        .map_err(|_| CommandError::new(format!("\"{run}\" is not the id of a request"), ""))?;
+    let failed = |error: &dyn std::fmt::Display| CommandError::new(error.to_string(), "");
+    match explain::gather(engine.store.as_ref(), id).await {
+        Ok(Some(story)) => serde_json::to_value(story).map_err(|error| failed(&error)),
+        Ok(None) => Err(CommandError::new(
+            format!("there is no request {id}"),
+            "is it the data directory of the right bot?",
+        )),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// Requests do not depend on it: without it the bot runs all the same.
+fn open_control(data: &Path, commands: Commands) -> Option<Control> {
+    match Control::open(data, commands) {
+        Ok(control) => Some(control),
+        Err(error) => {
+            tracing::warn!(%error, "no control socket could be opened in {}: commands such as `symbot explain` work only while the bot is stopped", data.display());
+            None
+        }
+    }
+}
+
+/// Says which secrets the flows refer to that nobody has supplied: better now than when somebody needs access.
+async fn report_secrets(catalog: &Catalog, secrets: &Secrets) {
+    let mut told = HashSet::new();
+    for flow in &catalog.flows {
+        for secret in flow.environment.iter().flat_map(Environment::secrets) {
+            if told.insert(&secret.id)
+                && let Err(error) = secrets.value(&secret.path, secret.json_key()).await
+            {
+                tracing::warn!(
+                    flow = flow.name,
+                    path = secret.path,
+                    "a secret has no value, and code that asks for it gets an error: {error}"
+                );
+            }
+        }
+    }
 }
 
 /// Opens the store on a thread that may block.

@@ -601,13 +601,10 @@ fn pinned(flow: &Flow) -> PinnedFlow {
     PinnedFlow {
         name: flow.name.clone(),
         label: flow.title().to_owned(),
-        environment: flow.environment.as_ref().map(|environment| {
-            environment
-                .label
-                .as_ref()
-                .unwrap_or(&environment.name)
-                .clone()
-        }),
+        environment: flow
+            .environment
+            .as_ref()
+            .map(|environment| environment.title().to_owned()),
         version: flow.version.clone(),
         allow_guest_interaction: flow.params.allow_guest_interaction,
         include_decision_message: flow.params.include_decision_message,

@@ -13,8 +13,12 @@
 //! the timers are read from the store and everything goes on.
 
 mod book;
+mod calls;
 mod done;
+mod flow_store;
+mod history;
 mod host;
+mod identities;
 mod intake;
 mod outbox;
 mod outside;
@@ -45,7 +49,10 @@ use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
+use calls::Calls;
 use done::DoneBatch;
+use flow_store::FlowStore;
+use identities::Identities;
 use runs::Runs;
 use timers::Timers;
 
@@ -58,6 +65,9 @@ pub struct Engine {
     runs: Runs,
     timers: Timers,
     done: Arc<DoneBatch>,
+    calls: Calls,
+    identities: Identities,
+    flow_store: FlowStore,
     /// Effects and other background work, awaited at shutdown.
     tasks: TaskTracker,
     /// Set when no new effects are to be started.
@@ -100,6 +110,9 @@ impl Engine {
             runs: Runs::default(),
             timers: Timers::default(),
             done: Arc::default(),
+            calls: Calls::default(),
+            identities: Identities::default(),
+            flow_store: FlowStore::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -137,12 +150,13 @@ impl Engine {
         self.book.catalog()
     }
 
-    /// Starts timers and the recording of finished effects.
+    /// Starts timers and the recording of finished effects and of handler calls.
     #[must_use]
     pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
         vec![
             tokio::spawn(self.clone().run_timers()),
             tokio::spawn(self.done.clone().run(self.store.clone())),
+            tokio::spawn(self.clone().keep_calls()),
         ]
     }
 
@@ -225,6 +239,12 @@ impl Engine {
         } = transition;
         // Finished effects of whatever run go along, which saves a commit of their own.
         let finished = self.done.take();
+        let calls = self.take_calls(run.id, run.revision == 1).await?;
+        let mut values = calls.changes();
+        values.extend(finished.changes());
+        if run.revision == 1 {
+            values.push(history::index(&run));
+        }
         let commit = Commit {
             dedup: along.dedup,
             run: Some(run.clone()),
@@ -232,7 +252,7 @@ impl Engine {
             outbox_done: along.done.into_iter().chain(finished.ids()).collect(),
             timers: timers.clone(),
             audit,
-            values: Vec::new(),
+            values,
             now: Some(self.clock.now()),
         };
         if let Err(error) = self.store.commit(commit).await {
@@ -247,6 +267,7 @@ impl Engine {
             return Err(error);
         }
         finished.recorded();
+        calls.recorded();
         let run = Arc::new(run);
         *place = Some(run.clone());
         self.timers.apply(&timers);
@@ -266,7 +287,7 @@ impl Engine {
         }
     }
 
-    /// Goes on where the last process stopped: timers first, then the outbox.
+    /// Reads what is kept in memory, and goes on where the last process stopped: timers first, then the outbox.
     ///
     /// # Errors
     /// The store's.
@@ -278,6 +299,8 @@ impl Engine {
             .into_iter()
             .map(TimerChange::Set)
             .collect();
+        self.identities.load(self.store.as_ref()).await?;
+        self.index_old_requests().await?;
         let effects = self.store.pending_effects().await?;
         if !timers.is_empty() || !effects.is_empty() {
             tracing::info!(
@@ -368,6 +391,7 @@ impl Engine {
             );
         }
         self.done.flush(self.store.as_ref()).await?;
+        self.write_all_calls().await?;
         self.store.close().await
     }
 }

@@ -1,11 +1,12 @@
 //! Carries out [`Effect::Route`](crate::domain::effect::Effect::Route): asks `get_permissions` and
 //! `get_request_notifications` in one call to a worker, and turns the answer into an event.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::host::EngineHost;
+use super::host::{EngineHost, Scope};
 use super::outbox::Held;
 use super::{BookError, Engine};
 use crate::domain::audit::plain_value;
@@ -15,10 +16,10 @@ use crate::domain::field::{FieldValue, SubmittedField, UserValue};
 use crate::domain::person::{Person, Role, person_id};
 use crate::domain::run::{ChannelType, Run, RunError};
 use crate::domain::step::problem_code;
-use crate::flows::catalog::Flow;
+use crate::flows::catalog::{Environment, Flow};
 use crate::policy::types::{
     ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerCall,
-    HandlerFailure, RunInput, UserInput,
+    HandlerFailure, IntegrationInput, RunInput,
 };
 use crate::slack::text;
 use crate::store::contract::StoreError;
@@ -97,14 +98,14 @@ impl Engine {
             name: "request".to_owned(),
             event_channel: channel_input(run),
             timestamp: run.created_at.to_iso(),
-            user: user_input(&requester),
+            user: self.user_input(&requester),
             fields,
             run: RunInput {
                 id: run.id.to_string(),
                 source_channel: channel_input(run),
                 actors: vec![
-                    ("prompt".to_owned(), user_input(&requester)),
-                    ("request".to_owned(), user_input(&requester)),
+                    ("prompt".to_owned(), self.user_input(&requester)),
+                    ("request".to_owned(), self.user_input(&requester)),
                 ],
             },
             flow: flow_input(&flow),
@@ -120,8 +121,11 @@ impl Engine {
             input,
             deadline: self.outside.handler_timeout,
         };
-        let host = Arc::new(EngineHost::new(self.clone()));
-        let answer = match self.outside.pool.call(call, host).await {
+        let host = Arc::new(EngineHost::new(
+            self.clone(),
+            Scope::of(run, &flow, "request"),
+        ));
+        let answer = match self.call_handlers(run.id, call, host).await {
             Ok(answer) => answer,
             Err(failure) => return Ok(Err(failure)),
         };
@@ -225,7 +229,7 @@ impl Engine {
             active: true,
         });
         user.name = Some(person.name.clone());
-        json!({ "$user": user_input(&person) })
+        json!({ "$user": self.user_input(&person) })
     }
 }
 
@@ -261,21 +265,6 @@ fn channel_input(run: &Run) -> ChannelInput {
     }
 }
 
-/// A person as handlers and host calls see them.
-pub(super) fn user_input(person: &Person) -> UserInput {
-    UserInput {
-        id: person.id.to_string(),
-        email: person.email.clone(),
-        username: person.email.clone().unwrap_or_else(|| person.name.clone()),
-        name: person.name.clone(),
-        first_name: person.first_name.clone(),
-        last_name: person.last_name.clone(),
-        role: person.role.as_str().to_owned(),
-        slack_id: person.slack_id.clone(),
-        known: true,
-    }
-}
-
 fn flow_input(flow: &Flow) -> FlowInput {
     FlowInput {
         name: flow.name.clone(),
@@ -293,6 +282,36 @@ fn flow_input(flow: &Flow) -> FlowInput {
             .map(|environment| EnvironmentInput {
                 name: environment.name.clone(),
                 label: environment.label.clone(),
+                integrations: integrations_input(environment),
             }),
     }
+}
+
+/// The integrations of an environment as handlers see them: secrets by their names, without their values.
+fn integrations_input(environment: &Environment) -> BTreeMap<String, IntegrationInput> {
+    environment
+        .services
+        .iter()
+        .map(|(key, service)| {
+            let mut settings: Map<String, Value> = service
+                .settings
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect();
+            for (name, secret) in &service.secrets {
+                settings.insert(name.clone(), json!({ "$secret": secret }));
+            }
+            if let Some(list) = &service.secret_list {
+                let list = list.iter().map(|secret| json!({ "$secret": secret }));
+                settings.insert("secrets".to_owned(), list.collect());
+            }
+            let input = IntegrationInput {
+                kind: service.kind.clone(),
+                name: service.name.clone(),
+                external_id: service.external_id.clone(),
+                settings,
+            };
+            (key.clone(), input)
+        })
+        .collect()
 }

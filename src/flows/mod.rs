@@ -30,6 +30,7 @@ mod parse;
 pub mod report;
 mod rules;
 mod schema;
+mod services;
 mod source;
 mod types;
 mod value;

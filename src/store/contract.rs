@@ -88,6 +88,9 @@ pub trait Store: Send + Sync {
     fn timers(&self) -> Answer<'_, Vec<Timer>>;
     /// A small value by name.
     fn value(&self, name: String) -> Answer<'_, Option<Value>>;
+    /// Small values whose names begin with `prefix`, by name, at most `limit` of them. One that is replaced meanwhile is there
+    /// as it was before or after.
+    fn values(&self, prefix: String, limit: usize) -> Answer<'_, Vec<(String, Value)>>;
     /// Keeps a large immutable text (a flow) under its hash; does nothing when it is there already. Durable on return.
     fn put_blob(&self, hash: String, text: String) -> Answer<'_, ()>;
     /// A text kept with [`Store::put_blob`].

@@ -7,6 +7,7 @@
 //!   mark           the last durable commit, see below
 //!   store/         sled
 //!   audit/         the journal
+//!   control.sock   while the bot runs: commands reach it there, see [`crate::control`]
 //! ```
 //!
 //! **The mark.** sled repairs a damaged file by dropping its end, which looks exactly like commits that were never
@@ -17,7 +18,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::contract::StoreError;
@@ -124,6 +125,12 @@ impl DataDir {
 #[must_use]
 pub fn audit_dir(root: &Path) -> PathBuf {
     root.join("audit")
+}
+
+/// Whether there is a store in a directory; for those who must not make one by looking.
+#[must_use]
+pub fn has_store(root: &Path) -> bool {
+    root.join("store").is_dir()
 }
 
 /// How many audit lines a data directory is known to have, also for readers that do not take it; 0 when nothing says so.
@@ -267,7 +274,12 @@ pub(super) fn sync_path(path: &Path) -> Result<(), StoreError> {
 pub(super) fn sync_tree(path: &Path) -> Result<(), StoreError> {
     let reading =
         |error: std::io::Error| failed(format_args!("cannot read {}", path.display()), &error);
-    if fs::symlink_metadata(path).map_err(reading)?.is_dir() {
+    let kind = fs::symlink_metadata(path).map_err(reading)?.file_type();
+    if kind.is_socket() {
+        // The control socket that a killed process left: it has no content, and cannot be opened.
+        return Ok(());
+    }
+    if kind.is_dir() {
         for entry in fs::read_dir(path).map_err(reading)? {
             let entry = entry.map_err(reading)?.path();
             match sync_tree(&entry) {

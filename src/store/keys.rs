@@ -150,6 +150,11 @@ pub(super) fn time_and_run(key: &[u8]) -> Option<(Timestamp, RunId)> {
     Some((Timestamp(time.cast_signed()), RunId::from_slice(run).ok()?))
 }
 
+/// The name in a key of [`value`].
+pub(super) fn value_name(key: &[u8]) -> Option<&str> {
+    std::str::from_utf8(key.get(1..)?).ok()
+}
+
 /// The number in a key of [`tail`].
 pub(super) fn tail_seq(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))

@@ -28,7 +28,7 @@ struct State {
     dedup: HashMap<String, Timestamp>,
     /// The moment of the last commit.
     now: Option<Timestamp>,
-    values: HashMap<String, Value>,
+    values: BTreeMap<String, Value>,
     blobs: HashMap<String, String>,
     effects_made: u64,
     audit: Vec<String>,
@@ -183,6 +183,18 @@ impl Store for MemoryStore {
 
     fn value(&self, name: String) -> Answer<'_, Option<Value>> {
         self.with(move |state| Ok(state.values.get(&name).cloned()))
+    }
+
+    fn values(&self, prefix: String, limit: usize) -> Answer<'_, Vec<(String, Value)>> {
+        self.with(move |state| {
+            Ok(state
+                .values
+                .range(prefix.clone()..)
+                .take_while(|(name, _)| name.starts_with(&prefix))
+                .take(limit)
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect())
+        })
     }
 
     fn put_blob(&self, hash: String, text: String) -> Answer<'_, ()> {

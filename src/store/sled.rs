@@ -348,6 +348,10 @@ impl Store for SledStore {
         }))
     }
 
+    fn values(&self, prefix: String, limit: usize) -> Answer<'_, Vec<(String, Value)>> {
+        Box::pin(self.read(move |_, reading| read_values(reading, &prefix, limit)))
+    }
+
     fn put_blob(&self, hash: String, text: String) -> Answer<'_, ()> {
         Box::pin(async move {
             within(|| "the hash of a text".into(), hash.len(), NAME_LIMIT_BYTES)?;
@@ -382,6 +386,28 @@ fn read_run(reading: &Reading<'_>, id: RunId) -> Result<Option<Run>, StoreError>
         .payload(&key)?
         .map(|payload| from_json(&key, &payload))
         .transpose()
+}
+
+fn read_values(
+    reading: &Reading<'_>,
+    prefix: &str,
+    limit: usize,
+) -> Result<Vec<(String, Value)>, StoreError> {
+    let mut values = Vec::new();
+    for item in reading.tree.scan_prefix(keys::value(prefix)).keys() {
+        if values.len() >= limit {
+            break;
+        }
+        let key = item.map_err(sled_error)?;
+        // Written but not durable yet, or removed since the scan saw it.
+        let Some(payload) = reading.payload(&key)? else {
+            continue;
+        };
+        let name = keys::value_name(&key)
+            .ok_or_else(|| StoreError::Damaged(format!("{} is not a key", keys::describe(&key))))?;
+        values.push((name.to_owned(), from_json(&key, &payload)?));
+    }
+    Ok(values)
 }
 
 fn read_runs(

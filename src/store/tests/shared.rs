@@ -46,6 +46,7 @@ on_both!(
     runs_are_listed_newest_first_in_pages,
     open_runs_leave_the_list_when_they_are_decided,
     values_are_replaced_and_removed,
+    values_are_found_by_the_beginning_of_their_names,
     large_runs_and_texts_come_back_whole,
     what_is_too_large_is_refused_with_its_name,
     many_at_once_are_decided_once_each,
@@ -332,6 +333,33 @@ async fn values_are_replaced_and_removed(store: &dyn Store) {
         .await
         .unwrap();
     assert_eq!(store.value(name()).await.unwrap(), Some(json!(4)));
+}
+
+async fn values_are_found_by_the_beginning_of_their_names(store: &dyn Store) {
+    let names = ["call/a/1", "call/a/2", "call/a/10", "call/b/1", "call", "d"];
+    let values = names
+        .iter()
+        .map(|name| ((*name).to_owned(), Some(json!(name))))
+        .collect();
+    let commit = Commit {
+        values,
+        ..Commit::default()
+    };
+    store.commit(commit).await.unwrap();
+    let gone = Commit {
+        values: vec![("call/a/2".into(), None)],
+        ..Commit::default()
+    };
+    store.commit(gone).await.unwrap();
+    let found = async |prefix: &str, limit| -> Vec<String> {
+        let found = store.values(prefix.into(), limit).await.unwrap();
+        assert!(found.iter().all(|(name, value)| value == name));
+        found.into_iter().map(|(name, _)| name).collect()
+    };
+    assert_eq!(found("call/a/", 10).await, ["call/a/1", "call/a/10"]);
+    assert_eq!(found("call/", 2).await, ["call/a/1", "call/a/10"]);
+    assert_eq!(found("call", 10).await.len(), 4);
+    assert!(found("e", 10).await.is_empty());
 }
 
 async fn large_runs_and_texts_come_back_whole(store: &dyn Store) {
