@@ -132,6 +132,7 @@ fn request() -> EventInput {
         slack_id: Some("U0ALICE".to_owned()),
         known: true,
         identities: Vec::new(),
+        user_type: None,
     };
     let fields: Map<String, Value> = [
         ("reason".to_owned(), json!("deploy")),
@@ -153,6 +154,7 @@ fn request() -> EventInput {
             id: "0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11".to_owned(),
             source_channel: channel,
             actors: vec![("request".to_owned(), alice)],
+            contexts: Map::new(),
         },
         flow: FlowInput {
             name: "approval".to_owned(),
@@ -165,5 +167,6 @@ fn request() -> EventInput {
             fields: Vec::new(),
             environment: None,
         },
+        arguments: None,
     }
 }

@@ -147,6 +147,7 @@ fn transition(number: u64, revision: u64) -> Commit {
             include_decision_message: true,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         status: if open {
             Status::Requested
@@ -171,6 +172,8 @@ fn transition(number: u64, revision: u64) -> Commit {
         error: None,
         history: vec![history; 3],
         effects_made: revision,
+        context: None,
+        hooks: symbot::domain::hook::HookState::default(),
     };
     let effect = |number| StoredEffect {
         id: EffectId { run: id, number },

@@ -12,7 +12,7 @@ use crate::policy::types::{FailureKind, HandlerFailure, Inspection, PythonProble
 
 /// Loads flows and looks at each distinct implementation once, in a worker.
 pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, Inspected) {
-    let loaded = load(options);
+    let mut loaded = load(options);
     let mut seen: HashMap<(Option<String>, Arc<str>), Inspection> = HashMap::new();
     for code in loaded.implementations() {
         let key = (code.file.clone(), code.source.clone());
@@ -29,6 +29,16 @@ pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, In
             .cloned()
             .unwrap_or_default()
     });
+    for (details, handlers) in loaded.flows.iter_mut().zip(&inspected.handlers) {
+        Arc::make_mut(&mut details.flow)
+            .handlers
+            .clone_from(handlers);
+    }
+    loaded.catalog.flows = loaded
+        .flows
+        .iter()
+        .map(|details| Arc::clone(&details.flow))
+        .collect();
     (loaded, inspected)
 }
 

@@ -216,6 +216,7 @@ mod tests {
             role: "member".to_owned(),
             slack_id: None,
             known: true,
+            user_type: None,
             identities: Vec::new(),
         };
         RecordedCall {
@@ -232,6 +233,7 @@ mod tests {
                     id: "r".to_owned(),
                     source_channel: channel,
                     actors: Vec::new(),
+                    contexts: serde_json::Map::new(),
                 },
                 flow: FlowInput {
                     name: "f".to_owned(),
@@ -241,6 +243,7 @@ mod tests {
                     fields: Vec::new(),
                     environment: None,
                 },
+                arguments: None,
             },
             seed: "s".to_owned(),
             now_ns: 1,

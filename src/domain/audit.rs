@@ -40,6 +40,7 @@ pub struct Step<'a> {
     errors: Vec<String>,
     refused: bool,
     message: Option<&'a str>,
+    further: Option<&'a Map<String, Value>>,
 }
 
 impl<'a> Step<'a> {
@@ -53,6 +54,7 @@ impl<'a> Step<'a> {
             errors: Vec::new(),
             refused: false,
             message: None,
+            further: None,
         }
     }
 
@@ -90,6 +92,15 @@ impl<'a> Step<'a> {
     pub fn with_message(self, message: Option<&'a str>) -> Self {
         Self { message, ..self }
     }
+
+    /// Adds what a hook put into the event's payload.
+    #[must_use]
+    pub fn with_fields(self, fields: &'a Map<String, Value>) -> Self {
+        Self {
+            further: Some(fields),
+            ..self
+        }
+    }
 }
 
 /// The record of a step. Its id follows from the run, the revision and `index` within the transition, so that
@@ -114,6 +125,9 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
     }
     if let Some(message) = step.message {
         fields.insert("decision_message".to_owned(), json!(message));
+    }
+    for (name, value) in step.further.into_iter().flatten() {
+        fields.insert(name.clone(), value.clone());
     }
     // Earlier events only, as the published samples have it.
     let mut actors = Map::new();
@@ -178,8 +192,13 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn actor(person: &PersonRef) -> Value {
+    let kind = if person.is_automation() {
+        "bot"
+    } else {
+        "normal"
+    };
     json!({
-        "user": format!("{ORGANISATION}:user:normal:{}:latest", person.id),
+        "user": format!("{ORGANISATION}:user:{kind}:{}:latest", person.id),
         "name": person.name,
         "username": person.email.as_deref().unwrap_or(&person.name),
         "identity": person.slack_id.as_ref().map(|id| json!({ "service": "slack", "user_id": id })),

@@ -2,6 +2,7 @@
 //! that asks for them, and carried out at least once.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::permission::{Refusal, Verdict};
 use super::person::Person;
@@ -29,6 +30,8 @@ pub struct StoredEffect {
 pub enum Effect {
     /// Call `get_permissions` and `get_request_notifications`; the answer comes back as an event.
     Route,
+    /// Call a hook, `on_request` together with the reducers; the answer comes back as an event.
+    CallHook { number: u64 },
     /// Send one notification to one of its destinations; the outcome comes back as an event.
     Notify {
         notification: usize,
@@ -49,7 +52,7 @@ pub enum Effect {
 }
 
 /// What an attempt to decide came to, when it did not decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reply", rename_all = "snake_case")]
 pub enum Reply {
     Refused {
@@ -66,6 +69,18 @@ pub enum Reply {
     Errored,
     /// `get_permissions` has not answered yet.
     NotReady,
+    /// A hook of the flow is being asked; the answer follows.
+    Checking,
+    /// A hook refused, with these words for the person.
+    Ignored {
+        message: Option<String>,
+    },
+    /// A hook failed; nothing was decided.
+    HookFailed {
+        code: String,
+    },
+    /// A hook decided otherwise; the run says how.
+    Replaced,
 }
 
 /// What administrators are told through the error logger.
@@ -91,6 +106,8 @@ pub enum RequesterNews {
     Undeliverable,
     /// Routing failed.
     Failed,
+    /// `on_request` refused the request; its words are the run's error.
+    Ignored,
 }
 
 /// How to reach somebody privately.
@@ -131,4 +148,6 @@ pub struct Attempt {
     pub clicked: Option<(MessageRef, usize)>,
     /// Where to answer; `None` in the web app, which reads the answer from the transition.
     pub answer: Option<AnswerTo>,
+    /// By which the web app finds the answer when hooks are asked first.
+    pub ticket: Option<Uuid>,
 }

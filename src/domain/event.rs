@@ -1,7 +1,10 @@
 //! What can happen to a run.
 
+use serde_json::{Map, Value};
+
 use super::effect::Attempt;
 use super::field::SubmittedField;
+use super::hook::HookAnswer;
 use super::permission::Permissions;
 use super::person::PersonRef;
 use super::routing::Notification;
@@ -17,18 +20,15 @@ pub struct Submission {
     pub fields: Vec<SubmittedField>,
     pub target: Option<ChosenTarget>,
     pub duration_seconds: Option<u64>,
+    /// What an API request attached.
+    pub context: Option<Map<String, Value>>,
 }
 
 /// Everything that can happen afterwards. Each may come late, twice, or for a run that is long closed.
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The reducers have answered.
-    Routed {
-        permissions: Permissions,
-        notifications: Vec<Notification>,
-        /// The fields again, with names of people filled in.
-        fields: Option<Vec<SubmittedField>>,
-    },
+    Routed(Routing),
     /// A reducer failed.
     RoutingFailed { error: RunError },
     /// One destination of a notification was tried to the end.
@@ -41,6 +41,23 @@ pub enum Event {
     TimerFired { notification: usize },
     /// Somebody pressed Approve or Deny.
     Attempted(Attempt),
+    /// A hook has answered, or failed.
+    HookAnswered {
+        /// Of the call.
+        number: u64,
+        answer: HookAnswer,
+        /// For `on_request` that lets the request proceed: what the reducers said in the same round trip.
+        routing: Option<Routing>,
+    },
+}
+
+/// What the reducers answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Routing {
+    pub permissions: Permissions,
+    pub notifications: Vec<Notification>,
+    /// The fields again, with names of people filled in.
+    pub fields: Option<Vec<SubmittedField>>,
 }
 
 /// How sending ended.

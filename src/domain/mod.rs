@@ -7,11 +7,16 @@ pub mod audit;
 pub mod effect;
 pub mod event;
 pub mod field;
+pub mod hook;
 pub mod permission;
 pub mod person;
 pub mod routing;
 pub mod run;
 pub mod step;
+#[cfg(test)]
+mod step_hook_tests;
+#[cfg(test)]
+mod step_model;
 #[cfg(test)]
 mod step_tests;
 pub mod time;

@@ -65,6 +65,23 @@ pub struct PersonRef {
 }
 
 impl PersonRef {
+    /// Who decides when the flow's own code does.
+    #[must_use]
+    pub fn automation() -> Self {
+        Self {
+            id: AUTOMATION,
+            slack_id: None,
+            email: None,
+            name: "Symbot".to_owned(),
+        }
+    }
+
+    /// Whether this is [`PersonRef::automation`].
+    #[must_use]
+    pub fn is_automation(&self) -> bool {
+        self.id == AUTOMATION
+    }
+
     /// `<@U…>` in Slack, else the name.
     #[must_use]
     pub fn mention(&self) -> String {
@@ -77,6 +94,9 @@ impl PersonRef {
 
 /// Namespace of the ids below (a random UUID made once for this project).
 const PERSON_NAMESPACE: Uuid = Uuid::from_u128(0x6a1c_7be2_90f4_4d38_8b57_2f0e_51c9_d4a3);
+
+/// The id of the flow's own code where it acts; no Slack user can have it.
+const AUTOMATION: Uuid = Uuid::from_u128(0x6a1c_7be2_90f4_4d38_8b57_0000_0000_0001);
 
 /// The stable id of a Slack user: the same in every installation that reads the same workspace.
 #[must_use]

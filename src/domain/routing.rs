@@ -8,6 +8,32 @@ pub struct Notification {
     pub destinations: Vec<Destination>,
     /// Seconds until the next entry is used; `None` waits for ever. Zero and below mean at once.
     pub timeout_seconds: Option<i64>,
+    /// Set for destinations that `get_approvers` returned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub legacy: Option<Legacy>,
+}
+
+impl Notification {
+    /// One entry of a list of the reducer `get_request_notifications`.
+    #[must_use]
+    pub fn new(destinations: Vec<Destination>, timeout_seconds: Option<i64>) -> Self {
+        Self {
+            destinations,
+            timeout_seconds,
+            legacy: None,
+        }
+    }
+}
+
+/// What `get_approvers` says beyond a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Legacy {
+    /// Whether the requester may approve while the request is here.
+    pub allow_self: bool,
+    /// Whether the next destination is used when this one cannot be delivered.
+    pub continue_on_failure: bool,
+    /// Whether the next destination is used when the time of this one is over.
+    pub continue_on_timeout: bool,
 }
 
 /// One place or person that a notification is sent to.

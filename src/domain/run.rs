@@ -1,9 +1,11 @@
 //! One request and everything that has happened to it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::field::SubmittedField;
+use super::hook::HookState;
 use super::permission::{Permissions, Verdict};
 use super::person::PersonRef;
 use super::routing::Notification;
@@ -97,6 +99,9 @@ pub struct PinnedFlow {
     pub grants_access: bool,
     /// Channel name or id of the environment's error logger.
     pub error_logger: Option<String>,
+    /// Names of the hooks that the flow's code defines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<String>,
 }
 
 /// The chosen target of an access flow.
@@ -141,9 +146,32 @@ pub struct RoutedNotification {
     /// Messages of a click on a duplicate copy that had to be adopted (sent twice around a crash).
     #[serde(default)]
     pub adopted: Vec<MessageRef>,
+    /// Its timer has fired, and nothing but a restart sets another.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub timer_used: bool,
+    /// Its time was started anew, because a hook wanted the request to stay here; that is done once.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub restarted: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl RoutedNotification {
+    /// A notification that has not been used yet.
+    #[must_use]
+    pub fn new(notification: Notification) -> Self {
+        Self {
+            notification,
+            deliveries: Vec::new(),
+            timed_out_at: None,
+            adopted: Vec::new(),
+            timer_used: false,
+            restarted: false,
+        }
+    }
+
     /// All messages that this notification is known to have produced.
     pub fn messages(&self) -> impl Iterator<Item = &MessageRef> {
         self.deliveries
@@ -165,6 +193,9 @@ pub struct Decision {
     /// Text of the optional input "Decision Message".
     pub message: Option<String>,
     pub via: ChannelType,
+    /// Why a hook decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// One line of a run's history, as pages show it.
@@ -212,6 +243,11 @@ pub struct Run {
     pub history: Vec<HistoryEntry>,
     /// Number of effects made so far: effect ids are `(run, number)`.
     pub effects_made: u64,
+    /// What an API request attached: `event.get_context("request")`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "HookState::is_idle")]
+    pub hooks: HookState,
 }
 
 impl Run {

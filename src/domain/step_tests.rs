@@ -1,24 +1,19 @@
-//! What must hold for a request whatever happens to it, in whatever order.
+//! Steps of a request one by one. What holds in whatever order is in `step_model`, hooks are in `step_hook_tests`.
 
-use std::collections::{BTreeMap, HashSet};
-
-use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::effect::{AnswerTo, Attempt, Effect, Reply, RequesterNews, TimerChange};
-use super::event::{DeliveryOutcome, Event, Submission};
+use super::event::{DeliveryOutcome, Event, Routing, Submission};
 use super::permission::{Audience, Level, Permissions, Refusal, Verdict};
 use super::person::{Person, Role};
 use super::routing::{Destination, Notification};
-use super::run::{
-    ChannelType, Delivery, MessageRef, PinnedFlow, Run, RunError, SourceChannel, Status,
-};
+use super::run::{ChannelType, MessageRef, PinnedFlow, Run, RunError, SourceChannel, Status};
 use super::step::{Transition, step, submit};
 use super::time::Timestamp;
 
 const REQUESTER: usize = 0;
 
-fn person(number: usize, role: Role) -> Person {
+pub(super) fn person(number: usize, role: Role) -> Person {
     Person {
         id: Uuid::from_u128(1000 + number as u128),
         slack_id: Some(format!("U{number}")),
@@ -31,7 +26,7 @@ fn person(number: usize, role: Role) -> Person {
     }
 }
 
-fn submission() -> Submission {
+pub(super) fn submission() -> Submission {
     Submission {
         id: Uuid::from_u128(7),
         flow: PinnedFlow {
@@ -43,6 +38,7 @@ fn submission() -> Submission {
             include_decision_message: false,
             grants_access: false,
             error_logger: Some("#errors".to_owned()),
+            hooks: Vec::new(),
         },
         requester: person(REQUESTER, Role::Member).to_ref(),
         source: SourceChannel {
@@ -53,10 +49,11 @@ fn submission() -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        context: None,
     }
 }
 
-fn notification(destinations: usize, timeout_seconds: Option<i64>) -> Notification {
+pub(super) fn notification(destinations: usize, timeout_seconds: Option<i64>) -> Notification {
     let destinations = (0..destinations)
         .map(|number| Destination::ChannelId {
             id: format!("C{number}"),
@@ -65,10 +62,11 @@ fn notification(destinations: usize, timeout_seconds: Option<i64>) -> Notificati
     Notification {
         destinations,
         timeout_seconds,
+        legacy: None,
     }
 }
 
-fn permissions(approve_deny: Audience, allow_self_approval: bool) -> Permissions {
+pub(super) fn permissions(approve_deny: Audience, allow_self_approval: bool) -> Permissions {
     Permissions {
         webapp_view: Audience::Level(Level::Admin),
         approve_deny,
@@ -76,14 +74,18 @@ fn permissions(approve_deny: Audience, allow_self_approval: bool) -> Permissions
     }
 }
 
-fn message(number: u8) -> MessageRef {
+pub(super) fn message(number: u8) -> MessageRef {
     MessageRef {
         channel: "C0".to_owned(),
         ts: format!("{number}.0"),
     }
 }
 
-fn attempt(actor: Person, verdict: Verdict, clicked: Option<(MessageRef, usize)>) -> Attempt {
+pub(super) fn attempt(
+    actor: Person,
+    verdict: Verdict,
+    clicked: Option<(MessageRef, usize)>,
+) -> Attempt {
     let answer = AnswerTo {
         slack_id: "U".to_owned(),
         channel: None,
@@ -96,26 +98,27 @@ fn attempt(actor: Person, verdict: Verdict, clicked: Option<(MessageRef, usize)>
         via: ChannelType::Slack,
         clicked,
         answer: Some(answer),
+        ticket: None,
     }
 }
 
-fn routed(notifications: Vec<Notification>) -> Event {
-    Event::Routed {
+pub(super) fn routed(notifications: Vec<Notification>) -> Event {
+    Event::Routed(Routing {
         permissions: permissions(Audience::Level(Level::Member), false),
         notifications,
         fields: None,
-    }
+    })
 }
 
 /// A run that has been routed, with the answer's transition.
-fn open_run(notifications: Vec<Notification>) -> Run {
+pub(super) fn open_run(notifications: Vec<Notification>) -> Run {
     let born = submit(submission(), Timestamp(0));
     step(&born.run, routed(notifications), Timestamp(1))
         .expect("routing changes the run")
         .run
 }
 
-fn sent(notification: usize, destination: usize, number: u8) -> Event {
+pub(super) fn sent(notification: usize, destination: usize, number: u8) -> Event {
     Event::Delivered {
         notification,
         destination,
@@ -123,7 +126,7 @@ fn sent(notification: usize, destination: usize, number: u8) -> Event {
     }
 }
 
-fn failed(notification: usize, destination: usize) -> Event {
+pub(super) fn failed(notification: usize, destination: usize) -> Event {
     Event::Delivered {
         notification,
         destination,
@@ -131,7 +134,7 @@ fn failed(notification: usize, destination: usize) -> Event {
     }
 }
 
-fn news(transition: &Transition) -> Vec<RequesterNews> {
+pub(super) fn news(transition: &Transition) -> Vec<RequesterNews> {
     transition
         .effects
         .iter()
@@ -142,7 +145,7 @@ fn news(transition: &Transition) -> Vec<RequesterNews> {
         .collect()
 }
 
-fn notified(transition: &Transition) -> Vec<(usize, usize)> {
+pub(super) fn notified(transition: &Transition) -> Vec<(usize, usize)> {
     transition
         .effects
         .iter()
@@ -406,116 +409,4 @@ fn the_permission_table_holds() {
         may_decide(&all, true, own, &gone, Verdict::Approve),
         Err(Refusal::Inactive)
     );
-}
-
-fn any_event() -> impl Strategy<Value = Event> {
-    let role = prop_oneof![Just(Role::Admin), Just(Role::Member), Just(Role::Guest)];
-    let verdict = prop_oneof![Just(Verdict::Approve), Just(Verdict::Deny)];
-    let audience = prop_oneof![
-        Just(Audience::Level(Level::Admin)),
-        Just(Audience::Level(Level::Member)),
-        Just(Audience::Level(Level::AllUsers)),
-        Just(Audience::People(vec![person(1, Role::Member).id])),
-    ];
-    let notifications = prop::collection::vec(
-        (0_usize..3, prop::option::of(-1_i64..20))
-            .prop_map(|(count, timeout)| notification(count, timeout)),
-        0..4,
-    );
-    let clicked = prop::option::of(
-        (0_u8..6, 0_usize..4).prop_map(|(number, index)| (message(number), index)),
-    );
-    prop_oneof![
-        2 => (audience, any::<bool>(), notifications).prop_map(|(audience, own, notifications)| Event::Routed {
-            permissions: permissions(audience, own),
-            notifications,
-            fields: None,
-        }),
-        1 => Just(Event::RoutingFailed { error: RunError { code: "E".to_owned(), message: "m".to_owned() } }),
-        4 => (0_usize..4, 0_usize..3, 0_u8..6).prop_map(|(index, place, number)| sent(index, place, number)),
-        2 => (0_usize..4, 0_usize..3).prop_map(|(index, place)| failed(index, place)),
-        3 => (0_usize..4).prop_map(|notification| Event::TimerFired { notification }),
-        5 => (0_usize..4, role, verdict, clicked)
-            .prop_map(|(who, role, verdict, clicked)| Event::Attempted(attempt(person(who, role), verdict, clicked))),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_sequence_of_events_keeps_the_promises(events in prop::collection::vec(any_event(), 0..40)) {
-        let mut now = Timestamp(0);
-        let born = submit(submission(), now);
-        let mut run = born.run;
-        let mut effect_ids: HashSet<_> = born.effects.iter().map(|stored| stored.id).collect();
-        let mut timers: BTreeMap<usize, Timestamp> = BTreeMap::new();
-        let mut ends_told = 0;
-        for event in events {
-            now = Timestamp(now.0 + 700);
-            let attempted = match &event {
-                Event::Attempted(attempt) => Some(attempt.clone()),
-                _ => None,
-            };
-            let Some(transition) = step(&run, event.clone(), now) else {
-                prop_assert!(attempted.is_none(), "an attempt is always answered");
-                continue;
-            };
-            let next = transition.run.clone();
-            prop_assert_eq!(next.revision, run.revision + 1);
-            for stored in &transition.effects {
-                prop_assert!(effect_ids.insert(stored.id), "an effect id was used twice");
-            }
-            for change in &transition.timers {
-                match change {
-                    TimerChange::Set(timer) => { timers.insert(timer.notification, timer.due); }
-                    TimerChange::Cancel { notification, .. } => { timers.remove(notification); }
-                }
-            }
-            // A closed run never reopens and never changes its decision.
-            if !run.status.is_open() {
-                prop_assert_eq!(next.status, run.status);
-                prop_assert_eq!(&next.decision, &run.decision);
-                prop_assert_eq!(next.closed_at, run.closed_at);
-                prop_assert!(notified(&transition).is_empty(), "a closed run notifies nobody");
-            }
-            prop_assert_eq!(next.decision.is_some(), matches!(next.status, Status::Approved | Status::Denied));
-            prop_assert_eq!(next.closed_at.is_some(), !next.status.is_open());
-            // Every end is told to the requester, once.
-            ends_told += news(&transition).iter().filter(|about| **about != RequesterNews::Undeliverable).count();
-            prop_assert_eq!(ends_told, usize::from(!next.status.is_open()));
-            // Nobody approves the own request unless the rule says so.
-            if let Some(decision) = &next.decision
-                && decision.verdict == Verdict::Approve
-                && decision.by.id == next.requester.id
-            {
-                prop_assert!(next.permissions.as_ref().is_some_and(|rule| rule.allow_self_approval));
-            }
-            // Every attempt gets exactly one answer: the decision itself or a private one.
-            if attempted.is_some() {
-                let answers = transition.effects.iter().filter(|stored| matches!(stored.effect, Effect::Answer { .. })).count();
-                let decided = run.decision.is_none() && next.decision.is_some();
-                prop_assert_eq!(answers + usize::from(decided), 1);
-                prop_assert_eq!(transition.reply.is_none(), decided);
-            }
-            // The same event again changes nothing, except that attempts are answered again.
-            match step(&next, event, now) {
-                None => {}
-                Some(again) => {
-                    prop_assert!(attempted.is_some(), "a repeated event changed the run");
-                    prop_assert_eq!(again.run.status, next.status);
-                    prop_assert_eq!(&again.run.decision, &next.decision);
-                }
-            }
-            run = next;
-            // An open run whose current notification was delivered and has a timeout has a live timer; no other has.
-            let expected = run.current.filter(|index| {
-                let routed = &run.notifications[*index];
-                run.status.is_open()
-                    && routed.notification.timeout_seconds.is_some()
-                    && routed.deliveries.iter().any(|delivery| matches!(delivery, Delivery::Sent { .. }))
-            });
-            prop_assert_eq!(timers.keys().copied().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
-        }
-    }
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::Engine;
+use crate::domain::run::PinnedFlow;
 use crate::flows::catalog::{Catalog, Flow};
 use crate::store::contract::{Store, StoreError};
 
@@ -22,6 +24,41 @@ pub enum BookError {
     /// The store has no flow of that version, or it cannot be read.
     #[error("the flow version {version} of an open request is not readable: {reason}")]
     Unreadable { version: String, reason: String },
+}
+
+impl Engine {
+    /// Makes sure that the store has the flow, and gives the parts of it that a run carries.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn pin(&self, flow: &Arc<Flow>) -> Result<PinnedFlow, BookError> {
+        self.book.pin(flow).await?;
+        Ok(pinned(flow))
+    }
+}
+
+/// The parts of a flow that a run carries.
+fn pinned(flow: &Flow) -> PinnedFlow {
+    PinnedFlow {
+        name: flow.name.clone(),
+        label: flow.title().to_owned(),
+        environment: flow.environment.as_ref().map(|environment| {
+            environment
+                .label
+                .as_ref()
+                .unwrap_or(&environment.name)
+                .clone()
+        }),
+        version: flow.version.clone(),
+        allow_guest_interaction: flow.params.allow_guest_interaction,
+        include_decision_message: flow.params.include_decision_message,
+        grants_access: flow.strategy.is_some(),
+        error_logger: flow
+            .environment
+            .as_ref()
+            .and_then(|environment| environment.error_logger.clone()),
+        hooks: flow.hooks(),
+    }
 }
 
 impl Book {

@@ -1,251 +1,440 @@
-//! Calls handlers, and keeps what happened in each call with its run ([`crate::kept`]).
+//! Calls of handlers: what they are called with, and the one way to the workers.
 //!
-//! The record of a call waits here until the next commit of its run takes it along, which usually is the transition that the
-//! call has caused: then both are on the disk or neither, and after a crash the handler is called again. A call that changed
-//! nothing is written by itself after [`LINGER`]; a kill within that time loses its record and nothing else. Calls of
-//! a form wait for its submission; those of forms that are never submitted are dropped, oldest first.
+//! Events are made from a run and the firing that is under way; people and channels in them are looked up when the call is made.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use serde_json::{Map, Value, json};
 
-use super::Engine;
-use crate::domain::run::RunId;
-use crate::kept::{self, Change, RECORD_MAX_BYTES};
-use crate::policy::types::{FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host};
-use crate::store::contract::{Commit, StoreError};
+use super::host::{EngineHost, Scope};
+use super::outbox::Held;
+use super::{BookError, Engine};
+use crate::domain::audit::plain_value;
+use crate::domain::field::{FieldValue, SubmittedField, UserValue};
+use crate::domain::hook::{Firing, Work};
+use crate::domain::person::{Person, PersonRef, Role, person_id};
+use crate::domain::run::{ChannelType, ChosenTarget, Run, RunError};
+use crate::domain::step::problem_code;
+use crate::flows::catalog::{Environment, Flow, Implementation};
+use crate::policy::types::{
+    Arguments, ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerAnswer,
+    HandlerCall, HandlerFailure, IntegrationInput, RunInput, UserInput,
+};
+use crate::slack::text;
 
-/// How long a record waits for a commit to go along with.
-const LINGER: Duration = Duration::from_millis(250);
-/// Pause after records could not be written.
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Records that wait at most, in number and bytes.
-const WAITING_MAX: usize = 1_000;
-const WAITING_MAX_BYTES: usize = 16 << 20;
-/// Runs whose next number is remembered; that of others is read from the store.
-const NUMBERS_MAX: usize = 4_096;
+/// Characters of a failure's message that are kept with the run; the log has all of it.
+const MESSAGE_CHARS_MAX: usize = 2000;
 
-/// Records that are not in the store yet.
-#[derive(Default)]
-pub(super) struct Calls {
-    state: Mutex<State>,
-    arrived: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: Vec<Waiting>,
-    /// Number of the next call of a run.
-    numbers: HashMap<RunId, u64>,
-}
-
-struct Waiting {
-    run: RunId,
-    since: Instant,
-    record: String,
-}
-
-impl Calls {
-    fn add(&self, run: RunId, record: String) {
-        let mut state = self.lock();
-        state.waiting.push(Waiting {
-            run,
-            since: Instant::now(),
-            record,
-        });
-        let mut bytes: usize = state.waiting.iter().map(|one| one.record.len()).sum();
-        while state.waiting.len() > WAITING_MAX || bytes > WAITING_MAX_BYTES {
-            bytes -= state.waiting.remove(0).record.len();
-        }
-        drop(state);
-        self.arrived.notify_one();
-    }
-
-    /// The records of a run, for a commit that is about to be made.
-    fn take(&self, run: RunId) -> Taken<'_> {
-        let mut state = self.lock();
-        let (taken, left) = std::mem::take(&mut state.waiting)
-            .into_iter()
-            .partition(|one| one.run == run);
-        state.waiting = left;
-        Taken {
-            calls: self,
-            waiting: taken,
-            next: 0,
-        }
-    }
-
-    /// Runs with records that have waited long enough.
-    fn overdue(&self) -> HashSet<RunId> {
-        let state = self.lock();
-        let late = |one: &&Waiting| one.since.elapsed() >= LINGER;
-        state
-            .waiting
-            .iter()
-            .filter(late)
-            .map(|one| one.run)
-            .collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Records on their way into the store. Unless they are said to be recorded they go back.
-pub(super) struct Taken<'a> {
-    calls: &'a Calls,
-    waiting: Vec<Waiting>,
-    /// Number of the first of them.
-    next: u64,
-}
-
-impl Taken<'_> {
-    /// What to write.
-    pub(super) fn changes(&self) -> Vec<Change> {
-        (self.next..)
-            .zip(&self.waiting)
-            .flat_map(|(number, one)| kept::call_changes(one.run, number, &one.record))
-            .collect()
-    }
-
-    /// They are on the disk.
-    pub(super) fn recorded(mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        if let Some(first) = waiting.first() {
-            let mut state = self.calls.lock();
-            if state.numbers.len() >= NUMBERS_MAX {
-                state.numbers.clear();
-            }
-            let next = self.next + waiting.len() as u64;
-            state.numbers.insert(first.run, next);
-        }
-    }
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        if !self.waiting.is_empty() {
-            let mut state = self.calls.lock();
-            self.waiting.append(&mut state.waiting);
-            std::mem::swap(&mut state.waiting, &mut self.waiting);
-            drop(state);
-            self.calls.arrived.notify_one();
-        }
-    }
+/// What a person or the log needs to know about who is asking.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub flow: &'a Flow,
+    pub code: &'a Implementation,
+    pub run: Option<&'a Run>,
+    pub deadline: std::time::Duration,
 }
 
 impl Engine {
-    /// Calls handlers for a run, or for the form that may become it; what happened is kept.
-    ///
-    /// # Errors
-    /// What went wrong, in whichever way; values of secrets are masked in it.
+    /// Calls handlers in a worker: the only place that does. What happened is kept with the run.
     pub(super) async fn call_handlers(
-        &self,
-        run: RunId,
-        call: HandlerCall,
-        host: Arc<dyn Host>,
+        self: &Arc<Self>,
+        asking: Asking<'_>,
+        handlers: Vec<String>,
+        input: EventInput,
     ) -> Result<HandlerAnswer, HandlerFailure> {
-        let (answer, record) = self.outside.pool.call_recorded(call, host).await;
-        let called = !matches!(&answer, Err(failure) if failure.kind == FailureKind::Unavailable);
-        if called {
-            match record.masked().to_json(RECORD_MAX_BYTES) {
-                Ok(record) => self.calls.add(run, record),
-                Err(error) => {
-                    tracing::error!(%error, %run, "what happened in a handler call cannot be written down");
-                }
-            }
-        }
-        answer
-    }
-
-    /// The records of a run, numbered, for a commit that is about to be made. The run's place must be locked.
-    ///
-    /// # Errors
-    /// The store's.
-    pub(super) async fn take_calls(&self, run: RunId, new: bool) -> Result<Taken<'_>, StoreError> {
-        let mut taken = self.calls.take(run);
-        if taken.waiting.is_empty() {
-            return Ok(taken);
-        }
-        let known = self.calls.lock().numbers.get(&run).copied();
-        taken.next = match known {
-            Some(next) => next,
-            None if new => 0,
-            None => kept::next_number(self.store.as_ref(), run).await?,
+        let scope = Scope::of(&asking, &input);
+        let run = scope.run;
+        let call = HandlerCall {
+            source: asking.code.source.clone(),
+            file: asking
+                .code
+                .file
+                .clone()
+                .unwrap_or_else(|| "impl.py".to_owned()),
+            handlers,
+            input,
+            deadline: asking.deadline,
         };
-        Ok(taken)
+        let host = Arc::new(EngineHost::new(self.clone(), scope));
+        let (answer, record) = self.outside.pool.call_recorded(call, host).await;
+        if !matches!(&answer, Err(failure) if failure.kind == FailureKind::Unavailable) {
+            self.keep_record(run, record);
+        }
+        let answer = answer?;
+        if !answer.printed.is_empty() {
+            let run = asking.run.map(|run| run.id.to_string());
+            tracing::info!(
+                run,
+                flow = asking.flow.name,
+                printed = answer.printed,
+                "the handlers printed"
+            );
+        }
+        Ok(answer)
     }
 
-    /// Writes records that found no commit to go along with, until it is dropped.
-    pub(super) async fn keep_calls(self: Arc<Self>) {
-        loop {
-            self.calls.arrived.notified().await;
-            loop {
-                tokio::time::sleep(LINGER).await;
-                match self.write_calls(self.calls.overdue()).await {
-                    // What is left belongs to forms, and goes along with their submission.
-                    Ok(())
-                        if self
-                            .calls
-                            .lock()
-                            .waiting
-                            .iter()
-                            .all(|one| one.since.elapsed() >= LINGER) =>
-                    {
-                        break;
-                    }
-                    Ok(()) => {}
+    /// The flow that a run started with.
+    ///
+    /// # Errors
+    /// [`Held`] when the store fails, else why there is none.
+    pub(super) async fn flow_of(
+        &self,
+        run: &Run,
+    ) -> Result<Result<Arc<Flow>, HandlerFailure>, Held> {
+        match self.book.pinned(&run.flow.version).await {
+            Ok(flow) => Ok(Ok(flow)),
+            Err(BookError::Store(error)) => Err(Held::Store(error)),
+            Err(error @ BookError::Unreadable { .. }) => Ok(Err(HandlerFailure {
+                kind: FailureKind::WrongResult,
+                ..plain_failure(error.to_string())
+            })),
+        }
+    }
+
+    /// Logs a failure of handlers under a code made from the run (or the form) and `salt`.
+    pub(super) fn handler_failed(
+        &self,
+        run: uuid::Uuid,
+        salt: u64,
+        flow: &str,
+        failure: &HandlerFailure,
+    ) -> RunError {
+        let code = problem_code(area(failure.kind), run.as_u128(), salt);
+        tracing::error!(
+            code,
+            %run,
+            flow,
+            file = failure.file.as_deref().unwrap_or(""),
+            line = failure.line.unwrap_or(0),
+            exception = failure.exception.as_deref().unwrap_or(""),
+            traceback = failure.traceback.as_deref().unwrap_or(""),
+            printed = failure.printed,
+            "{failure}"
+        );
+        RunError {
+            code,
+            message: text::cut(&failure.to_string(), MESSAGE_CHARS_MAX),
+        }
+    }
+
+    /// The event that a firing is, and the run's fields with the names of people filled in where there are any.
+    pub(super) async fn event_input(
+        &self,
+        run: &Run,
+        flow: &Flow,
+        firing: &Firing,
+    ) -> (EventInput, Option<Vec<SubmittedField>>) {
+        let requester = self.user_input(&self.recorded(&run.requester, Role::Member).await);
+        let user = self.acting(run, &firing.by, &requester).await;
+        let (mut fields, named) = self.fields_for_handlers(run, flow).await;
+        if let Work::Decide {
+            message: Some(message),
+            ..
+        } = &firing.work
+        {
+            fields.insert("decision_message".to_owned(), json!(message));
+        }
+        for (name, value) in &firing.fields {
+            fields.insert(name.clone(), value.clone());
+        }
+        let mut actors = vec![
+            ("prompt".to_owned(), requester.clone()),
+            ("request".to_owned(), requester.clone()),
+        ];
+        match (&firing.work, &run.decision) {
+            (Work::Decide { verdict, .. }, _) => {
+                actors.push((verdict.verb().to_owned(), user.clone()));
+            }
+            (_, Some(decision)) => {
+                let decider = self.acting(run, &decision.by, &requester).await;
+                actors.push((decision.verdict.verb().to_owned(), decider));
+            }
+            _ => {}
+        }
+        let mut contexts = Map::new();
+        if let Some(context) = &run.context {
+            contexts.insert("request".to_owned(), Value::Object(context.clone()));
+        }
+        let input = EventInput {
+            name: firing.event().as_str().to_owned(),
+            event_channel: self.channel_input(run, firing).await,
+            timestamp: firing.at.to_iso(),
+            user,
+            fields,
+            run: RunInput {
+                id: run.id.to_string(),
+                source_channel: source_input(run),
+                actors,
+                contexts,
+            },
+            flow: flow_input(flow),
+            arguments: forward_context(run, firing),
+        };
+        (input, named)
+    }
+
+    /// Where an event came from: for a press in Slack the channel of the message.
+    async fn channel_input(&self, run: &Run, firing: &Firing) -> ChannelInput {
+        let pressed = firing
+            .pressed
+            .as_ref()
+            .and_then(|pressed| pressed.message.as_ref());
+        let identifier = match (firing.via, &firing.work, pressed) {
+            (ChannelType::Slack, Work::Request, _) => run.source.identifier.clone(),
+            (ChannelType::Slack, _, Some(message)) => {
+                match self
+                    .outside
+                    .directory
+                    .source_channel(&message.channel)
+                    .await
+                {
+                    Ok(channel) => channel.identifier,
                     Err(error) => {
-                        tracing::error!(%error, "what happened in handler calls cannot be recorded yet");
-                        tokio::time::sleep(RETRY_PAUSE).await;
+                        tracing::warn!(%error, run = %run.id, "the channel of a press could not be looked up");
+                        Some(message.channel.clone())
                     }
                 }
             }
+            _ => None,
+        };
+        ChannelInput {
+            channel_type: firing.via.as_str().to_owned(),
+            identifier,
         }
     }
 
-    /// Writes the records of these runs, where they exist.
-    async fn write_calls(&self, runs: HashSet<RunId>) -> Result<(), StoreError> {
-        for run in runs {
-            let slot = self.runs.slot(run);
-            let mut place = slot.lock().await;
-            if place.is_none() {
-                *place = self.store.run(run).await?.map(Arc::new);
-            }
-            if place.is_none() {
-                continue;
-            }
-            let taken = self.take_calls(run, false).await?;
-            let values = taken.changes();
-            if values.is_empty() {
-                continue;
-            }
-            let commit = Commit {
-                values,
-                ..Commit::default()
+    /// Somebody who acted on the run, as handlers see them.
+    async fn acting(&self, run: &Run, by: &PersonRef, requester: &UserInput) -> UserInput {
+        if by.is_automation() {
+            return UserInput {
+                user_type: Some("bot".to_owned()),
+                ..self.user_input(&as_recorded(by, Role::Member))
             };
-            self.store.commit(commit).await?;
-            taken.recorded();
         }
-        Ok(())
+        if by.id == run.requester.id {
+            return requester.clone();
+        }
+        self.user_input(&self.recorded(by, Role::Guest).await)
     }
 
-    /// Writes everything that waits: at the end.
-    ///
-    /// # Errors
-    /// The store's.
-    pub(super) async fn write_all_calls(&self) -> Result<(), StoreError> {
-        let runs = self
-            .calls
-            .lock()
-            .waiting
-            .iter()
-            .map(|one| one.run)
-            .collect();
-        self.write_calls(runs).await
+    /// A person with the role of this moment; what was recorded, with the role `otherwise`, when Slack does not answer.
+    pub(super) async fn recorded(&self, recorded: &PersonRef, otherwise: Role) -> Person {
+        if let Some(slack_id) = &recorded.slack_id {
+            match self.outside.directory.person_by_slack_id(slack_id).await {
+                Ok(Some(person)) => return person,
+                Ok(None) => {
+                    tracing::warn!(user = slack_id, "Slack does not know somebody any more");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, user = slack_id, "somebody could not be looked up");
+                }
+            }
+        }
+        as_recorded(recorded, otherwise)
     }
+
+    /// The fields as handlers see them, and, where people were picked, the fields again with their names.
+    async fn fields_for_handlers(
+        &self,
+        run: &Run,
+        flow: &Flow,
+    ) -> (Map<String, Value>, Option<Vec<SubmittedField>>) {
+        let mut plain = Map::new();
+        let mut fields = run.fields.clone();
+        let mut named = false;
+        for field in &mut fields {
+            let value = match &mut field.value {
+                FieldValue::SlackUser(user) => {
+                    named = true;
+                    self.picked(user).await
+                }
+                FieldValue::SlackUserList(users) => {
+                    named = true;
+                    let mut picked = Vec::with_capacity(users.len());
+                    for user in users {
+                        picked.push(self.picked(user).await);
+                    }
+                    Value::Array(picked)
+                }
+                other => plain_value(other),
+            };
+            plain.insert(field.name.clone(), value);
+        }
+        if let Some(target) = &run.target {
+            plain.insert("target_id".to_owned(), json!(target.id));
+            plain.insert("target".to_owned(), target_input(target, flow));
+        }
+        if let Some(seconds) = run.duration_seconds {
+            plain.insert("duration".to_owned(), json!(seconds));
+        }
+        (plain, named.then_some(fields))
+    }
+
+    /// A picked person as handlers see them; the name is put into the field. When Slack does not answer, the id has to do.
+    async fn picked(&self, user: &mut UserValue) -> Value {
+        let directory = &self.outside.directory;
+        let known = match directory.person_by_slack_id(&user.slack_id).await {
+            Ok(known) => known,
+            Err(error) => {
+                tracing::warn!(%error, user = user.slack_id, "a picked person could not be looked up");
+                None
+            }
+        };
+        let person = known.unwrap_or_else(|| Person {
+            id: person_id(&directory.home().team_id, &user.slack_id),
+            slack_id: Some(user.slack_id.clone()),
+            email: None,
+            name: user.slack_id.clone(),
+            first_name: None,
+            last_name: None,
+            role: Role::Guest,
+            active: true,
+        });
+        user.name = Some(person.name.clone());
+        json!({ "$user": self.user_input(&person) })
+    }
+}
+
+fn as_recorded(recorded: &PersonRef, role: Role) -> Person {
+    Person {
+        id: recorded.id,
+        slack_id: recorded.slack_id.clone(),
+        email: recorded.email.clone(),
+        name: recorded.name.clone(),
+        first_name: None,
+        last_name: None,
+        role,
+        active: true,
+    }
+}
+
+/// The chosen target with what the flow says about it.
+fn target_input(target: &ChosenTarget, flow: &Flow) -> Value {
+    let declared = flow.strategy.as_ref().and_then(|strategy| {
+        strategy
+            .targets
+            .iter()
+            .find(|declared| declared.id == target.id)
+    });
+    json!({ "$target": {
+        "id": target.id,
+        "name": target.name,
+        "label": target.label,
+        "type": declared.map(|declared| &declared.target_type),
+        "settings": declared.map(|declared| &declared.settings),
+    } })
+}
+
+/// `RequestForwardContext`: one destination for each notification, that in Slack where it has several.
+fn forward_context(run: &Run, firing: &Firing) -> Option<Arguments> {
+    use crate::domain::routing::Destination;
+    let Work::Forward { from, .. } = firing.work else {
+        return None;
+    };
+    let destinations: Vec<Destination> = run
+        .notifications
+        .iter()
+        .map(|routed| {
+            let all = &routed.notification.destinations;
+            let in_slack = all
+                .iter()
+                .find(|one| !matches!(one, Destination::User { .. }));
+            in_slack
+                .or(all.first())
+                .cloned()
+                .unwrap_or_else(|| Destination::Nowhere {
+                    reason: "the notification has no destination".to_owned(),
+                })
+        })
+        .collect();
+    let next = Some(from + 1).filter(|next| *next < destinations.len());
+    Some(Arguments::Forward {
+        destinations,
+        current: from,
+        next,
+    })
+}
+
+/// First part of the code that people see.
+pub(super) fn area(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Timeout => "TIMEOUT",
+        FailureKind::Died | FailureKind::Unavailable => "WORKER",
+        FailureKind::Syntax | FailureKind::Exception | FailureKind::WrongResult => "IMPL",
+    }
+}
+
+pub(super) fn plain_failure(message: String) -> HandlerFailure {
+    HandlerFailure {
+        kind: FailureKind::Unavailable,
+        handler: None,
+        exception: None,
+        message,
+        file: None,
+        line: None,
+        traceback: None,
+        printed: String::new(),
+    }
+}
+
+fn source_input(run: &Run) -> ChannelInput {
+    ChannelInput {
+        channel_type: run.source.kind.as_str().to_owned(),
+        identifier: match run.source.kind {
+            ChannelType::Slack => run.source.identifier.clone(),
+            _ => None,
+        },
+    }
+}
+
+pub(super) fn flow_input(flow: &Flow) -> FlowInput {
+    FlowInput {
+        name: flow.name.clone(),
+        label: flow.label.clone(),
+        version: flow.version.clone(),
+        vars: flow.vars.clone(),
+        fields: flow
+            .prompt_fields
+            .iter()
+            .filter_map(|field| serde_json::to_value(field).ok())
+            .collect(),
+        environment: flow
+            .environment
+            .as_ref()
+            .map(|environment| EnvironmentInput {
+                name: environment.name.clone(),
+                label: environment.label.clone(),
+                integrations: integrations_input(environment),
+            }),
+    }
+}
+
+/// The integrations of an environment as handlers see them: secrets by their names, without their values.
+fn integrations_input(environment: &Environment) -> BTreeMap<String, IntegrationInput> {
+    environment
+        .services
+        .iter()
+        .map(|(key, service)| {
+            let mut settings: Map<String, Value> = service
+                .settings
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect();
+            for (name, secret) in &service.secrets {
+                settings.insert(name.clone(), json!({ "$secret": secret }));
+            }
+            if let Some(list) = &service.secret_list {
+                let list = list.iter().map(|secret| json!({ "$secret": secret }));
+                settings.insert("secrets".to_owned(), list.collect());
+            }
+            let input = IntegrationInput {
+                kind: service.kind.clone(),
+                name: service.name.clone(),
+                external_id: service.external_id.clone(),
+                settings,
+            };
+            (key.clone(), input)
+        })
+        .collect()
 }

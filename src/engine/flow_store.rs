@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::flows::catalog::Flow;
+use super::host::Scope;
 use crate::policy::types::HostError;
 use crate::store::contract::{Commit, Store, StoreError};
 
@@ -28,11 +28,11 @@ impl FlowStore {
     pub(super) async fn fetch(
         &self,
         store: &dyn Store,
-        flow: &Flow,
+        scope: &Scope,
         path: &str,
     ) -> Result<Value, HostError> {
         let parts = parts(path)?;
-        let mut value = tree(store, flow).await?;
+        let mut value = tree(store, scope).await?;
         for (number, part) in parts.iter().enumerate() {
             let Value::Object(members) = &mut value else {
                 return Err(no_branch(&parts[..number]));
@@ -49,7 +49,7 @@ impl FlowStore {
     pub(super) async fn put(
         &self,
         store: &dyn Store,
-        flow: &Flow,
+        scope: &Scope,
         path: &str,
         value: &Value,
     ) -> Result<(), HostError> {
@@ -61,7 +61,7 @@ impl FlowStore {
             ));
         }
         let _turn = self.writing.lock().await;
-        let mut root = tree(store, flow).await?;
+        let mut root = tree(store, scope).await?;
         let mut place = &mut root;
         for (number, part) in parts.iter().enumerate() {
             let Value::Object(members) = place else {
@@ -82,7 +82,7 @@ impl FlowStore {
             ));
         }
         let commit = Commit {
-            values: vec![(name(flow), Some(root))],
+            values: vec![(name(scope), Some(root))],
             ..Commit::default()
         };
         store
@@ -92,14 +92,13 @@ impl FlowStore {
     }
 }
 
-fn name(flow: &Flow) -> String {
-    let environment = flow.environment.as_ref();
-    let environment = environment.map_or("", |environment| environment.name.as_str());
-    format!("flow-store/{environment}/{}", flow.name)
+fn name(scope: &Scope) -> String {
+    let environment = scope.environment.as_deref().unwrap_or_default();
+    format!("flow-store/{environment}/{}", scope.flow)
 }
 
-async fn tree(store: &dyn Store, flow: &Flow) -> Result<Value, HostError> {
-    let tree = store.value(name(flow)).await;
+async fn tree(store: &dyn Store, scope: &Scope) -> Result<Value, HostError> {
+    let tree = store.value(name(scope)).await;
     Ok(tree
         .map_err(|error| unavailable(&error))?
         .unwrap_or_else(|| Value::Object(Map::new())))

@@ -71,10 +71,7 @@ impl Counted {
     fn wants(&self, indexed: &Indexed, scope: &Scope) -> bool {
         match self.filter {
             FilterOn::Flow => {
-                let environment = scope.flow.environment.as_ref();
-                indexed.flow == scope.flow.name
-                    && indexed.environment.as_deref()
-                        == environment.map(|environment| environment.title())
+                indexed.flow == scope.flow && indexed.environment == scope.environment_title
             }
             FilterOn::Target => scope.target.is_some() && indexed.target == scope.target,
         }
@@ -127,7 +124,7 @@ impl Engine {
         }
         let own = scope.pending
             && scope.event == counted.event
-            && scope.requester == counted.user
+            && scope.requester == counted.user.to_string()
             && counted.within(scope.at)
             && (counted.filter == FilterOn::Flow || scope.target.is_some());
         Ok(count + usize::from(own))

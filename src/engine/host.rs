@@ -12,53 +12,65 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use chrono::DateTime;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::Engine;
-use crate::domain::run::{Run, RunId};
+use super::calls::Asking;
+use crate::domain::run::RunId;
 use crate::domain::time::Timestamp;
-use crate::flows::catalog::Flow;
+use crate::flows::catalog::SecretRef;
 use crate::policy::host::unavailable;
-use crate::policy::types::{Host, HostError};
+use crate::policy::types::{EventInput, Host, HostError};
 
 /// What a handler call is about.
 #[derive(Debug, Clone)]
 pub(super) struct Scope {
     /// The request, or the form that may become one.
     pub run: RunId,
-    pub flow: Arc<Flow>,
+    /// Slug of the flow, and its environment: by slug, and as people see it.
+    pub flow: String,
+    pub environment: Option<String>,
+    pub environment_title: Option<String>,
+    /// What the environment's integrations refer to: all that the flow may have.
+    pub secrets: Vec<SecretRef>,
     /// The event being handled, such as `approve`.
     pub event: String,
     pub at: Timestamp,
     /// Whether the event is not part of the request's history yet, as for `on_…` hooks.
     pub pending: bool,
-    pub requester: Uuid,
+    /// Id of who made the request.
+    pub requester: String,
     /// Id of the chosen target.
     pub target: Option<String>,
 }
 
 impl Scope {
-    /// An event that the request's history already has.
-    pub(super) fn of(run: &Run, flow: &Arc<Flow>, event: &str) -> Self {
+    pub(super) fn of(asking: &Asking<'_>, input: &EventInput) -> Self {
+        let environment = asking.flow.environment.as_ref();
+        let at = DateTime::parse_from_rfc3339(&input.timestamp)
+            .map_or(Timestamp(0), |at| Timestamp(at.timestamp_millis()));
+        let in_history = asking.run.is_some_and(|run| {
+            run.history
+                .iter()
+                .any(|entry| entry.event == input.name && entry.at >= at)
+        });
+        let asked_by = asking.run.map(|run| run.requester.id.to_string());
+        let target = asking.run.and_then(|run| run.target.as_ref());
         Self {
-            run: run.id,
-            flow: flow.clone(),
-            event: event.to_owned(),
-            at: run.created_at,
-            pending: false,
-            requester: run.requester.id,
-            target: run.target.as_ref().map(|target| target.id.clone()),
-        }
-    }
-
-    /// The event happens only now.
-    #[allow(dead_code)]
-    pub(super) fn pending(self, at: Timestamp) -> Self {
-        Self {
+            // Without a run it is the id of the form; one that is none belongs to no run.
+            run: RunId::parse_str(&input.run.id).unwrap_or_default(),
+            flow: asking.flow.name.clone(),
+            environment: environment.map(|environment| environment.name.clone()),
+            environment_title: environment.map(|environment| environment.title().to_owned()),
+            secrets: environment
+                .map(|environment| environment.secrets().cloned().collect())
+                .unwrap_or_default(),
+            event: input.name.clone(),
             at,
-            pending: true,
-            ..self
+            pending: !in_history,
+            requester: asked_by.unwrap_or_else(|| input.user.id.clone()),
+            target: target.map(|target| target.id.clone()),
         }
     }
 }

@@ -126,6 +126,7 @@ impl Engine {
             role: person.role.as_str().to_owned(),
             slack_id: person.slack_id.clone(),
             known: true,
+            user_type: None,
             identities,
         }
     }

@@ -15,7 +15,7 @@ use super::{Along, Applied, Engine};
 use crate::domain::effect::{AnswerTo, Attempt};
 use crate::domain::event::{Event, Submission, clean_message};
 use crate::domain::person::{Person, Role};
-use crate::domain::run::{ChannelType, MessageRef, PinnedFlow, SourceChannel};
+use crate::domain::run::{ChannelType, MessageRef, SourceChannel};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
 use crate::slack::api::ApiError;
@@ -383,21 +383,25 @@ impl Engine {
             Ok(read) => read,
             Err(errors) => return Some(errors.to_response(flow.title())),
         };
+        let pinned = match self.pin(&flow).await {
+            Ok(pinned) => pinned,
+            Err(error) => {
+                return Some(keep_form(
+                    &submit.view.state_values,
+                    &self.trouble(NOT_SAVED, &error),
+                ));
+            }
+        };
         let submission = Submission {
             id: metadata.run.unwrap_or_else(Uuid::new_v4),
-            flow: pinned(&flow),
+            flow: pinned,
             requester: person.to_ref(),
             source: metadata.source,
             fields: read.fields,
             target: read.target,
             duration_seconds: read.duration_seconds,
+            context: None,
         };
-        if let Err(error) = self.book.pin(&flow).await {
-            return Some(keep_form(
-                &submit.view.state_values,
-                &self.trouble(NOT_SAVED, &error),
-            ));
-        }
         let dedup = vec![
             format!("envelope/{envelope_id}"),
             format!("form/{}", submit.view.id),
@@ -495,6 +499,7 @@ impl Engine {
             via: ChannelType::Slack,
             clicked,
             answer: Some(to.clone()),
+            ticket: None,
         };
         match self
             .apply(button.run, Event::Attempted(attempt), along)
@@ -594,26 +599,6 @@ fn keep_form(state_values: &Value, words: &str) -> Value {
 /// Whether an error of the store says that nothing was written.
 fn certain(error: &StoreError) -> bool {
     !matches!(error, StoreError::Failed(_) | StoreError::Damaged(_))
-}
-
-/// The parts of a flow that a run carries.
-fn pinned(flow: &Flow) -> PinnedFlow {
-    PinnedFlow {
-        name: flow.name.clone(),
-        label: flow.title().to_owned(),
-        environment: flow
-            .environment
-            .as_ref()
-            .map(|environment| environment.title().to_owned()),
-        version: flow.version.clone(),
-        allow_guest_interaction: flow.params.allow_guest_interaction,
-        include_decision_message: flow.params.include_decision_message,
-        grants_access: flow.strategy.is_some(),
-        error_logger: flow
-            .environment
-            .as_ref()
-            .and_then(|environment| environment.error_logger.clone()),
-    }
 }
 
 /// The text of the optional input above the buttons; blank counts as none.

@@ -17,12 +17,14 @@ mod calls;
 mod done;
 mod flow_store;
 mod history;
+mod hooks;
 mod host;
 mod identities;
 mod intake;
 mod outbox;
 mod outside;
 mod pages;
+mod records;
 mod routing;
 mod runs;
 mod signin;
@@ -30,12 +32,14 @@ mod signin;
 mod tests;
 mod timers;
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 pub use book::{Book, BookError};
 pub use intake::Intake;
@@ -46,13 +50,13 @@ use crate::clock::SharedClock;
 use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};
 use crate::domain::event::{Event, Submission};
 use crate::domain::run::{Run, RunId};
-use crate::domain::step::{self, Transition};
+use crate::domain::step::{self, Told, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
-use calls::Calls;
 use done::DoneBatch;
 use flow_store::FlowStore;
 use identities::Identities;
+use records::Records;
 use runs::Runs;
 use timers::Timers;
 
@@ -65,7 +69,7 @@ pub struct Engine {
     runs: Runs,
     timers: Timers,
     done: Arc<DoneBatch>,
-    calls: Calls,
+    records: Records,
     identities: Identities,
     flow_store: FlowStore,
     /// Effects and other background work, awaited at shutdown.
@@ -74,6 +78,8 @@ pub struct Engine {
     closing: tokio_util::sync::CancellationToken,
     /// Why the process has to end: a store that writes nothing any more, tokens that Slack does not accept.
     fatal: watch::Sender<Option<String>>,
+    /// Presses in the web app whose hooks are being asked.
+    waiting: Mutex<HashMap<Uuid, oneshot::Sender<Option<Reply>>>>,
 }
 
 /// What came of an event.
@@ -110,12 +116,13 @@ impl Engine {
             runs: Runs::default(),
             timers: Timers::default(),
             done: Arc::default(),
-            calls: Calls::default(),
+            records: Records::default(),
             identities: Identities::default(),
             flow_store: FlowStore::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
+            waiting: Mutex::default(),
         }
     }
 
@@ -156,7 +163,7 @@ impl Engine {
         vec![
             tokio::spawn(self.clone().run_timers()),
             tokio::spawn(self.done.clone().run(self.store.clone())),
-            tokio::spawn(self.clone().keep_calls()),
+            tokio::spawn(self.clone().keep_records()),
         ]
     }
 
@@ -236,11 +243,12 @@ impl Engine {
             timers,
             audit,
             reply,
+            told,
         } = transition;
         // Finished effects of whatever run go along, which saves a commit of their own.
         let finished = self.done.take();
-        let calls = self.take_calls(run.id, run.revision == 1).await?;
-        let mut values = calls.changes();
+        let records = self.take_records(run.id, run.revision == 1).await?;
+        let mut values = records.changes();
         values.extend(finished.changes());
         if run.revision == 1 {
             values.push(history::index(&run));
@@ -267,12 +275,32 @@ impl Engine {
             return Err(error);
         }
         finished.recorded();
-        calls.recorded();
+        records.recorded();
         let run = Arc::new(run);
         *place = Some(run.clone());
         self.timers.apply(&timers);
         self.start_effects(effects);
+        for Told { ticket, reply } in told {
+            if let Some(waiting) = self.lock_waiting().remove(&ticket) {
+                // Nobody waits any more when the page was closed.
+                let _ = waiting.send(reply);
+            }
+        }
         Ok(Applied::Changed { run, reply })
+    }
+
+    /// A ticket for a press, and where its answer comes in.
+    pub(super) fn ticket(&self) -> (Uuid, oneshot::Receiver<Option<Reply>>) {
+        let ticket = Uuid::new_v4();
+        let (sender, receiver) = oneshot::channel();
+        let mut waiting = self.lock_waiting();
+        waiting.retain(|_, sender| !sender.is_closed());
+        waiting.insert(ticket, sender);
+        (ticket, receiver)
+    }
+
+    fn lock_waiting(&self) -> MutexGuard<'_, HashMap<Uuid, oneshot::Sender<Option<Reply>>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn start_effects(self: &Arc<Self>, effects: Vec<StoredEffect>) {
@@ -391,7 +419,7 @@ impl Engine {
             );
         }
         self.done.flush(self.store.as_ref()).await?;
-        self.write_all_calls().await?;
+        self.write_all_records().await?;
         self.store.close().await
     }
 }

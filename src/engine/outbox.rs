@@ -84,6 +84,7 @@ impl Engine {
     async fn try_to_carry_out(self: &Arc<Self>, stored: &StoredEffect) -> Result<(), Held> {
         match &stored.effect {
             Effect::Route => self.route(stored.id).await,
+            Effect::CallHook { number } => self.call_hook(stored.id, *number).await,
             Effect::Notify {
                 notification,
                 destination,
@@ -94,7 +95,7 @@ impl Engine {
             }
             Effect::UpdateMessage { message } => self.update_message(stored.id, message).await,
             Effect::TellRequester { about } => self.tell_requester(stored.id, *about).await,
-            Effect::Answer { to, reply } => self.answer(stored.id, to, *reply).await,
+            Effect::Answer { to, reply } => self.answer(stored.id, to, reply).await,
             Effect::ReportError { channel, problem } => {
                 self.report_error(stored.id, channel.as_deref(), problem)
                     .await
@@ -182,7 +183,7 @@ impl Engine {
             let waiting = run.notifications.get(notification).is_some_and(|routed| {
                 routed.deliveries.get(destination) == Some(&Delivery::Pending)
             });
-            if !waiting || !message::is_open_here(&run, notification) {
+            if !waiting || !message::is_wanted(&run, notification) {
                 return Ok(None);
             }
             let message = self.render(&run, notification);
@@ -272,7 +273,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn answer(&self, id: EffectId, to: &AnswerTo, reply: Reply) -> Result<(), Held> {
+    async fn answer(&self, id: EffectId, to: &AnswerTo, reply: &Reply) -> Result<(), Held> {
         if let Some(run) = self.run(id.run).await? {
             let words = words(&run, reply);
             match self.outside.answer(to, &words, ANSWER_PATIENCE).await {
@@ -382,15 +383,19 @@ fn source_channel(run: &Run, to: &Destination) -> Option<String> {
 }
 
 /// A reply in words for Slack.
-fn words(run: &Run, reply: Reply) -> String {
+fn words(run: &Run, reply: &Reply) -> String {
     match reply {
-        Reply::Refused { refusal } => answer::refusal(refusal, run),
+        Reply::Refused { refusal } => answer::refusal(*refusal, run),
         Reply::AlreadyDecided => answer::already_decided(run),
         Reply::Expired => answer::expired(run),
-        Reply::Forwarded { notification } => answer::forwarded(run, notification),
+        Reply::Forwarded { notification } => answer::forwarded(run, *notification),
         Reply::Errored => answer::failed(run),
         Reply::NotReady => {
             "This request is still being prepared, so nothing was changed. Please press the button again in a moment.".to_owned()
         }
+        Reply::Checking => answer::checking(run),
+        Reply::Ignored { message } => answer::ignored(run, message.as_deref()),
+        Reply::HookFailed { code } => answer::hook_failed(run, code),
+        Reply::Replaced => answer::replaced(run),
     }
 }

@@ -1,7 +1,9 @@
 //! What the web app asks: the engine's side of [`Backend`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{Along, Applied, Engine};
@@ -21,6 +23,9 @@ const SCAN_PAGE: usize = 200;
 
 /// Runs looked at for one page of the list: keeps a viewer who may see almost nothing from reading the whole store.
 const SCAN_MAX: usize = 5000;
+
+/// How much longer than a handler may take a page waits for the hooks of a press: for a worker, and for further hooks.
+const HOOKS_MARGIN: Duration = Duration::from_secs(5);
 
 /// The engine as the web app sees it.
 pub struct Pages(pub Arc<Engine>);
@@ -65,6 +70,33 @@ impl Pages {
                 })
             }
         }
+    }
+
+    /// Waits for the hooks of a press.
+    async fn checked(
+        &self,
+        id: RunId,
+        answered: oneshot::Receiver<Option<Reply>>,
+    ) -> Result<DecisionOutcome, BackendError> {
+        let patience = self.0.outside.handler_timeout + HOOKS_MARGIN;
+        let Some(run) = self.0.run(id).await.map_err(|error| failed(&error))? else {
+            return Ok(DecisionOutcome::Refused(
+                "There is no such request.".to_owned(),
+            ));
+        };
+        let reply = match tokio::time::timeout(patience, answered).await {
+            Ok(Ok(None)) => return Ok(DecisionOutcome::Done),
+            Ok(Ok(Some(reply))) => reply,
+            // Too slow for a page; the press is on the disk and goes on.
+            Ok(Err(_)) | Err(_) => Reply::Checking,
+        };
+        let run = self
+            .0
+            .run(id)
+            .await
+            .map_err(|error| failed(&error))?
+            .unwrap_or(run);
+        Ok(DecisionOutcome::Refused(page_words(&run, &reply)))
     }
 
     fn may_view(run: &Run, viewer: &Person) -> bool {
@@ -214,6 +246,7 @@ impl Backend for Pages {
                 None => return Ok(gone()),
             }
             let viewer = self.deciding(viewer).await?;
+            let (ticket, answered) = self.0.ticket();
             let (viewer_id, attempt) = (
                 viewer.id,
                 Attempt {
@@ -223,6 +256,7 @@ impl Backend for Pages {
                     via: ChannelType::Sym,
                     clicked: None,
                     answer: None,
+                    ticket: Some(ticket),
                 },
             );
             let along = Along {
@@ -238,9 +272,13 @@ impl Backend for Pages {
                 Applied::Unknown => gone(),
                 Applied::Changed { reply: None, .. } => DecisionOutcome::Done,
                 Applied::Changed {
+                    reply: Some(Reply::Checking),
+                    ..
+                } => self.checked(id, answered).await?,
+                Applied::Changed {
                     run,
                     reply: Some(reply),
-                } => DecisionOutcome::Refused(page_words(&run, reply)),
+                } => DecisionOutcome::Refused(page_words(&run, &reply)),
                 // The same form again: say how things stand, which need not be what this form asked for.
                 Applied::Duplicate | Applied::Unchanged => {
                     match self.0.run(id).await.map_err(|error| failed(&error))? {
@@ -265,7 +303,7 @@ impl Backend for Pages {
 fn stands(run: &Run, viewer: Uuid, verdict: Verdict) -> DecisionOutcome {
     match &run.decision {
         Some(decision) if decision.by.id == viewer && decision.verdict == verdict => DecisionOutcome::Done,
-        Some(_) => DecisionOutcome::Refused(page_words(run, Reply::AlreadyDecided)),
+        Some(_) => DecisionOutcome::Refused(page_words(run, &Reply::AlreadyDecided)),
         None => DecisionOutcome::Refused(
             "This form was sent before, and nothing was decided by it. Load the page again to see how the request stands."
                 .to_owned(),
@@ -274,7 +312,7 @@ fn stands(run: &Run, viewer: Uuid, verdict: Verdict) -> DecisionOutcome {
 }
 
 /// A reply in the words of a page, without Slack's markup.
-fn page_words(run: &Run, reply: Reply) -> String {
+fn page_words(run: &Run, reply: &Reply) -> String {
     match reply {
         Reply::Refused {
             refusal: Refusal::OwnRequest,
@@ -300,5 +338,22 @@ fn page_words(run: &Run, reply: Reply) -> String {
         Reply::Forwarded { .. } => "The request has been forwarded.".to_owned(),
         Reply::Errored => "The request could not be routed, so nobody can decide it.".to_owned(),
         Reply::NotReady => "The request is still being prepared. Try again in a moment.".to_owned(),
+        Reply::Checking => {
+            "Your decision is being checked by the flow's code. Load the page again in a moment."
+                .to_owned()
+        }
+        Reply::Ignored {
+            message: Some(message),
+        } => format!("{message} The request stays open."),
+        Reply::Ignored { message: None } => {
+            "The flow's code did not accept this. The request stays open.".to_owned()
+        }
+        Reply::HookFailed { code } => format!(
+            "The flow's code failed, so nothing was decided (code {code}). The request stays open."
+        ),
+        Reply::Replaced => format!(
+            "The flow's code decided otherwise: the request is {} now.",
+            run.status.as_str()
+        ),
     }
 }

@@ -66,6 +66,7 @@ fn submission(id: RunId) -> Submission {
             include_decision_message: false,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         requester: person,
         source: SourceChannel {
@@ -76,6 +77,7 @@ fn submission(id: RunId) -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        context: None,
     }
 }
 

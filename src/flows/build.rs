@@ -143,6 +143,7 @@ impl<'a> Builder<'a> {
             implementation: implementation?,
             strategy,
             version: String::new(),
+            handlers: Vec::new(),
         };
         let canonical = serde_json::to_vec(&flow).unwrap_or_default();
         flow.version = hex(&Sha256::digest(&canonical));

@@ -40,6 +40,9 @@ pub struct Flow {
     pub strategy: Option<Strategy>,
     /// Hash over all of the above.
     pub version: String,
+    /// Names of the handlers that the implementation defines, known once it was looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<String>,
 }
 
 impl Flow {
@@ -47,6 +50,19 @@ impl Flow {
     #[must_use]
     pub fn title(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Names of the hooks that the implementation defines.
+    #[must_use]
+    pub fn hooks(&self) -> Vec<String> {
+        let is_hook = |name: &&String| name.starts_with("on_") || name.starts_with("after_");
+        self.handlers.iter().filter(is_hook).cloned().collect()
+    }
+
+    /// Whether the implementation defines this handler.
+    #[must_use]
+    pub fn has_handler(&self, name: &str) -> bool {
+        self.handlers.iter().any(|handler| handler == name)
     }
 
     /// Whether requests may be started from this source (`"slack"`, `"api"`): unset allows all, an empty list none.

@@ -1,4 +1,4 @@
-//! From what handlers returned (tagged by `_symbot/driver.py`) to values of the domain.
+//! From what handlers returned (tagged by `_symbot/results.py`) to values of the domain.
 //!
 //! Tolerant of nothing: a worker is not trusted, and a result that is not exactly right must not decide about access.
 //! Errors name the handler, what it returned, and what was expected.
@@ -10,6 +10,13 @@ use crate::domain::permission::{Audience, Level, Permissions};
 use crate::domain::routing::{Destination, Notification};
 
 use super::types::{FailureKind, HandlerAnswer, HandlerFailure, HookOutcome};
+
+mod handlers;
+
+/// How the prefetch reducer of a field is named in a call.
+pub const PREFETCH: &str = "prefetch:";
+/// How the function of a field's `on_change` begins.
+pub const ON_CHANGE: &str = "on_change_";
 
 /// At most this many notifications: more is a mistake in a loop, and each one costs a message and a timer.
 const NOTIFICATIONS_MAX: usize = 100;
@@ -48,6 +55,20 @@ pub fn answer(
             "get_request_notifications" => {
                 answer.notifications = Some(notifications(value).map_err(wrong)?);
             }
+            "get_approvers" => answer.approvers = Some(handlers::approvers(value).map_err(wrong)?),
+            "get_flows" => answer.flows = Some(handlers::flows(value).map_err(wrong)?),
+            "get_identity" | "get_identity_lookup" => {
+                let identity = handlers::identity(value).map_err(wrong)?;
+                answer.identities.insert(handler.clone(), identity);
+            }
+            prefetch if prefetch.starts_with(PREFETCH) => {
+                let field = prefetch[PREFETCH.len()..].to_owned();
+                let options = handlers::options(value).map_err(wrong)?;
+                answer.options.insert(field, options);
+            }
+            change if change.starts_with(ON_CHANGE) => {
+                answer.form = Some(handlers::form(value).map_err(wrong)?);
+            }
             hook if hook.starts_with("on_") || hook.starts_with("after_") => {
                 answer
                     .hooks
@@ -80,6 +101,9 @@ fn describe(value: &Value) -> String {
         },
         Some("outcome") => format!("ApprovalTemplate.{}(…)", text("step").unwrap_or("?")),
         Some("option") => "a FieldOption".to_owned(),
+        Some("approvers") => "destinations".to_owned(),
+        Some("form") => "a SymPromptForm".to_owned(),
+        Some("flow") => "a Flow".to_owned(),
         Some("text") => format!("the text {:?}", text("value").unwrap_or_default()),
         Some("other") => format!(
             "{} of class {}",
@@ -211,10 +235,7 @@ fn notification(value: &Value, index: usize) -> Result<Notification, String> {
             "notification {index} has {in_slack} Slack destinations; only one is possible, beside any number of User objects"
         ));
     }
-    Ok(Notification {
-        destinations,
-        timeout_seconds,
-    })
+    Ok(Notification::new(destinations, timeout_seconds))
 }
 
 fn destination(value: &Value) -> Result<Destination, String> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::permission::Permissions;
-use crate::domain::routing::Notification;
+use crate::domain::routing::{Destination, Notification};
 
 /// One round trip to a worker: the module is run once in a fresh namespace, then the named handlers in order.
 #[derive(Debug, Clone)]
@@ -37,6 +37,82 @@ pub struct EventInput {
     pub fields: Map<String, Value>,
     pub run: RunInput,
     pub flow: FlowInput,
+    /// For handlers that are called with more than the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<Arguments>,
+}
+
+/// What some handlers are called with beside the event.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Arguments {
+    /// `RequestForwardContext`.
+    Forward {
+        destinations: Vec<Destination>,
+        current: usize,
+        next: Option<usize>,
+    },
+    /// `get_identity` and `get_identity_lookup`.
+    Identity {
+        service_type: String,
+        external_id: String,
+        user: Box<UserInput>,
+    },
+    /// `get_flows`.
+    Flows {
+        flows: Vec<FlowInput>,
+        vars: std::collections::BTreeMap<String, String>,
+    },
+    /// `on_change_<field>`: a `SymPromptForm`.
+    Form { form: FormInput },
+}
+
+/// `SymPromptForm`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FormInput {
+    pub fields: Vec<FormFieldInput>,
+    pub additional_header_text: Option<String>,
+}
+
+/// `PromptField`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FormFieldInput {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub field_type: String,
+    /// Typed; a Slack user is `{"$slack_user": {"user_id", "username"}}`.
+    pub value: Value,
+    pub label: Option<String>,
+    pub required: bool,
+    pub visible: bool,
+    pub current_allowed_values: Vec<OptionInput>,
+    pub original_allowed_values: Vec<OptionInput>,
+}
+
+/// `FieldOption`, in both directions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionInput {
+    pub value: Value,
+    pub label: String,
+}
+
+/// The form as `on_change_<field>` returned it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormAnswer {
+    pub fields: Vec<FormFieldAnswer>,
+    pub additional_header_text: Option<String>,
+}
+
+/// A field of it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FormFieldAnswer {
+    pub name: String,
+    /// Plain: a Slack user is its id.
+    pub value: Value,
+    pub label: Option<String>,
+    pub required: bool,
+    pub visible: bool,
+    pub options: Vec<OptionInput>,
 }
 
 /// `Channel`.
@@ -54,6 +130,9 @@ pub struct RunInput {
     pub source_channel: ChannelInput,
     /// Event name → who triggered it.
     pub actors: Vec<(String, UserInput)>,
+    /// Event name → what was attached to that event.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub contexts: Map<String, Value>,
 }
 
 /// `Flow`.
@@ -105,6 +184,9 @@ pub struct UserInput {
     pub slack_id: Option<String>,
     /// False for a placeholder made for an unknown id.
     pub known: bool,
+    /// `bot` for the flow's own code where it acts; `None` for people.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub user_type: Option<String>,
     /// Who the person is in other services.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identities: Vec<IdentityInput>,
@@ -129,6 +211,16 @@ pub struct HandlerAnswer {
     /// What the hooks among the handlers want, by name. An `on_…` hook that does not let its event proceed ends the call:
     /// the handlers named after it are not called and have no results.
     pub hooks: std::collections::BTreeMap<String, HookOutcome>,
+    /// Of `get_approvers`: the destinations with what they say about self-approval and about going on.
+    pub approvers: Option<Vec<Notification>>,
+    /// Field → options, of prefetch reducers.
+    pub options: std::collections::BTreeMap<String, Vec<OptionInput>>,
+    /// Of `on_change_<field>`.
+    pub form: Option<FormAnswer>,
+    /// Of `get_flows`: positions in the list that it was called with.
+    pub flows: Option<Vec<usize>>,
+    /// Of `get_identity` and `get_identity_lookup`, by name: text, or nothing.
+    pub identities: std::collections::BTreeMap<String, Option<String>>,
     /// What the handlers printed, cut at a stated size.
     pub printed: String,
 }

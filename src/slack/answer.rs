@@ -156,7 +156,11 @@ pub fn already_decided(run: &Run) -> String {
     let (what, by, at) = match &run.decision {
         Some(decision) => (
             verdict_done(decision.verdict),
-            format!(" by {}", text::mention(&decision.by)),
+            if decision.by.is_automation() {
+                " automatically".to_owned()
+            } else {
+                format!(" by {}", text::mention(&decision.by))
+            },
             format!(" ({})", text::moment(decision.at)),
         ),
         None => ("closed", String::new(), String::new()),
@@ -192,6 +196,51 @@ pub fn forwarded(run: &Run, notification: usize) -> String {
     format!(
         "This *{}* request {what}{after}. It can no longer be decided here; nothing was changed.",
         flow_label(run)
+    )
+}
+
+/// A second press while the first is being checked.
+#[must_use]
+pub fn checking(run: &Run) -> String {
+    format!(
+        "Your decision on this *{}* request is being checked by the flow's code already. You will hear how it went.",
+        flow_label(run)
+    )
+}
+
+/// A hook refused the press. `message` is `mrkdwn` of the flow's author.
+#[must_use]
+pub fn ignored(run: &Run, message: Option<&str>) -> String {
+    let message = message.map_or_else(
+        || {
+            format!(
+                "Your decision on this *{}* request was not accepted.",
+                flow_label(run)
+            )
+        },
+        |message| text::cut(message, DETAIL_CHARS),
+    );
+    format!("🛑 {message}\nNothing was decided: the request stays open.")
+}
+
+/// A hook failed: nothing was decided.
+#[must_use]
+pub fn hook_failed(run: &Run, code: &str) -> String {
+    format!(
+        "⚠️ The code of the flow *{}* failed, so your decision did not take effect (code {}). The request stays open. \
+         Please try again; if it happens again, pass on the code to whoever looks after this flow.",
+        flow_label(run),
+        text::escaped_within(code, TYPED_CHARS)
+    )
+}
+
+/// A hook decided otherwise than the press.
+#[must_use]
+pub fn replaced(run: &Run) -> String {
+    format!(
+        "The code of the flow *{}* decided otherwise: the request is {} now.",
+        flow_label(run),
+        run.status.as_str()
     )
 }
 

@@ -15,13 +15,15 @@ use crate::domain::run::{Run, Status};
 
 /// Text that the submitted values may use together: what a message may hold without the other blocks, each of which is
 /// bounded below.
-const VALUES_CHARS: usize = limits::MESSAGE_BLOCK_TEXT_CHARS - 4_200;
-/// Blocks besides the values: head, state, decision message, note on shortening, input, buttons, context.
-const OTHER_BLOCKS: usize = 10;
+const VALUES_CHARS: usize = limits::MESSAGE_BLOCK_TEXT_CHARS - 4_800;
+/// Blocks besides the values: head, state, reason, decision message, note on shortening, input, buttons, context.
+const OTHER_BLOCKS: usize = 11;
 /// Of the flow's and the environment's label.
 const LABEL_CHARS: usize = 150;
 /// Of a decision message.
 const DECISION_MESSAGE_CHARS: usize = 2_000;
+/// Of the reason that a hook gave.
+const REASON_CHARS: usize = 500;
 /// Of the code of a failure.
 const CODE_CHARS: usize = 100;
 /// Fall-back text: what a phone shows in a notification, far below [`limits::MESSAGE_TEXT_BYTES`].
@@ -33,7 +35,7 @@ pub fn request(message: &RequestMessage<'_>) -> Message {
     let run = message.run;
     let mut blocks = vec![section(&head(message))];
     blocks.push(section(&state(message)));
-    if let Some(words) = decision_message(run) {
+    for words in reason(run).into_iter().chain(decision_message(run)) {
         blocks.push(section(&words));
     }
     let folded = fold::fold(
@@ -73,6 +75,13 @@ pub fn is_open_here(run: &Run, notification: usize) -> bool {
     run.status.is_open() && run.current == Some(notification)
 }
 
+/// Whether the message of this notification is still to be posted: it is open here, or says that the request was decided
+/// before anybody was asked.
+#[must_use]
+pub fn is_wanted(run: &Run, notification: usize) -> bool {
+    is_open_here(run, notification) || (run.hooks.announcing && run.current == Some(notification))
+}
+
 /// What the requester is told by direct message.
 #[must_use]
 pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Message {
@@ -98,11 +107,19 @@ pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Mes
              You can try again; if it fails again, please tell whoever looks after this flow.",
             code(run)
         ),
+        RequesterNews::Ignored => format!(
+            "🛑 Your request *{flow}* was not submitted, and nobody was asked. {}",
+            run.error
+                .as_ref()
+                .map(|error| text::cut(&error.message, DECISION_MESSAGE_CHARS))
+                .unwrap_or_default()
+        ),
     }];
     if matches!(news, RequesterNews::Approved) && run.flow.grants_access {
         lines.push(by_hand(run));
     }
     if matches!(news, RequesterNews::Approved | RequesterNews::Denied) {
+        lines.extend(reason(run));
         lines.extend(decision_message(run));
     }
     let summary = lines.join("\n");
@@ -226,6 +243,7 @@ pub(super) fn waited(run: &Run, notification: usize) -> Option<String> {
 
 fn by(run: &Run) -> String {
     match &run.decision {
+        Some(decision) if decision.by.is_automation() => " automatically".to_owned(),
         Some(decision) => format!(" by {}", text::mention(&decision.by)),
         None => String::new(),
     }
@@ -257,6 +275,17 @@ fn by_hand(run: &Run) -> String {
         .map(|seconds| format!(" for {}", text::duration_words(seconds)))
         .unwrap_or_default();
     format!("Access{target}{duration} is to be granted by hand.")
+}
+
+/// Why a hook decided.
+fn reason(run: &Run) -> Option<String> {
+    let reason = run.decision.as_ref()?.reason.as_deref()?.trim();
+    (!reason.is_empty()).then(|| {
+        format!(
+            "Reason: {}",
+            text::linked_within(&text::one_line(reason), REASON_CHARS)
+        )
+    })
 }
 
 fn decision_message(run: &Run) -> Option<String> {

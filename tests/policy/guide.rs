@@ -22,6 +22,7 @@ fn one(destination: Destination) -> Notification {
     Notification {
         destinations: vec![destination],
         timeout_seconds: None,
+        legacy: None,
     }
 }
 
@@ -125,6 +126,7 @@ fn three_notifications_with_the_requester_and_users_by_mail_and_id() {
     let timed = |destinations| Notification {
         destinations,
         timeout_seconds: Some(15),
+        legacy: None,
     };
     assert_eq!(
         answer.notifications,

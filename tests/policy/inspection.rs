@@ -80,20 +80,46 @@ fn a_decorated_function_with_an_unknown_name_is_warned_about_with_a_suggestion()
 }
 
 #[test]
-fn hooks_that_would_be_skipped_are_errors() {
+fn handlers_that_would_be_skipped_are_errors_or_are_said_to_have_nothing_to_do() {
     let source = format!(
-        "{GUIDE}\nfrom sym.sdk.annotations import hook, prefetch\n@hook\ndef on_approve(event):\n    pass\n@prefetch('region')\ndef regions(event):\n    return []\n"
+        "{GUIDE}\nfrom sym.sdk.annotations import hook, reducer\n@hook\ndef after_escalate(event):\n    pass\n@hook\ndef on_deny(event):\n    pass\n@reducer\ndef get_timeout(event):\n    return 5\n"
     );
     let found = problems(&source);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(
-        found.iter().all(|problem| problem.starts_with("error ")),
+        found[0].starts_with("warning ")
+            && found[0].contains("nothing to call the hook 'after_escalate' for yet"),
         "{found:?}"
     );
     assert!(
-        found[0].contains("does not call the hook 'on_approve'"),
+        found[1].starts_with("error ")
+            && found[1].contains("does not call the reducer 'get_timeout'"),
         "{found:?}"
     );
+}
+
+#[test]
+fn handlers_take_as_many_arguments_as_they_are_called_with() {
+    let with = |parameters: &str| {
+        problems(&format!(
+            "{GUIDE}\nfrom sym.sdk.annotations import hook\n@hook\ndef on_request_forward({parameters}):\n    pass\n"
+        ))
+    };
+    assert_eq!(with("event"), Vec::<String>::new());
+    assert_eq!(with("event, context"), Vec::<String>::new());
+    assert!(with("event, context, more")[0].contains("must take the arguments event, context"));
+    assert!(with("")[0].contains("must take the arguments event, context"));
+}
+
+#[test]
+fn get_approvers_stands_alone_or_is_said_to_be_never_called() {
+    let former = "from sym.sdk.annotations import reducer\nfrom sym.sdk.integrations import slack\n\
+                  @reducer\ndef get_approvers(event):\n    return slack.channel('#a')\n";
+    assert_eq!(problems(former), Vec::<String>::new());
+    let both = format!("{GUIDE}\n@reducer\ndef get_approvers(event):\n    return None\n");
+    let found = problems(&both);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("warning ") && found[0].contains("is never called"));
 }
 
 #[test]

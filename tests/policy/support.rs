@@ -59,6 +59,7 @@ pub fn person(name: &str) -> UserInput {
         slack_id: Some(format!("U{}", name.to_uppercase())),
         known: true,
         identities: Vec::new(),
+        user_type: None,
     }
 }
 
@@ -78,6 +79,7 @@ pub fn request() -> EventInput {
             id: "0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11".to_owned(),
             source_channel: channel,
             actors: vec![("request".to_owned(), person("alice"))],
+            contexts: serde_json::Map::new(),
         },
         flow: FlowInput {
             name: "approval".to_owned(),
@@ -95,6 +97,7 @@ pub fn request() -> EventInput {
             ],
             environment: None,
         },
+        arguments: None,
     }
 }
 

@@ -73,7 +73,7 @@ impl EngineHost {
     pub(super) async fn fetch(&self, path: &str) -> Result<Value, HostError> {
         let engine = &self.engine;
         let store = engine.store.as_ref();
-        engine.flow_store.fetch(store, &self.scope.flow, path).await
+        engine.flow_store.fetch(store, &self.scope, path).await
     }
 
     pub(super) async fn put(&self, path: &str, value: &Value) -> Result<Value, HostError> {
@@ -81,18 +81,14 @@ impl EngineHost {
         let store = engine.store.as_ref();
         engine
             .flow_store
-            .put(store, &self.scope.flow, path, value)
+            .put(store, &self.scope, path, value)
             .await?;
         Ok(Value::Null)
     }
 
     /// Only secrets that the environment of this flow refers to.
     pub(super) async fn retrieve_secret(&self, id: &str) -> Result<Value, HostError> {
-        let environment = self.scope.flow.environment.as_ref();
-        let secret = environment.and_then(|environment| {
-            let mut secrets = environment.secrets();
-            secrets.find(|secret| secret.id == id)
-        });
+        let secret = self.scope.secrets.iter().find(|secret| secret.id == id);
         let Some(secret) = secret else {
             return Err(failed(
                 CLASS,

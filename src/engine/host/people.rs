@@ -90,6 +90,7 @@ fn placeholder(id: &str) -> UserInput {
         role: "guest".to_owned(),
         slack_id: None,
         known: false,
+        user_type: None,
         identities: Vec::new(),
     }
 }

@@ -84,6 +84,7 @@ fn flow(prompt_fields: Vec<PromptField>) -> Flow {
         },
         strategy: None,
         version: "v1".to_owned(),
+        handlers: Vec::new(),
     }
 }
 
@@ -162,6 +163,7 @@ fn routed(channel: &str, timeout_seconds: Option<i64>) -> RoutedNotification {
                 id: channel.to_owned(),
             }],
             timeout_seconds,
+            legacy: None,
         },
         deliveries: vec![Delivery::Sent {
             message: MessageRef {
@@ -171,6 +173,8 @@ fn routed(channel: &str, timeout_seconds: Option<i64>) -> RoutedNotification {
         }],
         timed_out_at: None,
         adopted: Vec::new(),
+        timer_used: false,
+        restarted: false,
     }
 }
 
@@ -188,6 +192,7 @@ fn run() -> Run {
             include_decision_message: false,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         status: Status::Requested,
         requester: person("Alice", "UALICE"),
@@ -207,6 +212,8 @@ fn run() -> Run {
         error: None,
         history: Vec::new(),
         effects_made: 0,
+        context: None,
+        hooks: crate::domain::hook::HookState::default(),
     }
 }
 
@@ -224,6 +231,7 @@ fn decided(verdict: Verdict, message: Option<&str>) -> Run {
             at,
             message: message.map(str::to_owned),
             via: ChannelType::Slack,
+            reason: None,
         }),
         closed_at: Some(at),
         ..run()

@@ -43,6 +43,7 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
             include_decision_message: true,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         status,
         requester: person("alice"),
@@ -68,6 +69,8 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
             text: "x".repeat(padding),
         }],
         effects_made: 0,
+        context: None,
+        hooks: crate::domain::hook::HookState::default(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::domain::permission::Verdict;
 use crate::domain::person::Role;
 use crate::domain::routing::{Destination, Notification};
 use crate::domain::run::{Delivery, RoutedNotification, Run, Status};
+use crate::domain::step::IGNORED_CODE;
 use crate::domain::time::Timestamp;
 use crate::web::backend::RequestPage;
 use crate::web::session::Notice;
@@ -70,10 +71,15 @@ fn error(run: &Run, for_admins: bool) -> Markup {
     html! {
         @if let Some(error) = &run.error {
             div.notice.refused {
-                p {
-                    "The flow's code failed for this request. Code: " code { (error.code) } "."
+                @if error.code == IGNORED_CODE {
+                    p { "The flow did not accept this request: " (error.message) }
+                } @else {
+                    p {
+                        "The flow's code failed for this request. Code: " code { (error.code) } "."
+                    }
                 }
-                @if for_admins {
+                @if error.code == IGNORED_CODE {
+                } @else if for_admins {
                     pre tabindex="0" { (error.message) }
                 } @else {
                     p.hint { "An administrator finds the details under this code." }
@@ -93,6 +99,9 @@ fn decision(request: &RequestPage, extras: &Extras<'_>, viewer: SignedIn<'_>) ->
                     strong { (capitalised(words::past(decision.verdict))) }
                     " by " bdi { (decision.by.name) } " " (words::via(decision.via))
                     " on " (when(decision.at, extras.now)) "."
+                }
+                @if let Some(reason) = &decision.reason {
+                    p { "Reason: " (reason) }
                 }
                 @if let Some(message) = &decision.message {
                     h3 { "Decision Message" }

@@ -185,6 +185,7 @@ async fn nothing_that_people_typed_becomes_markup() {
         at: decided.created_at,
         message: Some(EVIL.into()),
         via: ChannelType::Sym,
+        reason: None,
     });
     let (page, decided) = (site.has(run), site.has(decided));
     let mut browser = site.signed_in(&evil).await;

@@ -63,6 +63,7 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
             include_decision_message: false,
             grants_access: false,
             error_logger: None,
+            hooks: Vec::new(),
         },
         status: Status::Requested,
         requester: requester.to_ref(),
@@ -90,6 +91,7 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
                     name: "#sym-requests".into(),
                 }],
                 timeout_seconds: None,
+                legacy: None,
             },
             deliveries: vec![Delivery::Sent {
                 message: MessageRef {
@@ -99,6 +101,8 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
             }],
             timed_out_at: None,
             adopted: Vec::new(),
+            timer_used: false,
+            restarted: false,
         }],
         current: Some(0),
         decision: None,
@@ -111,6 +115,8 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
             text: format!("{} made the request.", requester.name),
         }],
         effects_made: 0,
+        context: None,
+        hooks: crate::domain::hook::HookState::default(),
     }
 }
 
@@ -317,6 +323,7 @@ impl Backend for Fake {
                     at: now,
                     message,
                     via: ChannelType::Sym,
+                    reason: None,
                 });
                 run.history.push(HistoryEntry {
                     at: now,

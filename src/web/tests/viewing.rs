@@ -273,6 +273,7 @@ async fn the_page_shows_where_the_request_went_and_what_came_of_it() {
                 Destination::ChannelId { id: "C9".into() },
             ],
             timeout_seconds: None,
+            legacy: None,
         },
         deliveries: vec![
             Delivery::Failed {
@@ -282,6 +283,8 @@ async fn the_page_shows_where_the_request_went_and_what_came_of_it() {
         ],
         timed_out_at: None,
         adopted: Vec::new(),
+        timer_used: false,
+        restarted: false,
     });
     run.current = Some(1);
     let page = site.has(run);
@@ -357,6 +360,7 @@ async fn a_decided_request_shows_by_whom_and_with_what_message_and_has_no_button
         at: START,
         message: Some("only for today".into()),
         via: ChannelType::Slack,
+        reason: None,
     });
     let page = site.has(run);
     let mut carol = site.signed_in(&site.carol).await;

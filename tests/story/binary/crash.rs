@@ -183,6 +183,43 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hook_that_was_asked_when_the_bot_was_killed_is_asked_again_and_decides_once() -> Tested {
+    let code = format!(
+        "{ORDINARY}\nimport time\nfrom sym.sdk.annotations import hook\n\n@hook\ndef on_approve(event):\n    \
+         slack.send_message(slack.channel('#general'), 'asked')\n    time.sleep(1)\n"
+    );
+    let slack = SlackSim::start(Setup::company()).await?;
+    let (flows, data) = (Flows::new().with("asking", &code), Data::new());
+    let start = Start::run(&slack, flows.path(), &data.path());
+    let bot = up(&start).await;
+    ask(&slack.person("alice"), "asking", "hook").await?;
+    let request = slack.channel("#sym-requests").next_request().await?;
+    slack.person("bob").presses(&request, "Approve").await?;
+    let mut general = slack.channel("#general");
+    general.expects_text("asked").await?;
+    bot.kill().await;
+    assert_eq!(request.buttons(), ["Approve", "Deny"]);
+    let bot = up(&start).await;
+    general.expects_text("asked").await?;
+    request.expects_text("Approved").await?;
+    slack
+        .person("alice")
+        .dm_with_bot()
+        .expects_text("was approved by")
+        .await?;
+    bot.terminate().await.expect_code(0);
+    data.expect_whole_journal().await;
+    let approvals = data
+        .audit()
+        .iter()
+        .filter(|line| line["event"]["type"] == "approve")
+        .count();
+    assert_eq!(approvals, 1);
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_end_with_a_killed_bot_even_while_they_run_a_handler_that_never_ends() -> Tested {
     let code = ORDINARY.replace(
         "    return RequestPermission",

@@ -276,7 +276,7 @@ hostcall = store._hostcall
 def get_permissions(event):
     wanted = json.loads(event.payload.fields["reason"])
     mine = event.flow.environment.integrations["victorops"].settings["plain_secret"]
-    print(mine.retrieve_value() == "my-0wn-secret", str(mine.id) != wanted["id"])
+    print(mine.retrieve_value() != '', str(mine.id) != wanted["id"])
     forged = type(mine)(wanted)
     for ask in (
         forged.retrieve_value,

@@ -16,6 +16,7 @@ mod faults;
 mod forms;
 mod guests;
 mod guide;
+mod hooks;
 mod hostcalls;
 mod integration;
 mod moments;

@@ -8,31 +8,17 @@ import sys
 import types
 
 import _symbot_host
-from sym.sdk.forms import FieldOption, SymPromptForm
 from sym.sdk.integrations import slack
-from sym.sdk.notifications import Notification
-from sym.sdk.request_destination import (
-    RequestDestination,
-    RequestDestinationFallback,
-    SlackChannelID,
-    SlackChannelName,
-    SlackUser,
-    SlackUserGroup,
-)
-from sym.sdk.request_permission import PermissionLevel, RequestPermission
-from sym.sdk.user import User, user_ids
+from sym.sdk.user import user_ids
 from sym.sdk.utils import persist_user_identity
 
-from . import current, events, imports, names, registry, tracebacks
-from .model import encode_json
-from .outcome import Outcome
-from .undeliverable import Undeliverable
+from . import arguments, current, events, imports, names, registry, tracebacks
+from . import results as results_of
 
 MODULE_NAME = "impl"
 PRINTED_MAX_CHARACTERS = 16_384
 TRACEBACK_MAX_CHARACTERS = 8_192
 MESSAGE_MAX_CHARACTERS = 2_000
-REPR_MAX_CHARACTERS = 200
 RECURSION_LIMIT = 1_000
 INT_DIGITS_MAX = 4_300
 
@@ -163,7 +149,7 @@ def begin(request, printed):
     registry.records.clear()
     current.event = None
     current.outputs.clear()
-    current.outputs.update(request.get("outputs") or {})
+    current.outputs.update((request.get("input") or {}).get("outputs") or {})
     random.seed(int.from_bytes(_symbot_host.random_bytes(16), "little"))
 
 
@@ -229,13 +215,6 @@ def handlers_of(scope):
     return found
 
 
-def _parameters(function):
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_flags & 0x04:
-        return None
-    return code.co_argcount
-
-
 def call(request):
     """Answers a call: ``{"results": [[name, encoded]…]}`` or ``{"failure": …}``, and what was printed."""
     try:
@@ -254,19 +233,19 @@ def _call(request):
         found = handlers_of(scope)
         results = []
         for name in request["handlers"]:
-            entry = _handler(found, name)
+            entry = _handler(scope, found, name, file)
             if entry is None:
                 continue
             function = entry[1]
             event = events.SDKEvent(request["input"])
             current.event = event
             try:
-                value = function(event)
-                encoded = encode(value)
+                value = function(*arguments.of(name, function, event, request["input"]))
+                encoded = results_of.encode(name, value)
             except BaseException as error:
                 raise Ended(failure_of(error, name, file)) from None
             results.append([name, encoded])
-            if name.startswith("on_") and value is not None:
+            if name in names.HOOKS and name.startswith("on_") and value is not None:
                 break
         return {"results": results, "printed": printed.text()}
     except Ended as ended:
@@ -275,104 +254,22 @@ def _call(request):
         end()
 
 
-def _handler(found, name):
+def _handler(scope, found, name, file):
+    """The entry of a handler: (kind, function, field); None where the module does not define it."""
+    if name.startswith(names.PREFETCH):
+        field = name[len(names.PREFETCH) :]
+        fitting = [entry for entry in found.values() if entry[0] == "prefetch" and entry[2] == field]
+        if len(fitting) > 1:
+            message = f"several prefetch reducers for the field '{field}'; exactly one is possible"
+            raise Ended({"kind": "wrong_result", "handler": name, "exception": None, "message": message, "file": file, "line": None, "traceback": None})
+        return fitting[0] if fitting else None
+    if name.startswith(names.ON_CHANGE):
+        function = scope.get(name)
+        return ("on_change", function, None) if callable(function) else None
     entry = found.get(name)
     if entry is not None and entry[0] == names.KIND_OF.get(name):
         return entry
     return None
-
-
-def encode(value):
-    """A handler's result as tagged plain data; the host judges it."""
-    if value is None:
-        return {"type": "none"}
-    if isinstance(value, RequestPermission):
-        return {
-            "type": "permissions",
-            "webapp_view": _audience(value.webapp_view),
-            "approve_deny": _audience(value.approve_deny),
-            "allow_self_approval": value.allow_self_approval,
-        }
-    if isinstance(value, Notification):
-        items = value.destinations
-        return {
-            "type": "notification",
-            "destinations": [encode(one) for one in items] if isinstance(items, (list, tuple)) else encode(items),
-            "timeout": value.timeout if isinstance(value.timeout, int) else _other(value.timeout),
-        }
-    if isinstance(value, (list, tuple)):
-        return {"type": "list", "items": [encode(one) for one in value]}
-    if isinstance(value, User):
-        return {
-            "type": "destination",
-            "kind": "user",
-            "id": str(value.id),
-            "slack_id": getattr(value, "slack_id", None),
-            "email": value.email,
-        }
-    if isinstance(value, RequestDestination):
-        return _destination(value)
-    if isinstance(value, Outcome):
-        return {
-            "type": "outcome",
-            "step": value.step,
-            "fields": plain(value.fields),
-            "target_srn": None if value.target_srn is None else str(value.target_srn),
-            "duration": value.duration,
-        }
-    if isinstance(value, FieldOption):
-        return {"type": "option", "value": plain(value.value), "label": value.label}
-    if isinstance(value, str):
-        return {"type": "text", "value": str(value)}
-    return _other(value)
-
-
-def _other(value):
-    if value is None:
-        return None
-    return {"type": "other", "class": type(value).__name__, "repr": _text_of(repr, value, REPR_MAX_CHARACTERS)}
-
-
-def _audience(value):
-    if isinstance(value, PermissionLevel):
-        return {"level": value.value}
-    if isinstance(value, (list, tuple)):
-        return {"people": [str(one) for one in value]}
-    return _other(value)
-
-
-def _destination(value):
-    if isinstance(value, Undeliverable):
-        return {"type": "destination", "kind": "nowhere", "reason": value.reason}
-    if isinstance(value, SlackChannelID):
-        return {"type": "destination", "kind": "channel_id", "id": value.channel_id}
-    if isinstance(value, SlackChannelName):
-        return {"type": "destination", "kind": "channel_name", "name": value.channel_name}
-    if isinstance(value, SlackUser):
-        return {"type": "destination", "kind": "slack_user", "slack_id": value.user_id}
-    if isinstance(value, SlackUserGroup):
-        return {"type": "destination", "kind": "slack_group", "slack_ids": [one.user_id for one in value.users]}
-    return _other(value)
-
-
-def plain(value):
-    """JSON-able data; what is not becomes text."""
-    if value is None or isinstance(value, (bool, float)):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, str):
-        return str(getattr(value, "value", value))
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    if isinstance(value, User):
-        return value.username
-    try:
-        return plain(encode_json(value))
-    except TypeError:
-        return str(value)
 
 
 def inspect(request):

@@ -124,6 +124,13 @@ def inspect(file, source):
             )
         elif expected != kind:
             report(True, node, f"'{name}' is a {expected}, but is decorated with @{kind}", f"use @{expected}")
+        elif name in names.LATER:
+            report(
+                False,
+                node,
+                f"this version of symbot grants no access by itself, so there is nothing to call the hook '{name}' for yet",
+                "what it does is left to whoever grants the access by hand",
+            )
         elif name not in names.CALLED:
             report(
                 True,
@@ -144,22 +151,27 @@ def inspect(file, source):
             report(True, node, f"'{name}' is an async function; handlers are plain functions")
     _check_parameters(found, functions, report)
     if "get_permissions" not in handlers:
-        if "get_approvers" in found:
-            report(True, functions.get("get_approvers", (1, 1)), "get_permissions is missing", "get_approvers alone is not supported yet: write get_permissions")
-        elif "get_flows" not in found:
+        if "get_approvers" not in handlers and "get_flows" not in found:
             report(
                 True,
                 functions.get("get_permissions", (1, 1)),
                 "get_permissions is missing: nobody could decide a request",
                 "define get_permissions(event), decorated with @reducer, returning a RequestPermission",
             )
+    if "get_approvers" in handlers and "get_permissions" in handlers:
+        report(
+            False,
+            functions.get("get_approvers", (1, 1)),
+            "'get_approvers' is never called, because get_permissions is defined",
+            "return its destinations from get_request_notifications",
+        )
     _check_names(tree, report)
     problems.sort(key=lambda problem: (problem["line"], problem["column"]))
     return {"handlers": handlers, "problems": problems}
 
 
 def _check_parameters(found, functions, report):
-    """Reducers and hooks are called with the event alone."""
+    """Most reducers and hooks are called with the event alone."""
     for name, (kind, function, _) in found.items():
         if name not in names.CALLED:
             continue
@@ -170,8 +182,10 @@ def _check_parameters(found, functions, report):
         most = len(arguments.posonlyargs) + len(arguments.args)
         least = most - len(arguments.defaults)
         needs_keyword = any(default is None for default in arguments.kw_defaults)
-        if least > 1 or needs_keyword or (most < 1 and arguments.vararg is None):
-            report(True, node, f"'{name}' must take one argument, the event")
+        given = names.arguments(name)
+        if least > len(given) or needs_keyword or (most < 1 and arguments.vararg is None):
+            wanted = "one argument, the event" if len(given) == 1 else f"the arguments {', '.join(given)}"
+            report(True, node, f"'{name}' must take {wanted}")
 
 
 def _check_names(tree, report):

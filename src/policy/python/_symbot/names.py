@@ -8,4 +8,27 @@ HOOKS = frozenset(f"{when}_{event}" for event in EVENTS for when in ("on", "afte
 KIND_OF = {**{name: "reducer" for name in REDUCERS}, **{name: "hook" for name in HOOKS}}
 
 # Handlers that this version calls. A file that defines others would have them silently skipped, which is an error.
-CALLED = frozenset(["get_permissions", "get_request_notifications"])
+CALLED = frozenset(
+    ["get_permissions", "get_request_notifications", "get_approvers"]
+    + [f"{when}_{event}" for event in ("request", "request_forward", "request_expire", "approve", "deny") for when in ("on", "after")]
+)
+# Hooks of events that this version does not have: access is granted by hand.
+LATER = frozenset(f"{when}_{event}" for event in ("escalate", "deescalate") for when in ("on", "after"))
+
+# What handlers are called with, where that is not the event alone. Functions may take fewer.
+ARGUMENTS = {
+    "on_request_forward": ("event", "context"),
+    "after_request_forward": ("event", "context"),
+    "get_identity": ("event", "service_type", "external_id", "user"),
+    "get_identity_lookup": ("event", "service_type", "external_id", "user"),
+    "get_flows": ("user", "flows", "flows_filter_vars"),
+}
+PREFETCH = "prefetch:"
+ON_CHANGE = "on_change_"
+
+
+def arguments(name):
+    """The names of what a handler is called with."""
+    if name.startswith(ON_CHANGE):
+        return ("username", "form")
+    return ARGUMENTS.get(name, ("event",))
