@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::live::NotReadable;
 use super::outside::Started;
 use super::signin::LINK_LIFETIME_SECONDS;
 use super::{Along, Applied, Engine};
@@ -17,12 +18,10 @@ use crate::domain::event::{Event, Submission, clean_message};
 use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, SourceChannel};
 use crate::domain::step::problem_code;
-use crate::flows::catalog::Flow;
 use crate::slack::api::ApiError;
 use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
-use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
-use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, FormView, ids};
+use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, ids};
 use crate::slack::{answer, form, home, modal};
 use crate::store::contract::StoreError;
 use crate::web::WebConfig;
@@ -47,8 +46,9 @@ impl EnvelopeHandler for Intake {
                     engine.outside.directory.forget(&slack_id);
                     None
                 }
-                // Nothing of ours asks for options or cares about a form that was closed.
-                Inbound::Closed(_) | Inbound::Suggest(_) | Inbound::Other { .. } => None,
+                // Nothing of ours cares about a form that was closed.
+                Inbound::Suggest(suggest) => Some(engine.suggest(&suggest)),
+                Inbound::Closed(_) | Inbound::Other { .. } => None,
                 Inbound::Unintelligible(odd) => engine.not_understood(&envelope, odd),
             }
         })
@@ -60,6 +60,10 @@ const LINK_LIFETIME_MINUTES: u64 = LINK_LIFETIME_SECONDS / 60;
 
 /// What is said when Slack does not tell who somebody is.
 const WHO_ARE_YOU: &str = "I could not look you up in Slack. Nothing was changed.";
+
+/// What is said when a form cannot be read any more, and when it is being changed.
+const FORGOTTEN: &str = "This form was open for too long, or the bot was restarted meanwhile. Nothing was sent. Please close this window and type /sym again.";
+const CHANGING: &str = "The form is still being updated. Please look at it again, then submit it.";
 
 /// What is said when it is certain that a submitted form did not reach the disk, and when it is not.
 const NOT_SAVED: &str = "Your request was not saved.";
@@ -164,53 +168,18 @@ impl Engine {
                 (_, _) => note = Some(answer::several_environments(name)),
             }
         }
-        let view = match found {
-            Some(flow) => self.form(&flow, &person, source),
-            None => {
-                let metadata = FormMetadata {
-                    source,
-                    flow: String::new(),
-                    environment: None,
-                    version: String::new(),
-                    run: None,
-                };
-                modal::flow_picker(&self.choices(), &metadata, note.as_deref())
-            }
-        };
-        let api = &self.outside.api;
-        let opened = repeating(Repeat::TRIGGER, || {
-            api.views_open(&started.trigger_id, &view)
-        })
-        .await;
-        if let Err(error) = opened {
-            if matches!(
-                error.code(),
-                Some("exchanged_trigger_id" | "trigger_exchanged")
-            ) {
-                // A repeated delivery: the form is open already.
-                return;
-            }
-            let words = self.trouble("The form could not be opened.", &error);
-            self.outside.answer_now(&started.answer_to(), &words).await;
+        if let Some(flow) = found {
+            return self.open_form(&started, &person, source, &flow).await;
         }
-    }
-
-    fn form(&self, flow: &Flow, person: &Person, source: SourceChannel) -> Value {
-        modal::form(&FormView {
-            flow,
-            person_name: person.first_name.as_deref().unwrap_or(&person.name),
-            show_environment: self.book.catalog().several_environments,
-            metadata: FormMetadata {
-                source,
-                flow: flow.name.clone(),
-                environment: flow
-                    .environment
-                    .as_ref()
-                    .map(|environment| environment.name.clone()),
-                version: flow.version.clone(),
-                run: Some(Uuid::new_v4()),
-            },
-        })
+        let metadata = FormMetadata {
+            source,
+            flow: String::new(),
+            environment: None,
+            version: String::new(),
+            run: None,
+        };
+        let view = modal::flow_picker(&self.choices(), &metadata, note.as_deref());
+        self.open_view(&started, &view).await;
     }
 
     /// The flows that may be started from Slack.
@@ -259,7 +228,7 @@ impl Engine {
     ///
     /// # Errors
     /// The words for the person, when Slack does not say who it is.
-    async fn who(&self, user: &Actor) -> Result<Person, String> {
+    pub(super) async fn who(&self, user: &Actor) -> Result<Person, String> {
         let found = self.outside.directory.person_by_slack_id(&user.id).await;
         self.known(user, found)
     }
@@ -324,7 +293,7 @@ impl Engine {
             Err(words) => return Some(keep_form(&submit.view.state_values, &words)),
         };
         match submit.view.callback_id.as_str() {
-            ids::PICKER => Some(self.picked_flow(&submit, metadata, &person)),
+            ids::PICKER => Some(self.picked_flow(&submit, metadata, &person).await),
             ids::FORM => self.request(envelope_id, &submit, metadata, &person).await,
             other => {
                 tracing::warn!(
@@ -339,7 +308,12 @@ impl Engine {
         }
     }
 
-    fn picked_flow(&self, submit: &Submit, metadata: FormMetadata, person: &Person) -> Value {
+    async fn picked_flow(
+        self: &Arc<Self>,
+        submit: &Submit,
+        metadata: FormMetadata,
+        person: &Person,
+    ) -> Value {
         let choices = self.choices();
         let choice = match form::read_picker(&choices, &submit.view.state_values) {
             Ok(choice) => choice,
@@ -353,7 +327,11 @@ impl Engine {
             .zip(&choices)
             .find(|(_, one)| *one == choice);
         match flow {
-            Some((flow, _)) => update(&self.form(flow, person, metadata.source)),
+            Some((flow, _)) => update(
+                &self
+                    .form_in(&submit.view.id, person, metadata.source, flow)
+                    .await,
+            ),
             None => update(&modal::message(
                 "Request",
                 &answer::unknown_flow(&choice.name),
@@ -379,7 +357,16 @@ impl Engine {
                 return Some(update(&modal::flow_changed("Request")));
             }
         };
-        let read = match form::read(&flow, &submit.view.state_values) {
+        let state = match self.state_of(&flow, &metadata).await {
+            Ok(state) => state,
+            Err(NotReadable::Forgotten) => {
+                return Some(keep_form(&submit.view.state_values, FORGOTTEN));
+            }
+            Err(NotReadable::Changing) => {
+                return Some(keep_form(&submit.view.state_values, CHANGING));
+            }
+        };
+        let read = match form::read(&flow, &state, &submit.view.state_values) {
             Ok(read) => read,
             Err(errors) => return Some(errors.to_response(flow.title())),
         };
@@ -406,8 +393,12 @@ impl Engine {
             format!("envelope/{envelope_id}"),
             format!("form/{}", submit.view.id),
         ];
+        let form_id = submission.id;
         match self.submit(submission, dedup).await {
-            Ok(_) => None,
+            Ok(_) => {
+                self.forms.forget(form_id);
+                None
+            }
             Err(error) => {
                 let done = if certain(&error) {
                     NOT_SAVED
@@ -437,8 +428,8 @@ impl Engine {
                 self.tasks
                     .spawn(async move { engine.open_without_channel(started).await });
             }
-            // Inputs of ours send an event when they are filled in; nobody waits for an answer to that.
-            _ if press.element != "button" => {}
+            // Nobody waits for an answer to an input that was filled in; the form may follow.
+            _ if press.element != "button" => self.field_changed(press),
             other => {
                 tracing::warn!(
                     action_id = other,
@@ -578,7 +569,7 @@ impl Engine {
     }
 
     /// Logs an error under a new code and returns the words for the person.
-    fn trouble(&self, done: &str, error: &dyn std::fmt::Display) -> String {
+    pub(super) fn trouble(&self, done: &str, error: &dyn std::fmt::Display) -> String {
         let code = problem_code("SYS", Uuid::new_v4().as_u128(), 0);
         tracing::error!(code, %error, "{done}");
         answer::went_wrong(done, &code)

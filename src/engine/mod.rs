@@ -21,9 +21,11 @@ mod hooks;
 mod host;
 mod identities;
 mod intake;
+mod live;
 mod outbox;
 mod outside;
 mod pages;
+mod prompts;
 mod records;
 mod routing;
 mod runs;
@@ -78,6 +80,8 @@ pub struct Engine {
     closing: tokio_util::sync::CancellationToken,
     /// Why the process has to end: a store that writes nothing any more, tokens that Slack does not accept.
     fatal: watch::Sender<Option<String>>,
+    /// Open forms whose content depends on code.
+    forms: live::Forms,
     /// Presses in the web app whose hooks are being asked.
     waiting: Mutex<HashMap<Uuid, oneshot::Sender<Option<Reply>>>>,
 }
@@ -122,6 +126,7 @@ impl Engine {
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
+            forms: live::Forms::default(),
             waiting: Mutex::default(),
         }
     }

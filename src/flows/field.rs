@@ -116,7 +116,6 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
         name,
     };
     check(world, draft, &field, &title);
-    warn_of_unused(world, draft, &field, &title);
     Some(field)
 }
 
@@ -268,26 +267,6 @@ fn check(world: &World, draft: &Draft, field: &PromptField, title: &str) {
             "type",
             "a field of the type duration needs allowed_values".to_owned(),
             Some("such as [\"30m\", \"1h\"]"),
-        );
-    }
-}
-
-/// Says what of a field is read and not used yet.
-fn warn_of_unused(world: &World, draft: &Draft, field: &PromptField, title: &str) {
-    if field.on_change.is_some() {
-        world.sources.warn(
-            draft.place_of("on_change"),
-            format!(
-                "{title}: on_change is not run yet: the form stays as it is while people fill it in"
-            ),
-            None,
-        );
-    }
-    if field.prefetch {
-        world.sources.warn(
-            draft.place_of("prefetch"),
-            format!("{title}: prefetch is not run yet: the field has no choices from a reducer"),
-            None,
         );
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::limits;
+use super::live::FormState;
 use super::modal;
 use super::question::{self, Question, Topic, Widget};
 use super::text;
@@ -64,14 +65,18 @@ impl FieldErrors {
 ///
 /// # Errors
 /// Everything that the person has to put right, all at once.
-pub fn read(flow: &Flow, state_values: &Value) -> Result<Submission, FieldErrors> {
+pub fn read(
+    flow: &Flow,
+    state: &FormState,
+    state_values: &Value,
+) -> Result<Submission, FieldErrors> {
     let mut errors = FieldErrors::default();
     let mut submission = Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
     };
-    for question in question::questions(flow) {
+    for question in question::questions_of(flow, state) {
         let value = match value_of(&question, state_values) {
             Ok(Some(value)) => value,
             Ok(None) => {
@@ -145,6 +150,21 @@ const WORDS_CHARS: usize = 40;
 const REQUIRED: &str = "Please fill this in.";
 const NOT_A_CHOICE: &str = "This is not one of the choices. Please choose again.";
 
+/// What the questions of an open form hold now: only what a person (or `on_change`) entered and what can be read.
+#[must_use]
+pub fn entered(question: &Question<'_>, state_values: &Value) -> Option<FieldValue> {
+    let bare = Question {
+        default: if question.visible {
+            None
+        } else {
+            question.default
+        },
+        required: false,
+        ..question.clone()
+    };
+    value_of(&bare, state_values).ok().flatten()
+}
+
 /// What an input held.
 enum Answer {
     Empty,
@@ -157,10 +177,10 @@ enum Answer {
 }
 
 fn value_of(question: &Question<'_>, state: &Value) -> Result<Option<FieldValue>, String> {
-    let answer = if question.visible {
-        answer(question, state)
-    } else {
-        Answer::Empty
+    let answer = match &question.set {
+        _ if question.visible => answer(question, state),
+        Some(set) => return given(question, set),
+        None => Answer::Empty,
     };
     if question.widget == Widget::Checkbox {
         // A box that is shown says yes or no; a hidden one says its default, else no: handlers index such a field directly.
@@ -205,6 +225,19 @@ fn value_of(question: &Question<'_>, state: &Value) -> Result<Option<FieldValue>
             of_parts(question, &values)
         }
         Answer::People(ids) => Ok(people(question, ids)),
+    }
+}
+
+/// The value that `on_change` gave a field which the form does not show.
+fn given(question: &Question<'_>, set: &[String]) -> Result<Option<FieldValue>, String> {
+    match question.widget {
+        Widget::Checkbox => {
+            let ticked = set.first().and_then(|text| text::parse_bool(text));
+            Ok(Some(FieldValue::Bool(ticked == Some(true))))
+        }
+        _ if set.is_empty() => Ok(None),
+        Widget::User | Widget::Users => Ok(people(question, set.to_vec())),
+        _ => of_parts(question, set),
     }
 }
 

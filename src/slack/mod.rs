@@ -12,6 +12,7 @@ pub mod home;
 pub mod inbound;
 mod kit;
 pub mod limits;
+pub mod live;
 pub mod message;
 pub mod modal;
 pub mod pacing;

@@ -90,7 +90,7 @@ pub fn flow_picker(choices: &[FlowChoice], metadata: &FormMetadata, note: Option
 #[must_use]
 pub fn form(form: &FormView<'_>) -> Value {
     let title = form.flow.title();
-    let questions = question::questions(form.flow);
+    let questions = question::questions_of(form.flow, form.state);
     if questions.iter().any(|question| {
         question.topic == Topic::Target && question.choices.as_ref().is_none_or(Vec::is_empty)
     }) {
@@ -122,7 +122,10 @@ pub fn form(form: &FormView<'_>) -> Value {
     // Dropdowns of which a view cannot hold all options become text inputs, the longest first; what is typed there is
     // checked against the same values.
     let mut dropdowns: Vec<usize> = (0..visible.len())
-        .filter(|index| matches!(visible[*index].widget, Widget::Select | Widget::MultiSelect))
+        .filter(|index| {
+            let question = visible[*index];
+            matches!(question.widget, Widget::Select | Widget::MultiSelect) && !question.external
+        })
         .collect();
     dropdowns.sort_by_key(|index| visible[*index].choices.as_ref().map_or(0, Vec::len));
     let mut typed = vec![false; visible.len()];
@@ -208,11 +211,13 @@ fn header(form: &FormView<'_>) -> Vec<SlackBlock> {
     }
     greeting.push('.');
     let mut blocks = vec![section(&greeting)];
-    if let Some(more) = form
-        .flow
-        .params
-        .additional_header_text
-        .as_deref()
+    if let Some(note) = &form.state.note {
+        blocks.insert(0, section(note));
+    }
+    let header = form.state.header.as_ref();
+    if let Some(more) = header
+        .or(form.flow.params.additional_header_text.as_ref())
+        .map(String::as_str)
         .filter(|more| !more.trim().is_empty())
     {
         // Slack markdown of the flow's author, who may use links and mentions here; a modal notifies nobody.
@@ -239,15 +244,23 @@ fn input(question: &Question<'_>, typed: bool, of: usize) -> SlackBlock {
     .opt_hint(hint(question, widget).map(SlackBlockPlainTextOnly::from))
     // A box that must be ticked would not be a question.
     .with_optional(!question.required || widget == Widget::Checkbox)
+    .opt_dispatch_action(question.dispatches.then_some(true))
     .into()
 }
 
 fn element(question: &Question<'_>, widget: Widget, of: usize) -> SlackInputBlockElement {
     let id: SlackActionId = question.id.as_str().into();
     let default_bytes = (DEFAULT_BYTES / of.max(1)).min(limits::TEXT_INPUT_CHARS);
-    let default = question
-        .default
-        .filter(|default| default.len() <= default_bytes);
+    // What `on_change` set comes before the flow's default, also when it emptied the field.
+    let set = question.set.as_deref();
+    let first = set.map(|set| set.first().map(String::as_str));
+    let joined = set.map(|set| set.join(", "));
+    let default = match &joined {
+        Some(joined) => Some(joined.as_str()).filter(|text| !text.is_empty()),
+        None => question.default,
+    }
+    .filter(|default| default.len() <= default_bytes);
+    let chosen = first.unwrap_or(question.default);
     match widget {
         Widget::Text => SlackBlockPlainTextInputElement::new()
             .with_action_id(id)
@@ -266,7 +279,7 @@ fn element(question: &Question<'_>, widget: Widget, of: usize) -> SlackInputBloc
             let yes = || {
                 SlackBlockChoiceItem::new(SlackBlockText::Plain("Yes".into()), "true".to_owned())
             };
-            let ticked = question.default.and_then(text::parse_bool) == Some(true);
+            let ticked = chosen.and_then(text::parse_bool) == Some(true);
             SlackBlockCheckboxesElement::new(vec![yes()])
                 .with_action_id(id)
                 .opt_initial_options(ticked.then(|| vec![yes()]))
@@ -274,37 +287,66 @@ fn element(question: &Question<'_>, widget: Widget, of: usize) -> SlackInputBloc
         }
         Widget::Select => {
             let choices = question.choices.as_deref().unwrap_or_default();
+            let initial = chosen.and_then(|value| {
+                choices
+                    .iter()
+                    .find(|choice| choice.value == value || choice.text == value)
+                    .map(option)
+            });
+            if question.external {
+                return SlackBlockExternalSelectElement::new()
+                    .with_action_id(id)
+                    .with_placeholder("Type to search".into())
+                    .with_min_query_length(0)
+                    .opt_initial_option(initial)
+                    .into();
+            }
             let (options, groups) = grouped(choices.iter().map(option).collect());
             SlackBlockStaticSelectElement::new()
                 .with_action_id(id)
                 .with_placeholder("Choose one".into())
                 .opt_options(options)
                 .opt_option_groups(groups)
-                .opt_initial_option(question.default.and_then(|default| {
-                    choices
-                        .iter()
-                        .find(|choice| choice.value == default || choice.text == default)
-                        .map(option)
-                }))
+                .opt_initial_option(initial)
                 .into()
         }
         Widget::MultiSelect => {
             let choices = question.choices.as_deref().unwrap_or_default();
+            let initial: Vec<Option_> = choices
+                .iter()
+                .filter(|choice| set.is_some_and(|set| set.contains(&choice.value)))
+                .map(option)
+                .collect();
+            let initial = Some(initial).filter(|initial| !initial.is_empty());
+            if question.external {
+                return SlackBlockMultiExternalSelectElement::new()
+                    .with_action_id(id)
+                    .with_placeholder("Type to search".into())
+                    .with_min_query_length(0)
+                    .opt_initial_options(initial)
+                    .into();
+            }
             let (options, groups) = grouped(choices.iter().map(option).collect());
             SlackBlockMultiStaticSelectElement::new()
                 .with_action_id(id)
                 .with_placeholder("Choose one or more".into())
                 .opt_options(options)
                 .opt_option_groups(groups)
+                .opt_initial_options(initial)
                 .into()
         }
         Widget::User => SlackBlockUsersSelectElement::new()
             .with_action_id(id)
             .with_placeholder("Choose a person".into())
+            .opt_initial_user(set.and_then(|set| set.first().cloned()))
             .into(),
         Widget::Users => SlackBlockMultiUsersSelectElement::new()
             .with_action_id(id)
             .with_placeholder("Choose people".into())
+            .opt_initial_users(
+                set.map(<[String]>::to_vec)
+                    .filter(|users| !users.is_empty()),
+            )
             .into(),
     }
 }
@@ -337,6 +379,30 @@ fn option(choice: &Choice) -> Option_ {
         plain(&choice.text, limits::OPTION_TEXT_CHARS),
         choice.code.clone(),
     )
+}
+
+/// The answer to a menu that asks for options: the first that have `typed` in what people see.
+#[must_use]
+pub fn suggestions(choices: &[Choice], typed: &str) -> Value {
+    let typed = typed.trim().to_lowercase();
+    let options: Vec<Option_> = choices
+        .iter()
+        .filter(|choice| choice.text.to_lowercase().contains(&typed))
+        .take(limits::OPTIONS)
+        .map(option)
+        .collect();
+    serde_json::json!({ "options": json(&options) })
+}
+
+/// The answer to a menu of a form that the bot does not know any more.
+#[must_use]
+pub fn too_old_to_suggest() -> Value {
+    let choice = Choice {
+        code: "-".to_owned(),
+        text: "This form is too old: close it and type /sym again".to_owned(),
+        value: String::new(),
+    };
+    serde_json::json!({ "options": json(&vec![option(&choice)]) })
 }
 
 /// Number of options from the front that fit into so many bytes and into a grouped select.

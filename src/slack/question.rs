@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use super::limits;
+use super::live::{FieldState, FormState};
 use super::text;
 use crate::domain::field::FieldType;
 use crate::flows::catalog::{Flow, PromptField, Strategy};
@@ -34,6 +35,12 @@ pub struct Question<'a> {
     pub widget: Widget,
     /// The values that are allowed; `None` allows all of the type.
     pub choices: Option<Vec<Choice>>,
+    /// Texts of the value that `on_change` gave the field; none for an empty one.
+    pub set: Option<Vec<String>>,
+    /// Choices are asked for while a person types.
+    pub external: bool,
+    /// Changes are to be told at once.
+    pub dispatches: bool,
 }
 
 /// What the answer is for.
@@ -72,6 +79,74 @@ pub struct Choice {
 /// Everything the flow's form asks, hidden questions included.
 #[must_use]
 pub fn questions(flow: &Flow) -> Vec<Question<'_>> {
+    questions_of(flow, &FormState::default())
+}
+
+/// Everything an open form asks.
+#[must_use]
+pub fn questions_of<'a>(flow: &'a Flow, state: &FormState) -> Vec<Question<'a>> {
+    let mut questions = declared_questions(flow);
+    for question in &mut questions {
+        if let Some(known) = state.field(question.name) {
+            overlay(question, known, flow);
+        }
+    }
+    number(&mut questions, state);
+    questions
+}
+
+/// Lays what a form has become over what the flow says.
+fn overlay(question: &mut Question<'_>, state: &FieldState, flow: &Flow) {
+    if let Some(label) = &state.label {
+        let label = text::one_line(label);
+        question.label = text::or_else(&label, question.name).to_owned();
+    }
+    question.required = state.required.unwrap_or(question.required);
+    question.visible = state.visible.unwrap_or(question.visible);
+    question.set.clone_from(&state.value);
+    let Some(options) = &state.options else {
+        return;
+    };
+    if matches!(
+        question.widget,
+        Widget::Checkbox | Widget::User | Widget::Users
+    ) {
+        return;
+    }
+    let mut values: Vec<(String, String)> = options
+        .iter()
+        .map(|option| (option.value.clone(), option.label.clone()))
+        .collect();
+    if question.topic == Topic::Target {
+        // Nothing but the strategy's targets can be asked for.
+        let targets = flow.strategy.as_ref().map(|strategy| &strategy.targets);
+        values.retain(|(value, _)| {
+            targets
+                .into_iter()
+                .flatten()
+                .any(|target| target.id == *value)
+        });
+    } else if values.is_empty() && !question.external {
+        question.choices = None;
+        question.widget = free(question.topic);
+        return;
+    }
+    question.choices = Some(coded(values));
+    question.widget = match question.topic {
+        Topic::Field(FieldType::StrList | FieldType::IntList) => Widget::MultiSelect,
+        _ => Widget::Select,
+    };
+}
+
+/// The input of a field whose values are not limited.
+fn free(topic: Topic) -> Widget {
+    match topic {
+        Topic::Field(FieldType::Int) => Widget::Number,
+        _ => Widget::Text,
+    }
+}
+
+fn declared_questions(flow: &Flow) -> Vec<Question<'_>> {
     let declares = |name: &str| flow.prompt_fields.iter().any(|field| field.name == name);
     let mut questions = Vec::with_capacity(flow.prompt_fields.len() + 2);
     if let Some(strategy) = &flow.strategy
@@ -87,6 +162,9 @@ pub fn questions(flow: &Flow) -> Vec<Question<'_>> {
             topic: Topic::Target,
             widget: Widget::Select,
             choices: Some(target_choices(strategy)),
+            set: None,
+            external: false,
+            dispatches: false,
         });
     }
     questions.extend(
@@ -105,9 +183,11 @@ pub fn questions(flow: &Flow) -> Vec<Question<'_>> {
             topic: Topic::AccessDuration,
             widget: Widget::Select,
             choices: Some(default_durations()),
+            set: None,
+            external: false,
+            dispatches: false,
         });
     }
-    number(&mut questions);
     questions
 }
 
@@ -171,6 +251,9 @@ fn declared<'a>(field: &'a PromptField, strategy: Option<&'a Strategy>) -> Quest
             FieldType::Bool | FieldType::SlackUser | FieldType::SlackUserList => None,
             _ => choices,
         },
+        set: None,
+        external: field.prefetch && topic != Topic::Target,
+        dispatches: field.on_change.is_some(),
     }
 }
 
@@ -180,16 +263,20 @@ fn label(field: &PromptField) -> String {
 }
 
 /// Gives every question an id made from its name, unlike every other.
-fn number(questions: &mut [Question<'_>]) {
+fn number(questions: &mut [Question<'_>], state: &FormState) {
     let mut taken = HashSet::new();
     for (index, question) in questions.iter_mut().enumerate() {
-        let by_name = format!("field:{}", question.name);
+        let version = match state.field(question.name).map_or(0, |field| field.version) {
+            0 => String::new(),
+            version => version.to_string(),
+        };
+        let by_name = format!("field{version}:{}", question.name);
         // Names that are too long or used twice go by their place, with a prefix that no name can produce.
         question.id =
             if by_name.chars().count() <= limits::BLOCK_ID_CHARS && taken.insert(question.name) {
                 by_name
             } else {
-                format!("field#{index}")
+                format!("field{version}#{index}")
             };
     }
 }

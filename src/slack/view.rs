@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::live::FormState;
 use crate::domain::permission::Verdict;
 use crate::domain::run::{Run, SourceChannel};
 use crate::flows::catalog::Flow;
@@ -58,6 +59,8 @@ pub struct FormView<'a> {
     /// Whether the environment is named (there are several).
     pub show_environment: bool,
     pub metadata: FormMetadata,
+    /// What it has become since it was opened.
+    pub state: &'a FormState,
 }
 
 /// The request message in its newest state.

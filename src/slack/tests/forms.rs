@@ -16,6 +16,7 @@ pub(super) fn form_of(flow: &Flow) -> Value {
         person_name: "Alice",
         show_environment: false,
         metadata: metadata(),
+        state: &crate::slack::live::FormState::default(),
     });
     assert_eq!(view_problems(&view), Vec::<String>::new());
     view
@@ -136,6 +137,7 @@ fn the_header_greets_and_adds_the_flows_own_text() {
         person_name: "Alice <!here>",
         show_environment: true,
         metadata: metadata(),
+        state: &crate::slack::live::FormState::default(),
     });
     assert_eq!(view_problems(&view), Vec::<String>::new());
     assert_snapshot!(render::view(&view));

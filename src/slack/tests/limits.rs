@@ -12,6 +12,7 @@ use crate::domain::field::{FieldType, FieldValue, SubmittedField};
 use crate::domain::permission::{Refusal, Verdict};
 use crate::domain::run::{Run, RunError, Status};
 use crate::flows::catalog::{Flow, PromptField};
+use crate::slack::live::FormState;
 use crate::slack::view::{FlowChoice, FormView, RequestMessage};
 use crate::slack::{answer, form, message, modal, question};
 
@@ -170,17 +171,17 @@ proptest! {
 
     #[test]
     fn any_flow_gives_a_form_that_slack_takes(flow in any_flow(), name in words(30)) {
-        let view = modal::form(&FormView { flow: &flow, person_name: &name, show_environment: true, metadata: metadata() });
+        let view = modal::form(&FormView { flow: &flow, person_name: &name, show_environment: true, metadata: metadata(), state: &FormState::default() });
         prop_assert_eq!(view_problems(&view), Vec::<String>::new());
     }
 
     #[test]
     fn errors_name_blocks_of_the_form_and_values_have_the_type_of_their_field(flow in any_flow(), text in words(30)) {
-        let view = modal::form(&FormView { flow: &flow, person_name: "A", show_environment: true, metadata: metadata() });
+        let view = modal::form(&FormView { flow: &flow, person_name: "A", show_environment: true, metadata: metadata(), state: &FormState::default() });
         if view["submit"].is_null() {
             return Ok(());
         }
-        match form::read(&flow, &filled_in(&view, &text)) {
+        match form::read(&flow, &FormState::default(), &filled_in(&view, &text)) {
             Ok(submission) => {
                 prop_assert_eq!(submission.target.is_some(), flow.strategy.is_some());
                 for field in &submission.fields {
@@ -211,7 +212,7 @@ proptest! {
         let choices = question::questions(&flow)[0].choices.clone().unwrap_or_default();
         for choice in choices {
             let state = json!({ "field:f": { "field:f": { "selected_option": { "value": choice.code } } } });
-            let read = form::read(&flow, &state);
+            let read = form::read(&flow, &FormState::default(), &state);
             if choice.value.chars().count() <= 3000 {
                 prop_assert_eq!(&read.unwrap().fields[0].value, &FieldValue::String(choice.value));
             }

@@ -6,6 +6,7 @@ use super::{access_flow, choice, field, flow};
 use crate::domain::field::{FieldType, FieldValue};
 use crate::flows::catalog::{Flow, PromptField};
 use crate::slack::form::{self, FieldErrors, Submission};
+use crate::slack::live::FormState;
 use crate::slack::view::{FlowChoice, ids};
 
 /// The state of a form: field name and what its input holds.
@@ -38,7 +39,11 @@ fn several(codes: &[&str]) -> Value {
 
 fn read_one(field: PromptField, input: Value) -> Result<Option<FieldValue>, String> {
     let name = field.name.clone();
-    match form::read(&flow(vec![field]), &state(&[(&name, input)])) {
+    match form::read(
+        &flow(vec![field]),
+        &FormState::default(),
+        &state(&[(&name, input)]),
+    ) {
         Ok(Submission { mut fields, .. }) => {
             assert!(fields.len() < 2);
             Ok(fields.pop().map(|field| field.value))
@@ -322,7 +327,7 @@ fn hidden_fields_use_their_default_whatever_the_payload_says() {
 #[test]
 fn a_hidden_default_that_does_not_fit_is_said_on_a_page() {
     let flow = flow(vec![hidden(field("count", FieldType::Int), Some("many"))]);
-    let errors = form::read(&flow, &json!({})).unwrap_err();
+    let errors = form::read(&flow, &FormState::default(), &json!({})).unwrap_err();
     assert_eq!(errors.at, []);
     insta::assert_json_snapshot!(errors.to_response("Approval"));
 }
@@ -334,7 +339,12 @@ fn all_errors_come_at_once_in_the_order_of_the_form() {
         field("a", FieldType::Int),
         field("c", FieldType::String),
     ]);
-    let errors = form::read(&flow, &state(&[("a", typed("x")), ("c", typed("fine"))])).unwrap_err();
+    let errors = form::read(
+        &flow,
+        &FormState::default(),
+        &state(&[("a", typed("x")), ("c", typed("fine"))]),
+    )
+    .unwrap_err();
     assert_eq!(
         errors.to_response("Approval").to_string(),
         r#"{"response_action":"errors","errors":{"field:b":"Please fill this in.","field:a":"“x” is not a whole number. Please write one such as 5."}}"#
@@ -368,6 +378,7 @@ fn values_too_long_for_an_option_are_found_again() {
 fn access(inputs: &[(&str, Value)]) -> Result<Submission, FieldErrors> {
     form::read(
         &access_flow(vec![field("reason", FieldType::String)]),
+        &FormState::default(),
         &state(inputs),
     )
 }
@@ -409,7 +420,7 @@ fn target_and_duration_must_be_among_those_offered() {
 #[test]
 fn a_hidden_target_is_the_only_one_or_the_default() {
     let read = |flow: &Flow| {
-        form::read(flow, &json!({}))
+        form::read(flow, &FormState::default(), &json!({}))
             .unwrap()
             .target
             .map(|target| target.name)
@@ -421,7 +432,7 @@ fn a_hidden_target_is_the_only_one_or_the_default() {
     flow.params.schedule_deescalation = false;
     assert_eq!(read(&flow).as_deref(), Some("staging_db"));
     flow.prompt_fields[0].default = None;
-    let errors = form::read(&flow, &json!({})).unwrap_err();
+    let errors = form::read(&flow, &FormState::default(), &json!({})).unwrap_err();
     assert!(
         errors
             .general
@@ -458,7 +469,10 @@ fn payloads_of_any_shape_are_survived() {
         json!({ "field:who": { "field:who": { "selected_user": 5, "selected_users": { "a": 1 } } } }),
         json!({ "field:pick": { "field:pick": { "selected_option": { "value": ["a"] } } } }),
     ] {
-        assert!(form::read(&flow, &junk).is_err(), "{junk}");
+        assert!(
+            form::read(&flow, &FormState::default(), &junk).is_err(),
+            "{junk}"
+        );
     }
 }
 

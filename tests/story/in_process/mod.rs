@@ -19,6 +19,7 @@ mod guide;
 mod hooks;
 mod hostcalls;
 mod integration;
+mod live_forms;
 mod moments;
 mod notifying;
 mod recording;

@@ -1,6 +1,6 @@
 """What a handler is called with, made from the input of the call."""
 
-from sym.sdk.forms import SlackUserSelection, SymPromptForm
+from sym.sdk.forms import FieldOption, SlackUserSelection, SymPromptForm
 from sym.sdk.request_destination import (
     RequestDestination,
     RequestForwardContext,
@@ -69,10 +69,18 @@ def _selection(value):
     return value
 
 
+def _field(data):
+    options = {
+        key: [FieldOption.construct(**one) for one in data.get(key) or ()]
+        for key in ("current_allowed_values", "original_allowed_values")
+    }
+    return dict(data, value=_selection(data.get("value")), **options)
+
+
 def _form(event, data):
     form = data["form"]
     return SymPromptForm(
-        fields={one["name"]: dict(one, value=_selection(one.get("value"))) for one in form["fields"]},
+        fields={one["name"]: _field(one) for one in form["fields"]},
         flow_vars=event.flow.vars,
         additional_header_text=form.get("additional_header_text"),
     )

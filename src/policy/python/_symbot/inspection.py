@@ -113,7 +113,9 @@ def inspect(file, source):
         node = functions.get(name, (1, 1))
         expected = names.KIND_OF.get(name)
         if kind == "prefetch":
-            report(True, node, f"the prefetch reducer of the field '{field}' is not called by this version of symbot")
+            twice = [one for one, (other, _, same) in found.items() if other == kind and same == field]
+            if len(twice) > 1 and twice[-1] == name:
+                report(True, node, f"there are several prefetch reducers for the field '{field}': {', '.join(twice)}", "keep one of them")
         elif expected is None:
             close = difflib.get_close_matches(name, names.KIND_OF, 1)
             report(
@@ -128,8 +130,8 @@ def inspect(file, source):
             report(
                 False,
                 node,
-                f"this version of symbot grants no access by itself, so there is nothing to call the hook '{name}' for yet",
-                "what it does is left to whoever grants the access by hand",
+                f"this version of symbot has nothing to call the {kind} '{name}' for yet: {names.LATER[name]}",
+                "the file works without it",
             )
         elif name not in names.CALLED:
             report(
@@ -150,7 +152,8 @@ def inspect(file, source):
         if isinstance(node, ast.AsyncFunctionDef) and name in found:
             report(True, node, f"'{name}' is an async function; handlers are plain functions")
     _check_parameters(found, functions, report)
-    if "get_permissions" not in handlers:
+    changes = [name for name in functions if name.startswith(names.ON_CHANGE)]
+    if "get_permissions" not in handlers and (found or not changes):
         if "get_approvers" not in handlers and "get_flows" not in found:
             report(
                 True,

@@ -1,0 +1,486 @@
+//! Forms on their way to a person: the picker, the form of a flow, and the code that is asked before it can be shown.
+//!
+//! ```text
+//! /sym flow ─→ "Loading…" (the trigger lives three seconds) ─→ on_prompt, prefetch reducers ─→ the form ─→ after_prompt
+//! ```
+//!
+//! A flow without such code has its form at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::Engine;
+use super::calls::{Asking, flow_input, plain_failure};
+use super::live::{OpenForm, written};
+use super::outside::Started;
+use crate::domain::person::Person;
+use crate::domain::run::{ChannelType, RunError, SourceChannel};
+use crate::flows::catalog::Flow;
+use crate::policy::types::{
+    ChannelInput, EventInput, FailureKind, HandlerAnswer, HandlerFailure, HookOutcome, RunInput,
+};
+use crate::slack::answer::{self, ErrorReport};
+use crate::slack::api::ViewTarget;
+use crate::slack::live::{FieldState, FormState, StateOption};
+use crate::slack::pacing::{Repeat, repeating};
+use crate::slack::view::{FormMetadata, FormView};
+use crate::slack::{modal, text};
+
+/// How the prefetch reducer of a field is named in a call.
+const PREFETCH: &str = "prefetch:";
+
+/// How long a picked flow may prepare its form before "Loading…" is shown instead; Slack waits three seconds for the answer.
+const PICKER_WAITS: Duration = Duration::from_millis(2000);
+
+/// How long Slack has for an answer that shows "Loading…" before that page is replaced.
+const LOADING_SHOWN: Duration = Duration::from_millis(500);
+
+/// How long a report about a form is tried.
+const REPORT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is shown to a person, and whether it is the form.
+pub(super) struct Prepared {
+    pub view: Value,
+    pub is_form: bool,
+}
+
+/// How a person is greeted.
+pub(super) fn name_for(person: &Person) -> &str {
+    person.first_name.as_deref().unwrap_or(&person.name)
+}
+
+/// Whether code is to be asked before the form can be shown.
+fn needs_preparing(flow: &Flow) -> bool {
+    flow.has_handler("on_prompt") || flow.prompt_fields.iter().any(|field| field.prefetch)
+}
+
+impl Engine {
+    /// The form of a flow as it is now.
+    pub(super) fn draw(
+        &self,
+        flow: &Flow,
+        person_name: &str,
+        metadata: &FormMetadata,
+        state: &FormState,
+    ) -> Value {
+        modal::form(&FormView {
+            flow,
+            person_name,
+            show_environment: self.book.catalog().several_environments,
+            metadata: metadata.clone(),
+            state,
+        })
+    }
+
+    /// What a new form of the flow carries.
+    fn metadata_for(flow: &Flow, source: SourceChannel) -> FormMetadata {
+        FormMetadata {
+            source,
+            flow: flow.name.clone(),
+            environment: flow
+                .environment
+                .as_ref()
+                .map(|environment| environment.name.clone()),
+            version: flow.version.clone(),
+            run: Some(Uuid::new_v4()),
+        }
+    }
+
+    /// Opens the form of a flow; a failure is answered.
+    pub(super) async fn open_form(
+        self: &Arc<Self>,
+        started: &Started,
+        person: &Person,
+        source: SourceChannel,
+        flow: &Arc<Flow>,
+    ) {
+        let metadata = Self::metadata_for(flow, source);
+        if !needs_preparing(flow) {
+            let state = FormState::default();
+            self.keep_open(flow, person, &metadata, state.clone());
+            let view = self.draw(flow, name_for(person), &metadata, &state);
+            if self.open_view(started, &view).await.is_some() {
+                self.prompted(flow, person, &metadata);
+            }
+            return;
+        }
+        let Some(shown) = self.open_view(started, &modal::loading(flow.title())).await else {
+            return;
+        };
+        let prepared = self.prepare(flow, person, &metadata).await;
+        self.show(
+            &shown.0,
+            shown.1.as_deref(),
+            &prepared,
+            flow,
+            person,
+            &metadata,
+        )
+        .await;
+    }
+
+    /// The answer to a picked flow: its form, or "Loading…" where its code is slow.
+    pub(super) async fn form_in(
+        self: &Arc<Self>,
+        view_id: &str,
+        person: &Person,
+        source: SourceChannel,
+        flow: &Arc<Flow>,
+    ) -> Value {
+        let metadata = Self::metadata_for(flow, source);
+        let preparing = {
+            let (engine, flow, person, metadata) =
+                (self.clone(), flow.clone(), person.clone(), metadata.clone());
+            tokio::spawn(async move {
+                if needs_preparing(&flow) {
+                    return engine.prepare(&flow, &person, &metadata).await;
+                }
+                let state = FormState::default();
+                engine.keep_open(&flow, &person, &metadata, state.clone());
+                Prepared {
+                    view: engine.draw(&flow, name_for(&person), &metadata, &state),
+                    is_form: true,
+                }
+            })
+        };
+        let mut preparing = preparing;
+        match tokio::time::timeout(PICKER_WAITS, &mut preparing).await {
+            Ok(Ok(prepared)) => {
+                if prepared.is_form {
+                    self.prompted(flow, person, &metadata);
+                }
+                prepared.view
+            }
+            Ok(Err(panic)) => modal::message(
+                flow.title(),
+                &self.trouble("The form could not be opened.", &panic),
+            ),
+            Err(_) => {
+                let (engine, view_id) = (self.clone(), view_id.to_owned());
+                let (flow_, person) = (flow.clone(), person.clone());
+                self.tasks.spawn(async move {
+                    let prepared = match preparing.await {
+                        Ok(prepared) => prepared,
+                        Err(panic) => Prepared {
+                            view: modal::message(
+                                flow_.title(),
+                                &engine.trouble("The form could not be opened.", &panic),
+                            ),
+                            is_form: false,
+                        },
+                    };
+                    tokio::time::sleep(LOADING_SHOWN).await;
+                    engine
+                        .show(&view_id, None, &prepared, &flow_, &person, &metadata)
+                        .await;
+                });
+                modal::loading(flow.title())
+            }
+        }
+    }
+
+    /// Replaces "Loading…".
+    async fn show(
+        self: &Arc<Self>,
+        view_id: &str,
+        hash: Option<&str>,
+        prepared: &Prepared,
+        flow: &Arc<Flow>,
+        person: &Person,
+        metadata: &FormMetadata,
+    ) {
+        let api = &self.outside.api;
+        let shown = repeating(Repeat::TRIGGER, || {
+            api.views_update(ViewTarget { view_id, hash }, &prepared.view)
+        })
+        .await;
+        match shown {
+            Ok(_) if prepared.is_form => self.prompted(flow, person, metadata),
+            Ok(_) => {}
+            // Closed meanwhile.
+            Err(error) if error.code() == Some("not_found") => {}
+            Err(error) => {
+                let words = self.trouble("The form could not be shown.", &error);
+                let to = crate::domain::effect::AnswerTo {
+                    slack_id: person.slack_id.clone().unwrap_or_default(),
+                    channel: None,
+                    response_url: None,
+                };
+                self.outside.answer_now(&to, &words).await;
+            }
+        }
+    }
+
+    /// Opens a view; `None` when it was answered otherwise. Gives its id and hash.
+    pub(super) async fn open_view(
+        &self,
+        started: &Started,
+        view: &Value,
+    ) -> Option<(String, Option<String>)> {
+        let api = &self.outside.api;
+        let opened = repeating(Repeat::TRIGGER, || {
+            api.views_open(&started.trigger_id, view)
+        })
+        .await;
+        match opened {
+            Ok(shown) => Some((shown.id, shown.hash)),
+            // A repeated delivery: the form is open already.
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some("exchanged_trigger_id" | "trigger_exchanged")
+                ) =>
+            {
+                None
+            }
+            Err(error) => {
+                let words = self.trouble("The form could not be opened.", &error);
+                self.outside.answer_now(&started.answer_to(), &words).await;
+                None
+            }
+        }
+    }
+
+    /// Asks `on_prompt` and the prefetch reducers, in one round trip; what is to be shown then.
+    async fn prepare(
+        self: &Arc<Self>,
+        flow: &Arc<Flow>,
+        person: &Person,
+        metadata: &FormMetadata,
+    ) -> Prepared {
+        let fields: Vec<&str> = flow
+            .prompt_fields
+            .iter()
+            .filter(|field| field.prefetch)
+            .map(|field| field.name.as_str())
+            .collect();
+        let mut handlers = vec!["on_prompt".to_owned()];
+        handlers.extend(fields.iter().map(|field| format!("{PREFETCH}{field}")));
+        let asking = Asking {
+            flow,
+            code: &flow.implementation,
+            run: None,
+            deadline: self.outside.handler_timeout,
+        };
+        let input = self.prompt_input(flow, person, metadata);
+        let answer = match self.call_handlers(asking, handlers, input).await {
+            Ok(answer) => answer,
+            Err(failure) => return self.not_prepared(flow, person, metadata, &failure).await,
+        };
+        match answer.hooks.get("on_prompt") {
+            None | Some(HookOutcome::Proceed) => {}
+            // Showing the form is what happens anyway.
+            Some(HookOutcome::Fire { event, .. }) if event == "prompt" && fields.is_empty() => {}
+            Some(HookOutcome::Ignore { message }) => {
+                let message = message
+                    .as_deref()
+                    .unwrap_or("This flow cannot be requested now.");
+                return Prepared {
+                    view: modal::message(flow.title(), &format!("🛑 {}", text::cut(message, 2000))),
+                    is_form: false,
+                };
+            }
+            Some(HookOutcome::Fire { event, .. }) => {
+                let failure = wrong(
+                    flow,
+                    "on_prompt",
+                    format!(
+                        "returned ApprovalTemplate.{event}(…); before the form is shown there is no request that could be changed"
+                    ),
+                );
+                return self.not_prepared(flow, person, metadata, &failure).await;
+            }
+        }
+        match prefetched(flow, &answer, &fields) {
+            Ok(state) => {
+                let view = self.draw(flow, name_for(person), metadata, &state);
+                self.keep_open(flow, person, metadata, state);
+                Prepared {
+                    view,
+                    is_form: true,
+                }
+            }
+            Err(failure) => self.not_prepared(flow, person, metadata, &failure).await,
+        }
+    }
+
+    async fn not_prepared(
+        self: &Arc<Self>,
+        flow: &Arc<Flow>,
+        person: &Person,
+        metadata: &FormMetadata,
+        failure: &HandlerFailure,
+    ) -> Prepared {
+        let error = self.report_form(flow, metadata, person, failure).await;
+        Prepared {
+            view: modal::error(
+                flow.title(),
+                "The form could not be prepared, and nothing was requested. Please try again; if it fails again, tell \
+                 whoever looks after this flow.",
+                &error.code,
+            ),
+            is_form: false,
+        }
+    }
+
+    /// The form is before the person: `after_prompt`.
+    fn prompted(self: &Arc<Self>, flow: &Arc<Flow>, person: &Person, metadata: &FormMetadata) {
+        const HOOK: &str = "after_prompt";
+        if !flow.has_handler(HOOK) {
+            return;
+        }
+        let (engine, flow, person, metadata) =
+            (self.clone(), flow.clone(), person.clone(), metadata.clone());
+        self.tasks.spawn(async move {
+            let asking = Asking {
+                flow: &flow,
+                code: &flow.implementation,
+                run: None,
+                deadline: engine.outside.handler_timeout,
+            };
+            let input = engine.prompt_input(&flow, &person, &metadata);
+            let failure = match engine.call_handlers(asking, vec![HOOK.to_owned()], input).await {
+                Ok(answer) => match answer.hooks.get(HOOK) {
+                    Some(HookOutcome::Fire { event, .. }) => wrong(
+                        &flow,
+                        HOOK,
+                        format!("returned ApprovalTemplate.{event}(…), but the form is before the person now"),
+                    ),
+                    _ => return,
+                },
+                Err(failure) => failure,
+            };
+            engine.report_form(&flow, &metadata, &person, &failure).await;
+        });
+    }
+
+    /// Logs what went wrong with a form and posts it to the error logger; the code is for the person.
+    pub(super) async fn form_failed(
+        self: &Arc<Self>,
+        form: &OpenForm,
+        person: &Person,
+        failure: &HandlerFailure,
+    ) -> String {
+        self.report_form(&form.flow, &form.metadata, person, failure)
+            .await
+            .code
+    }
+
+    async fn report_form(
+        self: &Arc<Self>,
+        flow: &Arc<Flow>,
+        metadata: &FormMetadata,
+        person: &Person,
+        failure: &HandlerFailure,
+    ) -> RunError {
+        let form = metadata.run.unwrap_or_default();
+        let salt = u64::try_from(self.clock.now().0).unwrap_or_default();
+        let error = self.handler_failed(form, salt, &flow.name, failure);
+        let channel = flow
+            .environment
+            .as_ref()
+            .and_then(|environment| environment.error_logger.clone());
+        let Some(channel) = channel else {
+            return error;
+        };
+        let (engine, flow, person) = (self.clone(), flow.clone(), person.to_ref());
+        let (told, step) = (error.clone(), failure.handler.clone());
+        self.tasks.spawn(async move {
+            let report = ErrorReport {
+                code: &told.code,
+                message: &told.message,
+                flow: Some(flow.title()),
+                step: step.as_deref(),
+                person: Some(&person),
+                ..ErrorReport::default()
+            };
+            let words = answer::error_report(&report);
+            if let Err(held) = engine
+                .outside
+                .post_to_error_logger(&channel, &words, REPORT_PATIENCE)
+                .await
+            {
+                tracing::error!(%held, code = told.code, "the error logger could not be told");
+            }
+        });
+        error
+    }
+
+    /// The event of a form that is being opened or filled in.
+    pub(super) fn prompt_input(
+        &self,
+        flow: &Flow,
+        person: &Person,
+        metadata: &FormMetadata,
+    ) -> EventInput {
+        let user = self.user_input(person);
+        let channel = ChannelInput {
+            channel_type: metadata.source.kind.as_str().to_owned(),
+            identifier: match metadata.source.kind {
+                ChannelType::Slack => metadata.source.identifier.clone(),
+                _ => None,
+            },
+        };
+        EventInput {
+            name: "prompt".to_owned(),
+            event_channel: channel.clone(),
+            timestamp: self.clock.now().to_iso(),
+            user: user.clone(),
+            fields: Map::new(),
+            run: RunInput {
+                id: metadata.run.unwrap_or_default().to_string(),
+                source_channel: channel,
+                actors: vec![("prompt".to_owned(), user)],
+                contexts: Map::new(),
+            },
+            flow: flow_input(flow),
+            arguments: None,
+        }
+    }
+}
+
+fn wrong(flow: &Flow, handler: &str, message: String) -> HandlerFailure {
+    HandlerFailure {
+        kind: FailureKind::WrongResult,
+        handler: Some(handler.to_owned()),
+        file: flow.implementation.file.clone(),
+        ..plain_failure(message)
+    }
+}
+
+/// The form with the options that the reducers supplied.
+fn prefetched(
+    flow: &Flow,
+    answer: &HandlerAnswer,
+    fields: &[&str],
+) -> Result<FormState, HandlerFailure> {
+    let mut state = FormState::default();
+    for field in flow.prompt_fields.iter().filter(|field| field.prefetch) {
+        let Some(options) = answer.options.get(&field.name) else {
+            let missing = format!(
+                "there is no prefetch reducer for the field {:?}: define a function decorated with @prefetch({:?})",
+                field.name, field.name
+            );
+            return Err(wrong(flow, &format!("{PREFETCH}{}", field.name), missing));
+        };
+        let options = options
+            .iter()
+            .filter_map(|option| {
+                Some(StateOption {
+                    value: written(field.field_type, &option.value)?,
+                    label: option.label.clone(),
+                })
+            })
+            .collect();
+        let known = FieldState {
+            options: Some(options),
+            ..FieldState::default()
+        };
+        state.fields.insert(field.name.clone(), known);
+    }
+    debug_assert_eq!(state.fields.len(), fields.len());
+    Ok(state)
+}
