@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,10 +24,10 @@ use crate::domain::run::RunId;
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
 use crate::explain;
 use crate::flows::catalog::{Catalog, Environment};
-use crate::flows::diagnostic::Severity;
-use crate::inspected::load_and_inspect;
+use crate::inspected::{Checked, Checker};
 use crate::policy::http::HttpGate;
 use crate::policy::pool::{Pool, PoolConfig};
+use crate::reload::{Reloader, log_diagnostic};
 use crate::secrets::Secrets;
 use crate::slack::api::{ApiError, Identity, SlackApi};
 use crate::slack::directory::{Admins, Directory};
@@ -67,6 +67,7 @@ impl StartError {
 /// A running bot.
 pub struct Bot {
     engine: Arc<Engine>,
+    reloader: Arc<Reloader>,
     pool: Pool,
     socket: SocketHandle,
     web: Option<RunningWeb>,
@@ -103,7 +104,9 @@ impl Bot {
                 "list hosts that requests in impl.py may reach, with commas between, or leave it unset",
             )
         })?;
-        let catalog = load_flows(&settings, &pool).await?;
+        let checker = Checker::new(pool.clone());
+        let mut checked = load_flows(&settings, &checker).await?;
+        let catalog = std::mem::take(&mut checked.loaded.catalog);
         report_secrets(&catalog, &settings.secrets).await;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
@@ -154,7 +157,15 @@ impl Bot {
             .recover()
             .await
             .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
-        let background = engine.start_background();
+        let reloader = Arc::new(Reloader::new(
+            settings.flows.load_options(),
+            settings.flows.watch,
+            checker,
+            engine.clone(),
+            &checked,
+        ));
+        let mut background = engine.start_background();
+        background.push(tokio::spawn(reloader.clone().run()));
         let control = open_control(&settings.data, commands(&engine));
         if let Some(web) = &web {
             let pages = web::router(Arc::new(Pages(engine.clone())), web.config.clone());
@@ -165,11 +176,12 @@ impl Bot {
             SocketConfig::default(),
             Arc::new(Intake(engine.clone())),
         );
-        engine.outside.follow(socket.connected());
+        engine.outside.follow(&socket);
         tokio::spawn(report_sandbox(pool.clone()));
         tokio::spawn(report_ready(pool.clone(), socket.connected(), began));
         Ok(Self {
             engine,
+            reloader,
             pool,
             socket,
             web,
@@ -195,6 +207,23 @@ impl Bot {
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Reads the flows again when asked to.
+    #[must_use]
+    pub fn reloader(&self) -> &Arc<Reloader> {
+        &self.reloader
+    }
+
+    /// Reads the flows again whenever it is told to.
+    pub fn reload_when(&mut self, told: Arc<Notify>) {
+        let reloader = self.reloader.clone();
+        self.background.push(tokio::spawn(async move {
+            loop {
+                told.notified().await;
+                reloader.ask();
+            }
+        }));
     }
 
     /// Runs until it is told to end, until Slack refuses the tokens, or until a part fails that should never end.
@@ -345,6 +374,31 @@ pub fn told_to_end() -> Result<CancellationToken, StartError> {
     Ok(told)
 }
 
+/// SIGHUPs, from the call on: the signal would end the process otherwise. Where there is no such signal, none comes.
+///
+/// # Errors
+/// When the operating system does not let the process catch it.
+pub fn told_to_reload() -> Result<Arc<Notify>, StartError> {
+    let told = Arc::new(Notify::new());
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangup = signal(SignalKind::hangup()).map_err(|error| {
+            StartError::new(
+                format!("SIGHUP cannot be caught: {error}"),
+                "check the limits of the process",
+            )
+        })?;
+        let tell = told.clone();
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                tell.notify_one();
+            }
+        });
+    }
+    Ok(told)
+}
+
 /// Workers of `program`, or of this program, warming up in the background; `clock` tells handlers the time.
 ///
 /// # Errors
@@ -368,31 +422,23 @@ pub fn start_pool(
 
 /// Loads the flows and looks at their code; a problem in one of them keeps the bot from starting, with every problem on
 /// record.
-async fn load_flows(settings: &Settings, pool: &Pool) -> Result<Catalog, StartError> {
-    let (loaded, inspected) = load_and_inspect(&settings.flows.load_options(), pool).await;
-    for diagnostic in &inspected.diagnostics {
-        let place = format!(
-            "{}:{}:{}",
-            diagnostic.file, diagnostic.line, diagnostic.column
-        );
-        let hint = diagnostic.hint.as_deref().unwrap_or("");
-        match diagnostic.severity {
-            Severity::Error => tracing::error!(place, hint, "{}", diagnostic.message),
-            Severity::Warning => tracing::warn!(place, hint, "{}", diagnostic.message),
-        }
+async fn load_flows(settings: &Settings, checker: &Checker) -> Result<Checked, StartError> {
+    let checked = checker.check(&settings.flows.load_options()).await;
+    for diagnostic in &checked.inspected.diagnostics {
+        log_diagnostic(diagnostic);
     }
-    if inspected.has_errors() {
+    if checked.inspected.has_errors() {
         return Err(StartError::new(
             "the flows have problems, see above",
             "symbot check with the same directories shows them with their lines",
         ));
     }
     tracing::info!(
-        flows = loaded.catalog.flows.len(),
-        version = loaded.catalog.version,
+        flows = checked.loaded.catalog.flows.len(),
+        version = checked.loaded.catalog.version,
         "flows loaded"
     );
-    Ok(loaded.catalog)
+    Ok(checked)
 }
 
 /// What the bot does for commands of the administrator on this machine, see [`crate::control`].

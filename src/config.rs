@@ -23,6 +23,9 @@ pub struct RunArgs {
     /// Value of a Terraform variable, as in Terraform; repeatable [env: TF_VAR_…]
     #[arg(long = "var", value_name = "K=V")]
     pub vars: Vec<String>,
+    /// Take over changes of the flows' files when they are saved; SIGHUP does so in any case
+    #[arg(long)]
+    pub watch: bool,
     /// Directory of the store and the audit journal [env: SYMBOT_DATA; default: data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -112,6 +115,8 @@ pub struct FlowSettings {
     pub vars: Vec<(String, String)>,
     /// `TF_VAR_*` without the prefix.
     pub env_vars: Vec<(String, String)>,
+    /// Whether the files are watched for changes.
+    pub watch: bool,
 }
 
 /// Where the web app listens and what its address is for people.
@@ -188,15 +193,13 @@ impl Settings {
             1..=HANDLER_TIMEOUT_MAX_SECONDS,
         )?
         .unwrap_or(HANDLER_TIMEOUT_DEFAULT_SECONDS);
-        let cores =
-            std::thread::available_parallelism().map_or(WORKERS_MIN, std::num::NonZeroUsize::get);
         let workers = number(
             "--workers (SYMBOT_WORKERS)",
             args.workers.or_else(|| environment("SYMBOT_WORKERS")),
             1..=WORKERS_MAX,
         )?
         .and_then(|workers| usize::try_from(workers).ok())
-        .unwrap_or(cores.max(WORKERS_MIN));
+        .unwrap_or(cores().max(WORKERS_MIN));
         let web_addr = args
             .web
             .or_else(|| environment("SYMBOT_WEB_ADDR"))
@@ -238,7 +241,10 @@ impl Settings {
         };
         Ok(Self {
             slack,
-            flows: FlowSettings::new(flow_dirs, args.var_files, &args.vars)?,
+            flows: FlowSettings {
+                watch: args.watch,
+                ..FlowSettings::new(flow_dirs, args.var_files, &args.vars)?
+            },
             data: args
                 .data
                 .or_else(|| environment("SYMBOT_DATA").map(PathBuf::from))
@@ -281,6 +287,7 @@ impl FlowSettings {
             var_files,
             vars,
             env_vars: terraform_variables(),
+            watch: false,
         })
     }
 }
@@ -305,6 +312,12 @@ fn listed(text: Option<String>) -> Vec<String> {
         .map(|entry| entry.trim().to_owned())
         .filter(|entry| !entry.is_empty())
         .collect()
+}
+
+/// Cores of this machine.
+#[must_use]
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 #[allow(clippy::disallowed_methods)]

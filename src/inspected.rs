@@ -1,45 +1,115 @@
-//! Flows together with what is in their code: what `symbot check` reports and what a start depends on.
+//! Flows together with what is in their code: what `symbot check` reports and what a start and a reload depend on.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt as _;
 
 use crate::flows::catalog::Implementation;
+use crate::flows::diagnostic::{Diagnostic, Severity};
 use crate::flows::report::{Inspected, inspect};
 use crate::flows::{LoadOptions, Loaded, load};
 use crate::policy::pool::Pool;
 use crate::policy::types::{FailureKind, HandlerFailure, Inspection, PythonProblem};
 
-/// Loads flows and looks at each distinct implementation once, in a worker.
-pub async fn load_and_inspect(options: &LoadOptions, pool: &Pool) -> (Loaded, Inspected) {
-    let mut loaded = load(options);
-    let mut seen: HashMap<(Option<String>, Arc<str>), Inspection> = HashMap::new();
-    for code in loaded.implementations() {
-        let key = (code.file.clone(), code.source.clone());
-        if let Entry::Vacant(place) = seen.entry(key) {
-            let file = code.file.as_deref().unwrap_or("impl.py");
-            place.insert(match pool.inspect(file, &code.source).await {
-                Ok(inspection) => inspection,
-                Err(failure) => cannot_be_judged(&failure),
-            });
+/// What was loaded, and what was found.
+#[derive(Debug, Default)]
+pub struct Checked {
+    pub loaded: Loaded,
+    pub inspected: Inspected,
+}
+
+impl Checked {
+    /// The problems that keep the flows from being used.
+    #[must_use]
+    pub fn errors(&self) -> Vec<Diagnostic> {
+        let all = self.inspected.diagnostics.iter();
+        all.filter(|diagnostic| diagnostic.severity == Severity::Error)
+            .cloned()
+            .collect()
+    }
+}
+
+/// A text of Python and the name of its file: the name shows in messages.
+type Code = (Option<String>, Arc<str>);
+
+/// Loads flows and looks at each distinct implementation once, in workers; what was looked at before is remembered.
+pub struct Checker {
+    pool: Pool,
+    seen: Mutex<HashMap<Code, Inspection>>,
+}
+
+impl Checker {
+    /// With the workers of this pool.
+    #[must_use]
+    pub fn new(pool: Pool) -> Self {
+        Self {
+            pool,
+            seen: Mutex::default(),
         }
     }
-    let inspected = inspect(&loaded, |code: &Implementation| {
-        seen.get(&(code.file.clone(), code.source.clone()))
-            .cloned()
-            .unwrap_or_default()
-    });
-    for (details, handlers) in loaded.flows.iter_mut().zip(&inspected.handlers) {
-        Arc::make_mut(&mut details.flow)
-            .handlers
-            .clone_from(handlers);
+
+    /// Loads flows and looks at their code.
+    pub async fn check(&self, options: &LoadOptions) -> Checked {
+        let options = options.clone();
+        // Reading and evaluating takes its time; the runtime has other things to do.
+        let loaded = tokio::task::spawn_blocking(move || load(&options)).await;
+        let mut loaded = loaded.unwrap_or_else(|error| {
+            Loaded::failed(format!(
+                "reading the configuration failed inside of the program ({error}); please report this"
+            ))
+        });
+        let codes: Vec<Code> = loaded
+            .implementations()
+            .into_iter()
+            .map(|code| (code.file.clone(), Arc::clone(&code.source)))
+            .collect();
+        let mut known: HashMap<Code, Inspection> = {
+            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let kept = codes.iter();
+            kept.filter_map(|code| Some((code.clone(), seen.get(code)?.clone())))
+                .collect()
+        };
+        let new: Vec<Code> = codes
+            .into_iter()
+            .filter(|code| !known.contains_key(code))
+            .collect();
+        let mut looking = futures_util::stream::iter(new)
+            .map(|code| async move {
+                let file = code.0.as_deref().unwrap_or("impl.py");
+                let looked = self.pool.inspect(file, &code.1).await;
+                (code, looked)
+            })
+            .buffer_unordered(self.pool.workers());
+        let mut unjudged: HashMap<Code, Inspection> = HashMap::new();
+        while let Some((code, looked)) = looking.next().await {
+            match looked {
+                Ok(inspection) => known.insert(code, inspection),
+                // Another time it may be judged.
+                Err(failure) => unjudged.insert(code, cannot_be_judged(&failure)),
+            };
+        }
+        let inspected = inspect(&loaded, |code: &Implementation| {
+            let key = (code.file.clone(), Arc::clone(&code.source));
+            let found = known.get(&key).or_else(|| unjudged.get(&key));
+            found.cloned().unwrap_or_default()
+        });
+        // Of a flow the catalog knows its handlers as well; let go of its copy first, so that nothing is copied.
+        loaded.catalog.flows.clear();
+        for (details, handlers) in loaded.flows.iter_mut().zip(&inspected.handlers) {
+            Arc::make_mut(&mut details.flow)
+                .handlers
+                .clone_from(handlers);
+        }
+        loaded.catalog.flows = loaded
+            .flows
+            .iter()
+            .map(|details| Arc::clone(&details.flow))
+            .collect();
+        // Only what is still in use is kept.
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Checked { loaded, inspected }
     }
-    loaded.catalog.flows = loaded
-        .flows
-        .iter()
-        .map(|details| Arc::clone(&details.flow))
-        .collect();
-    (loaded, inspected)
 }
 
 /// Code that does not even load is a problem of the code, whatever the reason.

@@ -74,9 +74,10 @@ fn table(loaded: &Loaded, inspected: &Inspected) -> String {
         "FIELDS",
         "CODE",
         "HANDLERS",
+        "INTEGRATIONS",
         "ACCESS",
     ];
-    let mut rows: Vec<[String; 7]> = vec![header.map(str::to_owned)];
+    let mut rows: Vec<[String; 8]> = vec![header.map(str::to_owned)];
     for (position, details) in loaded.flows.iter().enumerate() {
         let flow = &details.flow;
         let fields: Vec<String> = flow
@@ -89,6 +90,13 @@ fn table(loaded: &Loaded, inspected: &Inspected) -> String {
             .get(position)
             .cloned()
             .unwrap_or_default();
+        // As `event.flow.environment.integrations` names them.
+        let integrations: Vec<&str> = flow
+            .environment
+            .iter()
+            .flat_map(|environment| environment.integrations.keys())
+            .map(|key| key.strip_suffix("_id").unwrap_or(key))
+            .collect();
         let access = match &flow.strategy {
             Some(strategy) => format!(
                 "{} ({}, by hand)",
@@ -109,10 +117,11 @@ fn table(loaded: &Loaded, inspected: &Inspected) -> String {
                 .clone()
                 .unwrap_or_else(|| "in place".to_owned()),
             or_dash(handlers.join(" ")),
+            or_dash(integrations.join(" ")),
             access,
         ]);
     }
-    let mut widths = [0; 7];
+    let mut widths = [0; 8];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.chars().count());

@@ -89,6 +89,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
     };
     let run_args = RunArgs {
         flows: args.flows,
+        watch: true,
         data: Some(data),
         web: Some(format!("127.0.0.1:{}", args.web_port)),
         ..RunArgs::default()

@@ -42,21 +42,12 @@ fn pinned(flow: &Flow) -> PinnedFlow {
     PinnedFlow {
         name: flow.name.clone(),
         label: flow.title().to_owned(),
-        environment: flow.environment.as_ref().map(|environment| {
-            environment
-                .label
-                .as_ref()
-                .unwrap_or(&environment.name)
-                .clone()
-        }),
+        environment: flow.environment_title().map(str::to_owned),
         version: flow.version.clone(),
         allow_guest_interaction: flow.params.allow_guest_interaction,
         include_decision_message: flow.params.include_decision_message,
         grants_access: flow.strategy.is_some(),
-        error_logger: flow
-            .environment
-            .as_ref()
-            .and_then(|environment| environment.error_logger.clone()),
+        error_logger: flow.error_logger().map(str::to_owned),
         hooks: flow.hooks(),
     }
 }
@@ -77,6 +68,12 @@ impl Book {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Puts another catalog in place, whole; returns the one that was there.
+    pub fn swap(&self, catalog: Catalog) -> Arc<Catalog> {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut current, Arc::new(catalog))
     }
 
     /// Flows that may be started from Slack and have this slug (without regard to case) and, where one is named, this

@@ -85,10 +85,10 @@ impl Engine {
         match self.book.pinned(&run.flow.version).await {
             Ok(flow) => Ok(Ok(flow)),
             Err(BookError::Store(error)) => Err(Held::Store(error)),
-            Err(error @ BookError::Unreadable { .. }) => Ok(Err(HandlerFailure {
-                kind: FailureKind::WrongResult,
-                ..plain_failure(error.to_string())
-            })),
+            Err(error @ BookError::Unreadable { .. }) => Ok(Err(HandlerFailure::new(
+                FailureKind::WrongResult,
+                error.to_string(),
+            ))),
         }
     }
 
@@ -365,16 +365,12 @@ pub(super) fn area(kind: FailureKind) -> &'static str {
     }
 }
 
-pub(super) fn plain_failure(message: String) -> HandlerFailure {
+/// For a handler of the flow's implementation that returned what cannot be used.
+pub(super) fn wrong_result(flow: &Flow, handler: &str, message: String) -> HandlerFailure {
     HandlerFailure {
-        kind: FailureKind::Unavailable,
-        handler: None,
-        exception: None,
-        message,
-        file: None,
-        line: None,
-        traceback: None,
-        printed: String::new(),
+        handler: Some(handler.to_owned()),
+        file: flow.implementation.file.clone(),
+        ..HandlerFailure::new(FailureKind::WrongResult, message)
     }
 }
 

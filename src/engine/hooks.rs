@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::calls::{Asking, plain_failure};
+use super::calls::{Asking, wrong_result};
 use super::outbox::Held;
 use super::routing::{reducers, routing, too_much};
 use crate::domain::effect::EffectId;
@@ -118,12 +118,7 @@ pub(super) fn fired(
     event: &str,
     target: Option<&str>,
 ) -> Result<(EventName, Option<ChosenTarget>), HandlerFailure> {
-    let wrong = |message: String| HandlerFailure {
-        kind: FailureKind::WrongResult,
-        handler: Some(hook.to_owned()),
-        file: flow.implementation.file.clone(),
-        ..plain_failure(message)
-    };
+    let wrong = |message| wrong_result(flow, hook, message);
     let Some(name) = EventName::parse(event) else {
         return Err(wrong(format!("returned the unknown event {event:?}")));
     };
@@ -154,9 +149,5 @@ fn target_of(flow: &Flow, srn: &str) -> Option<ChosenTarget> {
             .iter()
             .find(|target| target.name.to_lowercase() == *slug)
     })?;
-    Some(ChosenTarget {
-        id: found.id.clone(),
-        name: found.name.clone(),
-        label: found.title().to_owned(),
-    })
+    Some(found.chosen())
 }

@@ -192,13 +192,7 @@ impl Engine {
             .map(|flow| FlowChoice {
                 name: flow.name.clone(),
                 label: flow.title().to_owned(),
-                environment: flow.environment.as_ref().map(|environment| {
-                    environment
-                        .label
-                        .as_ref()
-                        .unwrap_or(&environment.name)
-                        .clone()
-                }),
+                environment: flow.environment_title().map(str::to_owned),
             })
             .collect()
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Engine;
-use super::calls::{Asking, plain_failure};
+use super::calls::Asking;
 use crate::domain::audit::plain_value;
 use crate::domain::field::{FieldType, FieldValue};
 use crate::domain::person::Person;
@@ -304,7 +304,10 @@ impl Engine {
         given: FormInput,
     ) -> Result<FormAnswer, HandlerFailure> {
         let Some(code) = &field.on_change else {
-            return Err(plain_failure("the field has no on_change".to_owned()));
+            return Err(HandlerFailure::new(
+                FailureKind::Unavailable,
+                "the field has no on_change".to_owned(),
+            ));
         };
         let handler = format!("on_change_{}", field.name.replace('-', "_"));
         let asking = Asking {
@@ -319,10 +322,12 @@ impl Engine {
             .call_handlers(asking, vec![handler.clone()], input)
             .await?;
         answer.form.ok_or_else(|| HandlerFailure {
-            kind: FailureKind::WrongResult,
             handler: Some(handler),
             file: code.file.clone(),
-            ..plain_failure("the function is not defined".to_owned())
+            ..HandlerFailure::new(
+                FailureKind::WrongResult,
+                "the function is not defined".to_owned(),
+            )
         })
     }
 
@@ -341,11 +346,7 @@ impl Engine {
                 Some(value) => self.form_value(value).await,
                 None => Value::Null,
             };
-            let field_type = match question.topic {
-                Topic::Field(field_type) => field_type,
-                Topic::Target => FieldType::String,
-                Topic::AccessDuration => FieldType::Duration,
-            };
+            let field_type = question.topic.field_type();
             let options = |question: &Question<'_>| -> Vec<OptionInput> {
                 let choices = question.choices.as_deref().unwrap_or_default();
                 choices
@@ -521,14 +522,14 @@ fn apply(
     names.sort_unstable();
     known.sort_unstable();
     if names != known {
-        return Err(HandlerFailure {
-            kind: FailureKind::WrongResult,
-            ..plain_failure(format!(
+        return Err(HandlerFailure::new(
+            FailureKind::WrongResult,
+            format!(
                 "on_change returned a form with the fields {}, but the set of fields ({}) cannot be changed",
                 names.join(", "),
                 known.join(", ")
-            ))
-        });
+            ),
+        ));
     }
     let mut after = FormState {
         note: None,
@@ -546,11 +547,7 @@ fn apply(
         ) else {
             continue;
         };
-        let field_type = match question.topic {
-            Topic::Field(field_type) => field_type,
-            Topic::Target => FieldType::String,
-            Topic::AccessDuration => FieldType::Duration,
-        };
+        let field_type = question.topic.field_type();
         let state = after.fields.entry(field.name.clone()).or_default();
         if field.label != was.label {
             state.label = Some(field.label.unwrap_or_default());
@@ -568,8 +565,7 @@ fn apply(
             for text in &mut value {
                 *text = as_configured(question, text);
             }
-        }
-        if field.options != was.current_allowed_values {
+        } else {
             let options: Vec<StateOption> = field
                 .options
                 .iter()

@@ -14,6 +14,7 @@
 
 mod book;
 mod calls;
+mod destinations;
 mod done;
 mod flow_store;
 mod history;
@@ -22,11 +23,13 @@ mod host;
 mod identities;
 mod intake;
 mod live;
+mod metrics;
 mod outbox;
 mod outside;
 mod pages;
 mod prompts;
 mod records;
+mod reload;
 mod routing;
 mod runs;
 mod signin;
@@ -55,6 +58,7 @@ use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Told, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
+use destinations::Destinations;
 use done::DoneBatch;
 use flow_store::FlowStore;
 use identities::Identities;
@@ -74,6 +78,7 @@ pub struct Engine {
     records: Records,
     identities: Identities,
     flow_store: FlowStore,
+    destinations: Destinations,
     /// Effects and other background work, awaited at shutdown.
     tasks: TaskTracker,
     /// Set when no new effects are to be started.
@@ -123,6 +128,7 @@ impl Engine {
             records: Records::default(),
             identities: Identities::default(),
             flow_store: FlowStore::default(),
+            destinations: Destinations::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
             fatal: watch::Sender::new(None),
@@ -162,13 +168,14 @@ impl Engine {
         self.book.catalog()
     }
 
-    /// Starts timers and the recording of finished effects and of handler calls.
+    /// Starts timers, the recording of finished effects and of handler calls, and sending to log destinations.
     #[must_use]
     pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
         vec![
             tokio::spawn(self.clone().run_timers()),
             tokio::spawn(self.done.clone().run(self.store.clone())),
             tokio::spawn(self.clone().keep_records()),
+            tokio::spawn(self.clone().run_destinations()),
         ]
     }
 
@@ -325,6 +332,7 @@ impl Engine {
     /// # Errors
     /// The store's.
     pub async fn recover(self: &Arc<Self>) -> Result<(), StoreError> {
+        self.begin_destinations().await?;
         let timers: Vec<TimerChange> = self
             .store
             .timers()

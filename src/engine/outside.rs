@@ -20,6 +20,7 @@ use crate::slack::directory::Directory;
 use crate::slack::inbound::Actor;
 use crate::slack::message;
 use crate::slack::pacing::{Pacer, Repeat};
+use crate::slack::socket::{SocketHandle, SocketStats};
 use crate::slack::view::Message;
 use crate::web::WebConfig;
 use crate::web::backend::Readiness;
@@ -44,6 +45,8 @@ pub struct Outside {
     pub contacts: Vec<String>,
     /// Number of sockets that said hello; unset until the sockets are started.
     connected: OnceLock<watch::Receiver<usize>>,
+    /// Counters of the sockets; unset until they are started.
+    stats: OnceLock<Box<dyn Fn() -> SocketStats + Send + Sync>>,
     lanes: Mutex<HashMap<MessageRef, Weak<tokio::sync::Mutex<()>>>>,
 }
 
@@ -102,15 +105,31 @@ impl Outside {
             web: parts.web,
             contacts: parts.contacts,
             connected: OnceLock::new(),
+            stats: OnceLock::new(),
             lanes: Mutex::default(),
         }
     }
 
-    /// Takes note of the sockets, for [`Outside::readiness`].
-    pub(crate) fn follow(&self, connected: watch::Receiver<usize>) {
-        if self.connected.set(connected).is_err() {
+    /// Takes note of the sockets, for [`Outside::readiness`] and metrics.
+    pub(crate) fn follow(&self, socket: &SocketHandle) {
+        let counted = self.stats.set(Box::new(socket.counters()));
+        if self.connected.set(socket.connected()).is_err() || counted.is_err() {
             tracing::error!("the sockets were started twice");
         }
+    }
+
+    /// Sockets that said hello.
+    pub(super) fn connections(&self) -> u64 {
+        let connected = self
+            .connected
+            .get()
+            .map_or(0, |connected| *connected.borrow());
+        u64::try_from(connected).unwrap_or(u64::MAX)
+    }
+
+    /// What the sockets have counted.
+    pub(super) fn socket_stats(&self) -> Option<SocketStats> {
+        self.stats.get().map(|stats| stats())
     }
 
     /// The lock under which updates of a message are made.

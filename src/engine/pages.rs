@@ -290,6 +290,15 @@ impl Backend for Pages {
         })
     }
 
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(async move {
+            self.0.metrics().await.map_err(|error| BackendError {
+                code: "STORE".to_owned(),
+                message: error.to_string(),
+            })
+        })
+    }
+
     fn readiness(&self) -> Readiness {
         self.0.readiness()
     }

@@ -10,17 +10,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 use super::Engine;
-use super::calls::{Asking, flow_input, plain_failure};
+use super::calls::{Asking, flow_input, wrong_result};
 use super::live::{OpenForm, written};
 use super::outside::Started;
 use crate::domain::person::Person;
 use crate::domain::run::{ChannelType, RunError, SourceChannel};
 use crate::flows::catalog::Flow;
 use crate::policy::types::{
-    ChannelInput, EventInput, FailureKind, HandlerAnswer, HandlerFailure, HookOutcome, RunInput,
+    ChannelInput, EventInput, HandlerAnswer, HandlerFailure, HookOutcome, RunInput,
 };
 use crate::slack::answer::{self, ErrorReport};
 use crate::slack::api::ViewTarget;
@@ -99,10 +100,8 @@ impl Engine {
     ) {
         let metadata = Self::metadata_for(flow, source);
         if !needs_preparing(flow) {
-            let state = FormState::default();
-            self.keep_open(flow, person, &metadata, state.clone());
-            let view = self.draw(flow, name_for(person), &metadata, &state);
-            if self.open_view(started, &view).await.is_some() {
+            let prepared = self.prepare(flow, person, &metadata).await;
+            if self.open_view(started, &prepared.view).await.is_some() {
                 self.prompted(flow, person, &metadata);
             }
             return;
@@ -131,55 +130,43 @@ impl Engine {
         flow: &Arc<Flow>,
     ) -> Value {
         let metadata = Self::metadata_for(flow, source);
-        let preparing = {
+        let mut preparing = {
             let (engine, flow, person, metadata) =
                 (self.clone(), flow.clone(), person.clone(), metadata.clone());
-            tokio::spawn(async move {
-                if needs_preparing(&flow) {
-                    return engine.prepare(&flow, &person, &metadata).await;
-                }
-                let state = FormState::default();
-                engine.keep_open(&flow, &person, &metadata, state.clone());
-                Prepared {
-                    view: engine.draw(&flow, name_for(&person), &metadata, &state),
-                    is_form: true,
-                }
-            })
+            tokio::spawn(async move { engine.prepare(&flow, &person, &metadata).await })
         };
-        let mut preparing = preparing;
         match tokio::time::timeout(PICKER_WAITS, &mut preparing).await {
-            Ok(Ok(prepared)) => {
+            Ok(prepared) => {
+                let prepared = self.prepared(flow, prepared);
                 if prepared.is_form {
                     self.prompted(flow, person, &metadata);
                 }
                 prepared.view
             }
-            Ok(Err(panic)) => modal::message(
-                flow.title(),
-                &self.trouble("The form could not be opened.", &panic),
-            ),
             Err(_) => {
                 let (engine, view_id) = (self.clone(), view_id.to_owned());
-                let (flow_, person) = (flow.clone(), person.clone());
+                let (asked, person) = (flow.clone(), person.clone());
                 self.tasks.spawn(async move {
-                    let prepared = match preparing.await {
-                        Ok(prepared) => prepared,
-                        Err(panic) => Prepared {
-                            view: modal::message(
-                                flow_.title(),
-                                &engine.trouble("The form could not be opened.", &panic),
-                            ),
-                            is_form: false,
-                        },
-                    };
+                    let prepared = engine.prepared(&asked, preparing.await);
                     tokio::time::sleep(LOADING_SHOWN).await;
                     engine
-                        .show(&view_id, None, &prepared, &flow_, &person, &metadata)
+                        .show(&view_id, None, &prepared, &asked, &person, &metadata)
                         .await;
                 });
                 modal::loading(flow.title())
             }
         }
+    }
+
+    /// What came of preparing a form, also where that panicked.
+    fn prepared(&self, flow: &Flow, joined: Result<Prepared, JoinError>) -> Prepared {
+        joined.unwrap_or_else(|panic| Prepared {
+            view: modal::message(
+                flow.title(),
+                &self.trouble("The form could not be opened.", &panic),
+            ),
+            is_form: false,
+        })
     }
 
     /// Replaces "Loading…".
@@ -244,13 +231,16 @@ impl Engine {
         }
     }
 
-    /// Asks `on_prompt` and the prefetch reducers, in one round trip; what is to be shown then.
+    /// Asks `on_prompt` and the prefetch reducers, where there are any, in one round trip; what is to be shown then.
     async fn prepare(
         self: &Arc<Self>,
         flow: &Arc<Flow>,
         person: &Person,
         metadata: &FormMetadata,
     ) -> Prepared {
+        if !needs_preparing(flow) {
+            return self.form_of(flow, person, metadata, FormState::default());
+        }
         let fields: Vec<&str> = flow
             .prompt_fields
             .iter()
@@ -284,7 +274,7 @@ impl Engine {
                 };
             }
             Some(HookOutcome::Fire { event, .. }) => {
-                let failure = wrong(
+                let failure = wrong_result(
                     flow,
                     "on_prompt",
                     format!(
@@ -295,15 +285,24 @@ impl Engine {
             }
         }
         match prefetched(flow, &answer, &fields) {
-            Ok(state) => {
-                let view = self.draw(flow, name_for(person), metadata, &state);
-                self.keep_open(flow, person, metadata, state);
-                Prepared {
-                    view,
-                    is_form: true,
-                }
-            }
+            Ok(state) => self.form_of(flow, person, metadata, state),
             Err(failure) => self.not_prepared(flow, person, metadata, &failure).await,
+        }
+    }
+
+    /// The form as it is shown at first.
+    fn form_of(
+        &self,
+        flow: &Arc<Flow>,
+        person: &Person,
+        metadata: &FormMetadata,
+        state: FormState,
+    ) -> Prepared {
+        let view = self.draw(flow, name_for(person), metadata, &state);
+        self.keep_open(flow, person, metadata, state);
+        Prepared {
+            view,
+            is_form: true,
         }
     }
 
@@ -344,7 +343,7 @@ impl Engine {
             let input = engine.prompt_input(&flow, &person, &metadata);
             let failure = match engine.call_handlers(asking, vec![HOOK.to_owned()], input).await {
                 Ok(answer) => match answer.hooks.get(HOOK) {
-                    Some(HookOutcome::Fire { event, .. }) => wrong(
+                    Some(HookOutcome::Fire { event, .. }) => wrong_result(
                         &flow,
                         HOOK,
                         format!("returned ApprovalTemplate.{event}(…), but the form is before the person now"),
@@ -379,11 +378,7 @@ impl Engine {
         let form = metadata.run.unwrap_or_default();
         let salt = u64::try_from(self.clock.now().0).unwrap_or_default();
         let error = self.handler_failed(form, salt, &flow.name, failure);
-        let channel = flow
-            .environment
-            .as_ref()
-            .and_then(|environment| environment.error_logger.clone());
-        let Some(channel) = channel else {
+        let Some(channel) = flow.error_logger().map(str::to_owned) else {
             return error;
         };
         let (engine, flow, person) = (self.clone(), flow.clone(), person.to_ref());
@@ -442,15 +437,6 @@ impl Engine {
     }
 }
 
-fn wrong(flow: &Flow, handler: &str, message: String) -> HandlerFailure {
-    HandlerFailure {
-        kind: FailureKind::WrongResult,
-        handler: Some(handler.to_owned()),
-        file: flow.implementation.file.clone(),
-        ..plain_failure(message)
-    }
-}
-
 /// The form with the options that the reducers supplied.
 fn prefetched(
     flow: &Flow,
@@ -464,7 +450,11 @@ fn prefetched(
                 "there is no prefetch reducer for the field {:?}: define a function decorated with @prefetch({:?})",
                 field.name, field.name
             );
-            return Err(wrong(flow, &format!("{PREFETCH}{}", field.name), missing));
+            return Err(wrong_result(
+                flow,
+                &format!("{PREFETCH}{}", field.name),
+                missing,
+            ));
         };
         let options = options
             .iter()

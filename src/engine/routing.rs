@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use super::calls::{Asking, plain_failure};
+use super::calls::Asking;
 use super::outbox::Held;
 use crate::domain::effect::EffectId;
 use crate::domain::event::{Event, Routing};
@@ -123,16 +123,18 @@ pub(super) fn routing(
         });
     }
     Err(HandlerFailure {
-        kind: FailureKind::WrongResult,
         handler: Some(REDUCERS[0].to_owned()),
-        ..plain_failure("the flow has no get_permissions".to_owned())
+        ..HandlerFailure::new(
+            FailureKind::WrongResult,
+            "the flow has no get_permissions".to_owned(),
+        )
     })
 }
 
 /// For answers that the store does not take.
 pub(super) fn too_much(error: &StoreError) -> HandlerFailure {
-    HandlerFailure {
-        kind: FailureKind::WrongResult,
-        ..plain_failure(format!("the handlers returned too much: {error}"))
-    }
+    HandlerFailure::new(
+        FailureKind::WrongResult,
+        format!("the handlers returned too much: {error}"),
+    )
 }

@@ -15,7 +15,7 @@ use super::objects::{Object, Objects, Referred, Written};
 use super::params::WrittenParams;
 use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
-use super::{code, rules, services};
+use super::{code, destinations, rules, services};
 
 /// Name space of target ids: UUIDs of version 5 over the target's address.
 const TARGET_IDS: Uuid = Uuid::from_u128(0x6c1b_5a0e_6f3d_5f43_9d3a_2f5e_8b7c_9a10);
@@ -71,6 +71,7 @@ pub fn build(world: &World, objects: &Objects) -> (Catalog, Vec<FlowDetails>) {
             .iter()
             .map(|details| Arc::clone(&details.flow))
             .collect(),
+        log_destinations: destinations::read(world, objects),
         sym_resources,
         several_environments: environments.len() > 1,
     };
@@ -234,7 +235,7 @@ impl<'a> Builder<'a> {
                         "{}: `{attribute}` takes the id of a {kind}, not of {}",
                         from.address, object.address
                     ),
-                    None,
+                    Some(&format!("write {kind}.NAME.id")),
                 );
                 None
             }
@@ -392,6 +393,7 @@ impl<'a> Builder<'a> {
                     .filter(|label| !label.is_empty())
                     .map(str::to_owned),
                 settings: target.text_map("settings"),
+                field_bindings: target.texts("field_bindings"),
             });
         }
         if !complete {

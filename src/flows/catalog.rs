@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::field::FieldType;
+use crate::domain::run::ChosenTarget;
 
 /// All flows at one moment.
 #[derive(Debug, Clone, Default)]
@@ -17,10 +18,22 @@ pub struct Catalog {
     pub version: String,
     /// In the order of their addresses.
     pub flows: Vec<Arc<Flow>>,
+    /// Where audit records go besides the journal.
+    pub log_destinations: Vec<LogDestination>,
     /// Number of resources by type, for `symbot check`.
     pub sym_resources: BTreeMap<String, usize>,
     /// True when more than one environment is declared: messages then name it.
     pub several_environments: bool,
+}
+
+/// One `sym_log_destination` of type `http`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDestination {
+    pub address: String,
+    /// May hold a secret in its user name, password, path or query: never to be logged.
+    pub url: url::Url,
+    /// Slugs of the environments whose records go there.
+    pub environments: Vec<String>,
 }
 
 /// One `sym_flow`.
@@ -50,6 +63,18 @@ impl Flow {
     #[must_use]
     pub fn title(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Title of the environment, when there is one.
+    #[must_use]
+    pub fn environment_title(&self) -> Option<&str> {
+        self.environment.as_ref().map(Environment::title)
+    }
+
+    /// Channel of the environment's error logger, when there is one.
+    #[must_use]
+    pub fn error_logger(&self) -> Option<&str> {
+        self.environment.as_ref()?.error_logger.as_deref()
     }
 
     /// Names of the hooks that the implementation defines.
@@ -255,6 +280,10 @@ pub struct Target {
     pub name: String,
     pub label: Option<String>,
     pub settings: BTreeMap<String, String>,
+    /// Names of settings that are filled from the form: the prompt field of the same name gives the value, for this request
+    /// only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub field_bindings: Vec<String>,
 }
 
 impl Target {
@@ -262,5 +291,15 @@ impl Target {
     #[must_use]
     pub fn title(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
+    }
+
+    /// As a request keeps it that was made for this target.
+    #[must_use]
+    pub fn chosen(&self) -> ChosenTarget {
+        ChosenTarget {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            label: self.title().to_owned(),
+        }
     }
 }

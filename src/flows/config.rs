@@ -218,12 +218,14 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
         shown: shown.to_owned(),
         ..ModuleConfig::default()
     };
+    sources.watch(dir);
     let (overrides, plain): (Vec<_>, Vec<_>) = config_files(dir)
         .into_iter()
         .partition(|(name, _)| is_override(name));
     for (over, files) in [(false, plain), (true, overrides)] {
         for (name, path) in files {
             let shown_name = join_shown(shown, &name);
+            sources.watch(&path);
             let text = match read_text(&path) {
                 Ok(text) => text,
                 Err(problem) => {
@@ -390,12 +392,59 @@ impl Reader<'_> {
         }
     }
 
-    fn named(&mut self, kind: &str, name: &str, place: Place, body: Body) {
-        let layers = Layers::new(self.file, body);
-        let (map, what) = if kind == "variable" {
-            (&mut self.config.variables, format!("var.{name}"))
+    /// Reports what a `variable` or `output` block does not take: a slip there would be ignored silently.
+    fn check_names(&self, kind: &str, what: &str, body: &Body) {
+        const VARIABLE: [&str; 7] = [
+            "type",
+            "default",
+            "description",
+            "sensitive",
+            "nullable",
+            "ephemeral",
+            "validation",
+        ];
+        const OUTPUT: [&str; 6] = [
+            "value",
+            "description",
+            "sensitive",
+            "ephemeral",
+            "depends_on",
+            "precondition",
+        ];
+        let known: &[&str] = if kind == "variable" {
+            &VARIABLE
         } else {
-            (&mut self.config.outputs, format!("output {name:?}"))
+            &OUTPUT
+        };
+        for structure in body.iter() {
+            let name = match structure {
+                Structure::Attribute(attribute) => attribute.key.as_str(),
+                Structure::Block(block) => block_name(block),
+            };
+            if !known.contains(&name) {
+                let hint = similar(name, known.iter().copied())
+                    .map(|other| format!("did you mean `{other}`?"));
+                self.sources.error(
+                    Place::new(self.file, structure.span()),
+                    format!("{what}: there is no `{name}` here"),
+                    hint.as_deref(),
+                );
+            }
+        }
+    }
+
+    fn named(&mut self, kind: &str, name: &str, place: Place, body: Body) {
+        let what = if kind == "variable" {
+            format!("var.{name}")
+        } else {
+            format!("output {name:?}")
+        };
+        self.check_names(kind, &what, &body);
+        let layers = Layers::new(self.file, body);
+        let map = if kind == "variable" {
+            &mut self.config.variables
+        } else {
+            &mut self.config.outputs
         };
         match map.get_mut(name) {
             Some(existing) if self.over => existing.body.layers.extend(layers.layers),

@@ -1,7 +1,8 @@
 //! Tests only: the root modules of `tests/flows`. Those in `ok` load with the report that is beside them, those in `bad`
 //! give exactly the problems that are beside them. `options.json` in a case holds what the command line would say.
+//! `SYMBOT_ACCEPT=1` writes what came out beside them instead, to be read before it is committed.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,10 @@ fn options(case: &Path) -> LoadOptions {
     options
 }
 
+fn accepts() -> bool {
+    std::env::var("SYMBOT_ACCEPT").is_ok()
+}
+
 fn loaded(case: &Path) -> Loaded {
     load(&options(case))
 }
@@ -67,6 +72,10 @@ fn good_configurations_load_as_expected() {
         let loaded = loaded(&case);
         let inspected = inspect(&loaded, |_| fine());
         let ours = report(&loaded, &inspected);
+        if accepts() {
+            let text = serde_json::to_string_pretty(&ours).unwrap();
+            std::fs::write(case.join("expected.json"), text + "\n").unwrap();
+        }
         let text = std::fs::read_to_string(case.join("expected.json")).unwrap();
         let expected: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(ours, expected, "{}", case.display());
@@ -87,6 +96,9 @@ fn bad_configurations_give_the_expected_problems() {
                     .replace(case.to_str().unwrap(), "DIR")
             })
             .collect();
+        if accepts() {
+            std::fs::write(case.join("expected.txt"), lines.join("\n") + "\n").unwrap();
+        }
         let expected = std::fs::read_to_string(case.join("expected.txt")).unwrap();
         assert_eq!(lines.join("\n"), expected.trim_end(), "{}", case.display());
         assert!(loaded.has_errors(), "{}", case.display());

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::config::join_shown;
 use super::eval::Module;
 use super::parse::read_text;
+use super::watch::Watched;
 
 /// A text file that was read.
 #[derive(Debug, Clone)]
@@ -24,6 +25,7 @@ pub struct TextFile {
 #[derive(Debug, Default)]
 pub struct Files {
     allowed: RefCell<Vec<PathBuf>>,
+    watched: RefCell<Watched>,
     texts: RefCell<HashMap<PathBuf, Result<TextFile, String>>>,
 }
 
@@ -33,12 +35,23 @@ impl Files {
         self.allowed.borrow_mut().push(dir.to_owned());
     }
 
+    /// Takes note that what is at a path has a say in the result. To be called before the path is read.
+    pub fn watch(&self, path: &Path) {
+        self.watched.borrow_mut().add(path);
+    }
+
+    #[must_use]
+    pub fn take_watched(&self) -> Watched {
+        self.watched.take()
+    }
+
     /// The real path of a path written in a configuration.
     ///
     /// # Errors
     /// There is no such file, or it lies outside of what may be read.
     pub fn resolve(&self, module: &Rc<Module>, path: &Path) -> Result<PathBuf, String> {
         let full = module.root_dir.join(path);
+        self.watch(&full);
         let real = full.canonicalize().map_err(|error| {
             let reason = match error.kind() {
                 std::io::ErrorKind::NotFound => "no such file".to_owned(),

@@ -11,10 +11,11 @@ use hcl_edit::structure::Structure;
 
 use super::config::{ModuleConfig, join_shown};
 use super::eval::{Given, Scope, World};
+use super::json::{self, Json, JsonValue};
 use super::load::LoadOptions;
 use super::parse::{parse_body, parse_expression, read_text};
 use super::source::{Failure, Place, similar};
-use super::value::{Value, from_json};
+use super::value::Value;
 
 type Values = BTreeMap<String, Given>;
 
@@ -115,6 +116,7 @@ fn read_file(
     strict: bool,
     values: &mut Values,
 ) {
+    world.sources.watch(path);
     let text = match read_text(path) {
         Ok(text) => text,
         Err(problem) => {
@@ -173,26 +175,37 @@ fn read_json(
     strict: bool,
     values: &mut Values,
 ) {
-    let parsed = serde_json::from_str::<serde_json::Value>(&text);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    let parsed = json::parse(text);
     let file = world.sources.add(shown, text.into());
-    let place = Place { file, start: 0 };
+    let place = |start: usize| Place { file, start };
     match parsed {
-        Ok(serde_json::Value::Object(entries)) => {
-            for (name, value) in &entries {
-                if config.variables.contains_key(name) {
-                    let value = Ok(from_json(value));
-                    values.insert(name.clone(), Given { value, place });
-                } else if strict {
-                    undeclared(world, config, name, place, false);
+        Ok(Json {
+            value: JsonValue::Object(entries),
+            ..
+        }) => {
+            for (name, json) in &entries {
+                if config.variables.contains_key(&name.text) {
+                    let given = Given {
+                        value: Ok(json.to_value()),
+                        place: place(json.start),
+                    };
+                    values.insert(name.text.clone(), given);
+                } else if strict && name.text != "//" {
+                    undeclared(world, config, &name.text, place(name.start), false);
                 }
             }
         }
-        Ok(_) => world
-            .sources
-            .error(place, "a file of values must hold a JSON object", None),
-        Err(error) => world
-            .sources
-            .error(place, format!("syntax error: {error}"), None),
+        Ok(other) => world.sources.error(
+            place(other.start),
+            "a file of values must hold a JSON object",
+            None,
+        ),
+        Err((at, problem)) => {
+            world
+                .sources
+                .error(place(at), format!("syntax error: {problem}"), None);
+        }
     }
 }
 

@@ -1,12 +1,10 @@
-//! Configuration in JSON (`*.tf.json`), brought into the form of the native syntax. JSON carries no places, so problems in
-//! such a file point at its start.
+//! Configuration in JSON (`*.tf.json`), rewritten into the native syntax and parsed as such. A table tells which byte of
+//! the written JSON each byte of the rewritten text stands for, so that problems point into the JSON.
 
-use hcl_edit::expr::{Expression, Object, ObjectKey, ObjectValue};
-use hcl_edit::structure::{Attribute, Block, BlockLabel, Body};
-use hcl_edit::template::Element;
-use hcl_edit::{Decorated, Ident};
-use serde_json::Value as Json;
+use hcl_edit::Ident;
+use hcl_edit::structure::Body;
 
+use super::json::{self, Json, JsonValue, Text, note};
 use super::source::{FileId, Place, Sources};
 
 /// Blocks in blocks, wherever they stand.
@@ -21,144 +19,306 @@ const NESTED_BLOCKS: [&str; 8] = [
     "provisioner",
 ];
 
+/// Attributes whose text is code as it is, not a template.
+const CODE: [(&str, &str); 2] = [("variable", "type"), ("dynamic", "iterator")];
+
+/// Attributes whose text stands for itself.
+const PLAIN: [(&str, &str); 4] = [
+    ("variable", "default"),
+    ("variable", "description"),
+    ("output", "description"),
+    ("module", "source"),
+];
+
 /// Registers and reads a JSON text; problems are reported.
 pub fn parse_body(sources: &Sources, name: String, text: String) -> (FileId, Option<Body>) {
-    let parsed: Result<Json, _> =
-        serde_json::from_str(text.strip_prefix('\u{feff}').unwrap_or(&text));
-    let starts: Vec<usize> = std::iter::once(0)
-        .chain(text.match_indices('\n').map(|(at, _)| at + 1))
-        .collect();
-    let file = sources.add(name, text.into());
-    let fail = |start: usize, problem: String| {
-        sources.error(
-            Place { file, start },
-            format!("syntax error: {problem}"),
-            None,
-        );
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
+    let parsed = json::parse(&text);
+    let mut writer = Writer::default();
+    let written = match &parsed {
+        Ok(Json {
+            value: JsonValue::Object(entries),
+            ..
+        }) => top_level(&mut writer, entries),
+        Ok(other) => Err((other.start, "the file must hold a JSON object".to_owned())),
+        Err((at, problem)) => Err((*at, problem.clone())),
+    };
+    let file = sources.add_rewritten(name, text.into(), writer.places);
+    let failed = |start: usize, problem: &str| {
+        let message = format!("syntax error: {problem}");
+        sources.error(Place { file, start }, message, None);
         (file, None)
     };
-    match parsed {
-        Ok(Json::Object(top)) => match top_level(&top) {
-            Ok(body) => (file, Some(body)),
-            Err(problem) => fail(0, problem),
-        },
-        Ok(_) => fail(0, "the file must hold a JSON object".to_owned()),
-        Err(error) => {
-            let line = starts
-                .get(error.line().saturating_sub(1))
-                .copied()
-                .unwrap_or(0);
-            fail(line + error.column().saturating_sub(1), error.to_string())
+    if let Err((at, problem)) = written {
+        // Found before anything was rewritten, so the place is one of the JSON.
+        let problem = format!("syntax error: {problem}");
+        sources.error_as_written(file, at, problem);
+        return (file, None);
+    }
+    match hcl_edit::parser::parse_body(&writer.text) {
+        Ok(body) => (file, Some(body)),
+        Err(error) => failed(error.location().offset(), error.message()),
+    }
+}
+
+type Entries = [(Text, Json)];
+
+/// The place in the JSON and the problem.
+type Written = Result<(), (usize, String)>;
+
+/// Native syntax that is being written.
+#[derive(Default)]
+struct Writer {
+    text: String,
+    /// Byte of the native syntax, and of the JSON.
+    places: Vec<(usize, usize)>,
+}
+
+impl Writer {
+    /// Writes a word that stands for what is at a place.
+    fn push(&mut self, word: &str, at: usize) {
+        note(&mut self.places, self.text.len(), at);
+        self.text.push_str(word);
+    }
+
+    fn name(&mut self, name: &Text, at: usize) -> Written {
+        if Ident::try_new(name.text.as_str()).is_err() {
+            return Err((name.start, format!("{:?} is not a name", name.text)));
+        }
+        self.push(&name.text, at);
+        Ok(())
+    }
+
+    /// A quoted text. In a template, what stands between `${` or `%{` and its brace is code and stays as it is.
+    fn quoted(&mut self, text: &Text, is_template: bool) {
+        self.push("\"", text.start);
+        let mut code_until = 0;
+        for (at, letter) in text.text.char_indices() {
+            note(&mut self.places, self.text.len(), text.place_of(at));
+            let rest = &text.text[at..];
+            let opens = rest.starts_with("${") || rest.starts_with("%{");
+            if at < code_until {
+                self.text.push(letter);
+                continue;
+            }
+            if opens && !is_template {
+                // Doubled, it is no start of code.
+                self.text.push(letter);
+            } else if opens && !text.text[..at].ends_with(letter) {
+                code_until = at + code_length(rest);
+                self.text.push(letter);
+                continue;
+            }
+            match letter {
+                '"' => self.text.push_str("\\\""),
+                '\\' => self.text.push_str("\\\\"),
+                '\n' => self.text.push_str("\\n"),
+                '\r' => self.text.push_str("\\r"),
+                '\t' => self.text.push_str("\\t"),
+                letter => self.text.push(letter),
+            }
+        }
+        self.text.push('"');
+    }
+
+    fn expression(&mut self, json: &Json, is_template: bool) {
+        match &json.value {
+            JsonValue::Null => self.push("null", json.start),
+            JsonValue::Bool(true) => self.push("true", json.start),
+            JsonValue::Bool(false) => self.push("false", json.start),
+            JsonValue::Number(number) => self.push(number, json.start),
+            JsonValue::Text(text) => self.quoted(text, is_template),
+            JsonValue::Array(items) => {
+                self.push("[", json.start);
+                for item in items {
+                    self.expression(item, is_template);
+                    self.text.push(',');
+                }
+                self.text.push(']');
+            }
+            JsonValue::Object(entries) => {
+                self.push("{", json.start);
+                for (name, value) in entries {
+                    self.text.push('\n');
+                    self.quoted(name, is_template);
+                    self.text.push('=');
+                    self.expression(value, is_template);
+                    self.text.push(',');
+                }
+                self.text.push('}');
+            }
         }
     }
 }
 
-type Entries = serde_json::Map<String, Json>;
+/// Bytes of the code at the start of a text, with its braces. All of the text when it does not end.
+fn code_length(text: &str) -> usize {
+    // What is open: true for a string, false for a brace.
+    let mut open: Vec<bool> = Vec::new();
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        let in_string = open.last().copied().unwrap_or(false);
+        match letter {
+            '\\' if in_string => {
+                letters.next();
+            }
+            '"' if in_string => {
+                open.pop();
+            }
+            '"' => open.push(true),
+            '{' if !in_string || text[..at].ends_with(['$', '%']) => open.push(false),
+            '}' if !in_string => {
+                open.pop();
+                if open.is_empty() {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
 
-fn top_level(top: &Entries) -> Result<Body, String> {
-    let mut body = Body::new();
-    for (kind, content) in top.iter().filter(|(kind, _)| *kind != "//") {
-        let labels = match kind.as_str() {
-            "resource" | "data" => 2,
-            "module" | "variable" | "output" | "provider" => 1,
+fn top_level(writer: &mut Writer, top: &Entries) -> Written {
+    for (kind, content) in top.iter().filter(|(kind, _)| kind.text != "//") {
+        let labels = match kind.text.as_str() {
+            "resource" | "data" | "ephemeral" => 2,
+            "module" | "variable" | "output" | "provider" | "check" => 1,
             _ => 0,
         };
-        blocks(&mut body, kind, &[], labels, content)?;
+        blocks(writer, kind, &mut Vec::new(), labels, content)?;
     }
-    Ok(body)
+    Ok(())
 }
 
 /// Makes the blocks of a kind, going down one level of objects for each label.
-fn blocks(
-    body: &mut Body,
-    kind: &str,
-    labels: &[&str],
+fn blocks<'a>(
+    writer: &mut Writer,
+    kind: &Text,
+    labels: &mut Vec<&'a Text>,
     missing: usize,
-    content: &Json,
-) -> Result<(), String> {
-    match (content, missing) {
-        (Json::Array(items), _) => items
+    content: &'a Json,
+) -> Written {
+    match (&content.value, missing) {
+        (JsonValue::Array(items), _) => items
             .iter()
-            .try_for_each(|item| blocks(body, kind, labels, missing, item)),
-        (Json::Object(entries), 0) => {
-            let mut block = Block::new(ident(kind)?);
-            block.labels = labels
-                .iter()
-                .map(|label| BlockLabel::String(Decorated::new((*label).to_owned())))
-                .collect();
-            block.body = block_body(kind, entries)?;
-            body.push(block);
+            .try_for_each(|item| blocks(writer, kind, labels, missing, item)),
+        (JsonValue::Object(entries), 0) => {
+            // People look for a block by its name, which is the last label.
+            let at = labels.last().map_or(kind.start, |label| label.start);
+            writer.name(kind, at)?;
+            for label in labels.iter() {
+                writer.text.push(' ');
+                writer.quoted(label, false);
+            }
+            writer.text.push_str(" {\n");
+            block_body(writer, &kind.text, entries)?;
+            writer.text.push_str("}\n");
             Ok(())
         }
-        (Json::Object(entries), _) => entries
-            .iter()
-            .filter(|(label, _)| *label != "//")
-            .try_for_each(|(label, inner)| {
-                let labels: Vec<&str> = labels.iter().copied().chain([label.as_str()]).collect();
-                blocks(body, kind, &labels, missing - 1, inner)
-            }),
-        _ => Err(format!("`{kind}` must hold a JSON object")),
+        (JsonValue::Object(entries), _) => {
+            for (label, inner) in entries.iter().filter(|(label, _)| label.text != "//") {
+                labels.push(label);
+                blocks(writer, kind, labels, missing - 1, inner)?;
+                labels.pop();
+            }
+            Ok(())
+        }
+        _ => Err((
+            content.start,
+            format!("`{}` must hold a JSON object", kind.text),
+        )),
     }
 }
 
-fn block_body(kind: &str, entries: &Entries) -> Result<Body, String> {
-    let mut body = Body::new();
-    for (name, value) in entries.iter().filter(|(name, _)| *name != "//") {
-        let is_block = NESTED_BLOCKS.contains(&name.as_str()) && kind != "locals";
+fn block_body(writer: &mut Writer, kind: &str, entries: &Entries) -> Written {
+    for (name, value) in entries.iter().filter(|(name, _)| name.text != "//") {
+        let is_block = NESTED_BLOCKS.contains(&name.text.as_str()) && kind != "locals";
         // The old form of `params` is a map with texts in JSON; it stays an attribute.
-        let old_params = name == "params" && value.get("prompt_fields_json").is_some();
-        match value {
-            Json::Object(_) | Json::Array(_) if is_block && !old_params => {
-                let labels = usize::from(name == "dynamic" || name == "provisioner");
-                blocks(&mut body, name, &[], labels, value)?;
-            }
-            _ if kind == "variable" && name == "type" => {
-                let text = value.as_str().unwrap_or("any");
-                let code = super::parse::parse_expression(text)?;
-                body.push(Attribute::new(ident(name)?, code));
-            }
-            _ => body.push(Attribute::new(ident(name)?, expression(value)?)),
+        let old_params = name.text == "params"
+            && matches!(&value.value, JsonValue::Object(entries)
+                if entries.iter().any(|(name, _)| name.text.ends_with("_json")));
+        if is_block
+            && !old_params
+            && matches!(value.value, JsonValue::Object(_) | JsonValue::Array(_))
+        {
+            let labels = usize::from(name.text == "dynamic" || name.text == "provisioner");
+            blocks(writer, name, &mut Vec::new(), labels, value)?;
+            continue;
         }
-    }
-    Ok(body)
-}
-
-fn ident(name: &str) -> Result<Ident, String> {
-    Ident::try_new(name).map_err(|_| format!("{name:?} is not a name"))
-}
-
-/// A JSON value as an expression: texts are templates.
-fn expression(value: &Json) -> Result<Expression, String> {
-    Ok(match value {
-        Json::Null => Expression::null(),
-        Json::Bool(value) => Expression::from(*value),
-        Json::Number(number) => super::parse::parse_expression(&number.to_string())?,
-        Json::String(text) => template(text)?,
-        Json::Array(items) => items
-            .iter()
-            .map(expression)
-            .collect::<Result<Vec<_>, _>>()?
-            .into_iter()
-            .collect(),
-        Json::Object(entries) => {
-            let mut object = Object::new();
-            for (key, value) in entries {
-                object.insert(
-                    ObjectKey::Expression(template(key)?),
-                    ObjectValue::new(expression(value)?),
-                );
+        writer.name(name, name.start)?;
+        writer.text.push_str(" = ");
+        let named = (kind, name.text.as_str());
+        match &value.value {
+            JsonValue::Text(text) if CODE.contains(&named) => {
+                writer.push(text.text.trim(), text.place_of(0));
             }
-            Expression::Object(object)
+            _ => writer.expression(value, !PLAIN.contains(&named)),
         }
-    })
+        writer.text.push('\n');
+    }
+    Ok(())
 }
 
-fn template(text: &str) -> Result<Expression, String> {
-    if !text.contains("${") && !text.contains("%{") {
-        return Ok(Expression::from(text));
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn native(text: &str) -> String {
+        let Json {
+            value: JsonValue::Object(entries),
+            ..
+        } = json::parse(text).unwrap()
+        else {
+            panic!("an object");
+        };
+        let mut writer = Writer::default();
+        top_level(&mut writer, &entries).unwrap();
+        writer.text
     }
-    let template =
-        hcl_edit::parser::parse_template(text).map_err(|error| error.message().to_owned())?;
-    let elements: Vec<Element> = template.iter().cloned().collect();
-    Ok(Expression::StringTemplate(elements.into()))
+
+    #[test]
+    fn code_in_texts_stays_and_everything_else_is_escaped() {
+        let text = r#"{"locals": {"a": "say \"${join("-", ["x}", "y"])}\" \\ $${no} %{ if true }\n%{ endif }"}}"#;
+        let text = text.replace(
+            r#"join("-", ["x}", "y"])"#,
+            r#"join(\"-\", [\"x}\", \"y\"])"#,
+        );
+        assert_eq!(
+            native(&text),
+            "locals {\na = \"say \\\"${join(\"-\", [\"x}\", \"y\"])}\\\" \\\\ $${no} %{ if true }\\n%{ endif }\"\n}\n"
+        );
+    }
+
+    #[test]
+    fn types_are_code_and_defaults_are_plain() {
+        let text = r#"{"variable": {"v": {"type": "list(string)", "default": "${x}"}}}"#;
+        assert_eq!(
+            native(text),
+            "variable \"v\" {\ntype = list(string)\ndefault = \"$${x}\"\n}\n"
+        );
+    }
+
+    #[test]
+    fn problems_point_into_the_json() {
+        let sources = Sources::default();
+        let text = "{\n  \"locals\": {\n    \"a\": \"x ${1 +}\"\n  }\n}\n".to_owned();
+        let (_, body) = parse_body(&sources, "x.tf.json".to_owned(), text);
+        assert!(body.is_none());
+        let problems = sources.take_diagnostics();
+        assert_eq!(problems[0].line, 3, "{}", problems[0]);
+        let text = "{\n  \"locals\": {\n    \"a b\": 1\n  }\n}\n".to_owned();
+        let _ = parse_body(&sources, "x.tf.json".to_owned(), text);
+        let problems = sources.take_diagnostics();
+        assert_eq!(
+            (problems[0].line, problems[0].column),
+            (3, 5),
+            "{}",
+            problems[0]
+        );
+    }
 }

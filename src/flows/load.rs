@@ -1,6 +1,6 @@
 //! The way in: directories and values → a catalog with all problems found on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::eval::{STACK_BYTES, World};
 use super::files::Files;
 use super::given;
 use super::objects::Objects;
+use super::watch::Watched;
 
 /// What to load.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +38,8 @@ pub struct Loaded {
     pub flows: Vec<FlowDetails>,
     /// Files by the names that diagnostics use, for excerpts.
     pub sources: BTreeMap<String, Arc<str>>,
+    /// Everything that had a say in the result.
+    pub watched: Watched,
 }
 
 impl Loaded {
@@ -61,7 +64,7 @@ impl Loaded {
         all
     }
 
-    fn failed(message: String) -> Self {
+    pub(crate) fn failed(message: String) -> Self {
         Self {
             diagnostics: vec![Diagnostic {
                 severity: Severity::Error,
@@ -108,6 +111,8 @@ pub(super) fn code_of(flow: &Flow) -> impl Iterator<Item = &Implementation> {
 /// A root module that was found.
 struct Root {
     dir: PathBuf,
+    /// Whether it was given itself, and not the folder it is in.
+    given: bool,
     /// As it is shown; empty for a directory that was given alone.
     shown: String,
 }
@@ -122,6 +127,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
         .iter()
         .map(|root| read_module(&world.sources, &root.dir, &root.shown))
         .collect();
+    let configs = without_parts(&roots, configs);
     warn_of_unused_vars(&world, options, &configs);
     let strict = configs.len() == 1;
     for config in configs {
@@ -154,12 +160,36 @@ fn load_here(options: &LoadOptions) -> Loaded {
             }
         }
     }
+    let mut watched = world.sources.take_watched();
+    watched.extend(world.files.take_watched());
     Loaded {
         catalog,
         diagnostics,
         flows,
         sources,
+        watched,
     }
+}
+
+/// Without the directories that were only found beside others and that one of those calls as a module: they are parts, and
+/// make no sense by themselves.
+fn without_parts(roots: &[Root], configs: Vec<ModuleConfig>) -> Vec<ModuleConfig> {
+    let called: BTreeSet<PathBuf> = configs
+        .iter()
+        .flat_map(|config| config.calls.values().map(move |call| (config, call)))
+        .filter_map(|(config, call)| {
+            let (_, source) = call.body.attribute("source")?;
+            let source = source.value.as_str()?;
+            let local = source.starts_with("./") || source.starts_with("../");
+            local.then(|| config.dir.join(source).canonicalize().ok())?
+        })
+        .collect();
+    roots
+        .iter()
+        .zip(configs)
+        .filter(|(root, config)| root.given || !called.contains(&config.dir))
+        .map(|(_, config)| config)
+        .collect()
 }
 
 /// With several roots, a value from the command line must be of use to one of them.
@@ -191,6 +221,7 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
             .sources
             .error(super::source::Place { file, start: 0 }, message, Some(hint));
     };
+    world.sources.watch(dir);
     let real = match dir.canonicalize() {
         Ok(real) if real.is_dir() => real,
         Ok(_) => {
@@ -208,6 +239,7 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
         }
     };
     world.files.allow(&real);
+    world.sources.watch(&real);
     let prefix = if several {
         given.trim_end_matches('/')
     } else {
@@ -216,6 +248,7 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
     if is_module_dir(&real) {
         roots.push(Root {
             dir: real,
+            given: true,
             shown: prefix.to_owned(),
         });
         return;
@@ -232,7 +265,12 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
         let hidden = path
             .file_name()
             .is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        !hidden && path.is_dir() && is_module_dir(path)
+        if hidden || !path.is_dir() {
+            return false;
+        }
+        // One that holds nothing yet may become a root module.
+        world.sources.watch(path);
+        is_module_dir(path)
     });
     children.sort();
     if children.is_empty() {
@@ -249,6 +287,7 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
             .into_owned();
         roots.push(Root {
             shown: super::config::join_shown(prefix, &name),
+            given: false,
             dir,
         });
     }

@@ -81,6 +81,16 @@ impl Number {
         ))
     }
 
+    /// Reads text that is converted to a number: a point may stand at its end.
+    #[must_use]
+    pub fn parse_loose(text: &str) -> Option<Self> {
+        let digits = text.strip_suffix('.');
+        match digits.filter(|digits| digits.ends_with(|last: char| last.is_ascii_digit())) {
+            Some(digits) if !digits.contains(['.', 'e', 'E']) => Self::parse(digits),
+            _ => Self::parse(text),
+        }
+    }
+
     /// `None` for values that are not finite.
     #[must_use]
     pub fn from_f64(value: f64) -> Option<Self> {

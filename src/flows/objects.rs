@@ -78,6 +78,21 @@ impl Object {
     }
 }
 
+impl Object {
+    /// The known texts of a list.
+    #[must_use]
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        match self.get(name).map(|written| &written.value) {
+            Some(Value::List(list)) => list
+                .items
+                .iter()
+                .filter_map(|item| Some(item.as_str()?.to_owned()))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// What a reference by id leads to.
 pub enum Referred<'a> {
     Missing,

@@ -1,21 +1,18 @@
 //! Rules that go beyond one attribute: what Sym checked when a configuration was applied, what the documentation demands,
 //! and warnings about what this product does not do (yet). The words that people may search for are kept.
 
-use std::collections::HashMap;
-
 use super::catalog::{Params, PromptField, Strategy};
+use super::destinations;
 use super::eval::World;
 use super::objects::{Object, Objects, Written};
 use super::schema::STRATEGIES;
 use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
+use super::{duplicates, kinds, references};
 use crate::domain::field::FieldType;
 
 /// Strategy types that need no integration.
 const WITHOUT_INTEGRATION: [&str; 1] = ["http"];
-
-/// Log destinations that need no integration.
-const LOGS_WITHOUT_INTEGRATION: [&str; 2] = ["http", "datadog"];
 
 /// Names that the product fills itself.
 const FILLED_NAMES: [&str; 2] = ["target", "decision_message"];
@@ -25,9 +22,11 @@ const SOURCES: [&str; 2] = ["slack", "api"];
 
 /// Checks single objects and what they have to do with each other, flows aside.
 pub fn check_objects(world: &World, objects: &Objects) {
-    duplicates(world, objects);
+    duplicates::check(world, objects);
     for object in &objects.all {
         let address = &object.address;
+        references::check(world, objects, object);
+        kinds::check(world, object);
         if let Some(name) = object
             .text("name")
             .filter(|_| object.schema.kind != "sym_flow")
@@ -51,8 +50,8 @@ pub fn check_objects(world: &World, objects: &Objects) {
         }
         match object.schema.kind {
             "sym_strategy" => strategy(world, object),
-            "sym_log_destination" => log_destination(world, object),
-            "sym_environment" => environment(world, objects, object),
+            "sym_log_destination" => destinations::check(world, object),
+            "sym_environment" => environment(world, object),
             _ => {}
         }
     }
@@ -77,53 +76,6 @@ pub fn check_objects(world: &World, objects: &Objects) {
                 ),
                 Some("remove one of them"),
             );
-        }
-    }
-}
-
-/// Two objects of one name. Flows may share a name when their environments differ; other objects only have to differ
-/// within their own root, as roots are applied apart and an installation may hold several.
-fn duplicates(world: &World, objects: &Objects) {
-    let mut seen: HashMap<(String, String, String, String), &Object> = HashMap::new();
-    for object in &objects.all {
-        let Some(name) = object.text("name") else {
-            continue;
-        };
-        let kind = object.schema.kind;
-        let (scope, subtype) = if kind == "sym_flow" {
-            let environment = object
-                .get("environment_id")
-                .and_then(|written| written.value.as_str())
-                .and_then(|id| objects.find(id, object))
-                .and_then(|environment| environment.text("name"));
-            (
-                String::new(),
-                environment.unwrap_or_default().to_lowercase(),
-            )
-        } else if object.schema.has_slug {
-            let root = object.module.root_dir.to_string_lossy().into_owned();
-            (root, object.text("type").unwrap_or_default().to_owned())
-        } else {
-            continue;
-        };
-        let key = (kind.to_owned(), scope, subtype, name.to_lowercase());
-        if let Some(first) = seen.get(&key) {
-            let within = match (kind, key.2.is_empty()) {
-                ("sym_flow", false) => format!(" in the environment {:?}", key.2),
-                _ => String::new(),
-            };
-            world.sources.error(
-                object.place_of("name"),
-                format!(
-                    "{}: the name {name:?} is taken by {} at {}{within}",
-                    object.address,
-                    first.address,
-                    world.sources.describe(first.place_of("name"))
-                ),
-                Some("give each its own name; letter case does not count"),
-            );
-        } else {
-            seen.insert(key, object);
         }
     }
 }
@@ -203,41 +155,14 @@ fn custom_code(world: &World, object: &Object, written: &Written) {
     }
 }
 
-fn log_destination(world: &World, object: &Object) {
-    let Some(kind) = object.text("type") else {
-        return;
-    };
-    if object.get("integration_id").is_none()
-        && !object.failed
-        && !LOGS_WITHOUT_INTEGRATION.contains(&kind)
-    {
-        world.sources.error(
-            object.place,
-            format!(
-                "{}: LogDestination requires an Integration: `integration_id` is missing",
-                object.address
-            ),
-            Some("name the integration with integration_id = sym_integration.NAME.id"),
-        );
-    }
-    world.sources.warn(
-        object.place,
-        format!(
-            "{}: records are not sent to log destinations yet; they are in the audit journal",
-            object.address
-        ),
-        None,
-    );
-}
-
-fn environment(world: &World, objects: &Objects, object: &Object) {
+fn environment(world: &World, object: &Object) {
     let Some(written) = object.get("integrations") else {
         return;
     };
     let Value::Map(map) = &written.value else {
         return;
     };
-    for (key, value) in &map.entries {
+    for key in map.entries.keys() {
         if !key.ends_with("_id") {
             world.sources.warn(
                 written.place,
@@ -246,22 +171,6 @@ fn environment(world: &World, objects: &Objects, object: &Object) {
                     object.address
                 ),
                 Some("write slack_id = … for event.flow.environment.integrations[\"slack\"]"),
-            );
-        }
-        let Some(id) = value.as_str() else {
-            continue;
-        };
-        if let Some(other) = objects
-            .find(id, object)
-            .filter(|other| other.schema.kind != "sym_integration")
-        {
-            world.sources.error(
-                written.place,
-                format!(
-                    "{}: `integrations` takes ids of a sym_integration, not of {}",
-                    object.address, other.address
-                ),
-                None,
             );
         }
     }
@@ -356,7 +265,7 @@ pub fn check_bindings(world: &World, flow: &Object, target: &Object, fields: &[P
         return;
     };
     for name in list.items.iter().filter_map(Value::as_str) {
-        if !fields.iter().any(|field| field.name == name) {
+        let Some(field) = fields.iter().find(|field| field.name == name) else {
             world.sources.error(
                 written.place,
                 format!(
@@ -364,6 +273,22 @@ pub fn check_bindings(world: &World, flow: &Object, target: &Object, fields: &[P
                     target.address, flow.address
                 ),
                 Some("add the prompt_field, or take the name out of field_bindings"),
+            );
+            continue;
+        };
+        if !matches!(
+            field.field_type,
+            FieldType::String | FieldType::Int | FieldType::Bool | FieldType::Duration
+        ) {
+            world.sources.error(
+                written.place,
+                format!(
+                    "{}: field_bindings names {name:?}, but that prompt_field of {} has the type {}, which is no setting",
+                    target.address,
+                    flow.address,
+                    field.field_type.as_str()
+                ),
+                Some("settings are strings: bind fields of the type string, int, bool or duration"),
             );
         }
     }

@@ -3,10 +3,12 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::watch::Watched;
 
 /// What to do about a value that must be known and is not.
 pub const UNKNOWN_HINT: &str =
@@ -40,6 +42,9 @@ pub struct SourceFile {
     pub name: String,
     pub text: Arc<str>,
     line_starts: Vec<usize>,
+    /// Of a text that was rewritten before it was parsed: byte of the rewritten text, and of this one. Places are in the
+    /// rewritten one.
+    rewritten: Vec<(usize, usize)>,
 }
 
 impl SourceFile {
@@ -51,12 +56,17 @@ impl SourceFile {
             name,
             text,
             line_starts,
+            rewritten: Vec::new(),
         }
     }
 
-    /// Line and column, both from 1, the column in characters.
+    /// Line and column of a place, both from 1, the column in characters.
     #[must_use]
     pub fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        self.as_written(super::json::place(&self.rewritten, offset))
+    }
+
+    fn as_written(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
@@ -73,6 +83,7 @@ impl SourceFile {
 pub struct Sources {
     files: RefCell<Vec<Rc<SourceFile>>>,
     diagnostics: RefCell<Vec<Diagnostic>>,
+    watched: RefCell<Watched>,
 }
 
 impl Sources {
@@ -82,9 +93,35 @@ impl Sources {
         files.len() - 1
     }
 
+    /// Adds a file that is parsed in a rewritten form; the pairs are bytes of that form and of the text.
+    pub fn add_rewritten(
+        &self,
+        name: String,
+        text: Arc<str>,
+        places: Vec<(usize, usize)>,
+    ) -> FileId {
+        let file = SourceFile {
+            rewritten: places,
+            ..SourceFile::new(name, text)
+        };
+        let mut files = self.files.borrow_mut();
+        files.push(Rc::new(file));
+        files.len() - 1
+    }
+
     #[must_use]
     pub fn file(&self, id: FileId) -> Option<Rc<SourceFile>> {
         self.files.borrow().get(id).cloned()
+    }
+
+    /// Takes note that what is at a path has a say in the result. To be called before the path is read.
+    pub fn watch(&self, path: &Path) {
+        self.watched.borrow_mut().add(path);
+    }
+
+    #[must_use]
+    pub fn take_watched(&self) -> Watched {
+        self.watched.take()
     }
 
     #[must_use]
@@ -109,19 +146,38 @@ impl Sources {
             }
             None => (String::new(), 1, 1),
         };
-        let diagnostic = Diagnostic {
+        self.keep(Diagnostic {
             severity,
             file,
             line,
             column,
             message,
             hint,
-        };
+        });
+    }
+
+    fn keep(&self, diagnostic: Diagnostic) {
         let mut diagnostics = self.diagnostics.borrow_mut();
         // One cause is met from many sides; it is said once.
         if !diagnostics.contains(&diagnostic) {
             diagnostics.push(diagnostic);
         }
+    }
+
+    /// Reports an error at a byte of the text as it is written, for a file that could not be rewritten.
+    pub fn error_as_written(&self, file: FileId, offset: usize, message: String) {
+        let Some(file) = self.file(file) else {
+            return;
+        };
+        let (line, column) = file.as_written(offset);
+        self.keep(Diagnostic {
+            severity: Severity::Error,
+            file: file.name.clone(),
+            line,
+            column,
+            message,
+            hint: None,
+        });
     }
 
     pub fn report(&self, failure: &Failure) {

@@ -93,7 +93,7 @@ pub fn convert(value: &Value, wanted: &Type) -> Result<Value, String> {
                 "a bool is required; write true or false without quotes, not {text:?}"
             )),
         },
-        (Type::Number, Value::String(text)) => Number::parse(text)
+        (Type::Number, Value::String(text)) => Number::parse_loose(text)
             .map(Value::Number)
             .ok_or_else(|| format!("a number is required, not {text:?}")),
         (Type::List(element), Value::List(list)) => {

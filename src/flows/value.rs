@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+
 use super::number::Number;
 
 /// Nodes that one value may have, shared parts counted each time: what keeps "billion laughs" small.
@@ -242,15 +244,20 @@ impl From<Number> for Value {
     }
 }
 
+/// Texts are kept in Unicode's composed form, as in Terraform, so that what looks the same is the same.
 impl From<&str> for Value {
     fn from(value: &str) -> Self {
-        Self::String(value.into())
+        if value.is_ascii() || is_nfc(value) {
+            Self::String(value.into())
+        } else {
+            Self::String(value.nfc().collect::<String>().into())
+        }
     }
 }
 
 impl From<String> for Value {
     fn from(value: String) -> Self {
-        Self::String(value.into())
+        Self::from(value.as_str())
     }
 }
 

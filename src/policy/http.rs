@@ -24,7 +24,7 @@ use http::header::{
     HeaderValue, LOCATION, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{Method, Request, StatusCode};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, HttpsConnector};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
@@ -34,6 +34,7 @@ use serde_json::{Value, json};
 use url::{Host, Url};
 
 use super::types::HostError;
+use crate::https;
 
 /// Largest body of an answer.
 pub const ANSWER_MAX_BYTES: usize = 1 << 20;
@@ -229,10 +230,7 @@ impl HttpGate {
     /// Names the entry that is no host, or says that this machine has no certificates.
     pub fn new(allow: &[String]) -> Result<Self, String> {
         let allowed = Arc::new(Allowed::parse(allow)?);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
+        let tls = https::tls().map_err(|error| error.to_string())?;
         let tls = if allowed.is_empty() {
             tls.with_root_certificates(rustls::RootCertStore::empty())
         } else {
@@ -240,18 +238,14 @@ impl HttpGate {
                 .map_err(|error| format!("this machine has no certificates: {error}"))?
         }
         .with_no_client_auth();
-        let mut http = HttpConnector::new_with_resolver(Resolver(Arc::clone(&allowed)));
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT_MAX));
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
+        let http = HttpConnector::new_with_resolver(Resolver(Arc::clone(&allowed)));
         Ok(Self {
             allowed,
-            client: Client::builder(TokioExecutor::new()).build(https),
+            client: Client::builder(TokioExecutor::new()).build(https::connector(
+                http,
+                CONNECT_MAX,
+                tls,
+            )),
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::host;
-use super::pool::{Inner, failure};
+use super::pool::Inner;
 use super::process::Process;
 use super::recording::{RecordedAnswer, RecordedHostCall, asks_the_same};
 use super::types::{FailureKind, HandlerFailure, Host, HostError};
@@ -105,7 +105,7 @@ impl Lease {
             Some(process) => process.end().await,
             None => String::new(),
         };
-        failure(
+        HandlerFailure::new(
             FailureKind::Died,
             format!("the worker process died, possibly out of memory: {error}; {how}"),
         )
@@ -115,7 +115,7 @@ impl Lease {
         if let Some(mut process) = self.retire() {
             process.kill().await;
         }
-        failure(
+        HandlerFailure::new(
             FailureKind::Timeout,
             format!(
                 "did not finish within {} s and was stopped",

@@ -121,6 +121,12 @@ impl Pool {
         Self { inner }
     }
 
+    /// Calls that run at a time.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        self.inner.config.workers
+    }
+
     /// Whether enough workers are warm for every call that may run at a time.
     #[must_use]
     pub fn ready(&self) -> bool {
@@ -313,7 +319,7 @@ impl Pool {
             return Err(source_too_large(&record.file, source.len()));
         }
         let input = serde_json::to_value(&record.input).map_err(|error| {
-            failure(
+            HandlerFailure::new(
                 FailureKind::Unavailable,
                 format!("the event cannot be written: {error}"),
             )
@@ -332,7 +338,7 @@ impl Pool {
             .await?
         {
             FromWorker::Called(reply) => Ok(reply),
-            _ => Err(failure(
+            _ => Err(HandlerFailure::new(
                 FailureKind::Died,
                 "the worker gave an answer to another question".to_owned(),
             )),
@@ -357,7 +363,7 @@ impl Pool {
             .await?
         {
             FromWorker::Inspected(inspection) => Ok(inspection),
-            _ => Err(failure(
+            _ => Err(HandlerFailure::new(
                 FailureKind::Died,
                 "the worker gave an answer to another question".to_owned(),
             )),
@@ -522,7 +528,7 @@ impl Inner {
             .await
             .map_err(|_| {
                 let reason = lock(&self.last_error).clone();
-                failure(
+                HandlerFailure::new(
                     FailureKind::Unavailable,
                     reason.unwrap_or_else(|| "all policy workers are busy".to_owned()),
                 )
@@ -532,7 +538,7 @@ impl Inner {
                 inner: Arc::clone(self),
                 process: Some(process),
             }),
-            None => Err(failure(
+            None => Err(HandlerFailure::new(
                 FailureKind::Unavailable,
                 "the bot is shutting down".to_owned(),
             )),
@@ -540,23 +546,10 @@ impl Inner {
     }
 }
 
-pub(super) fn failure(kind: FailureKind, message: String) -> HandlerFailure {
-    HandlerFailure {
-        kind,
-        handler: None,
-        exception: None,
-        message,
-        file: None,
-        line: None,
-        traceback: None,
-        printed: String::new(),
-    }
-}
-
 fn source_too_large(file: &str, size: usize) -> HandlerFailure {
     HandlerFailure {
         file: Some(file.to_owned()),
-        ..failure(
+        ..HandlerFailure::new(
             FailureKind::Syntax,
             format!("the file has {size} bytes; an implementation may have {SOURCE_MAX_BYTES}"),
         )

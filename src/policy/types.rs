@@ -260,6 +260,23 @@ pub struct HandlerFailure {
     pub printed: String,
 }
 
+impl HandlerFailure {
+    /// One of which no more is known than this.
+    #[must_use]
+    pub fn new(kind: FailureKind, message: String) -> Self {
+        Self {
+            kind,
+            handler: None,
+            exception: None,
+            message,
+            file: None,
+            line: None,
+            traceback: None,
+            printed: String::new(),
+        }
+    }
+}
+
 /// The ways in which a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,12 +8,15 @@ use super::text;
 use crate::domain::permission::{Refusal, Verdict};
 use crate::domain::person::{Person, PersonRef};
 use crate::domain::run::{Run, RunId};
+use crate::flows::diagnostic::Diagnostic;
 
 const LABEL_CHARS: usize = 150;
 /// What people typed is repeated up to here.
 const TYPED_CHARS: usize = 80;
 /// Longest text of an exception or hint in the error logger.
 const DETAIL_CHARS: usize = 1_000;
+/// Longest problem of the flows in the error logger: several of them share a post.
+const PROBLEM_CHARS: usize = 400;
 
 /// Answer to `/sym help` and to unknown words.
 #[must_use]
@@ -347,6 +350,46 @@ pub fn error_report(report: &ErrorReport<'_>) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// The post to the error logger when changed flows are not taken over.
+#[must_use]
+pub fn flows_refused(problems: &[Diagnostic], version: &str) -> String {
+    /// Problems in one post; the log has all of them.
+    const MAX_SHOWN: usize = 5;
+    let count = match problems.len() {
+        1 => "a problem".to_owned(),
+        several => format!("{several} problems"),
+    };
+    let mut lines = vec![format!(
+        "🛑 The flows were changed, but there is {count}, so nothing of the change counts. New requests use the flows \
+         as they were (version {}).",
+        text::escaped_within(version, TYPED_CHARS)
+    )];
+    for problem in problems.iter().take(MAX_SHOWN) {
+        let line = text::one_line(&problem.to_string());
+        lines.push(format!("• {}", text::escaped_within(&line, PROBLEM_CHARS)));
+    }
+    if problems.len() > MAX_SHOWN {
+        lines.push(format!(
+            "… and {} more in the log",
+            problems.len() - MAX_SHOWN
+        ));
+    }
+    lines.push(
+        "*Hint:* repair them; `symbot check` with the same directories shows each with its line"
+            .to_owned(),
+    );
+    lines.join("\n")
+}
+
+/// The post to the error logger when flows are taken over that were refused before.
+#[must_use]
+pub fn flows_taken_over(version: &str) -> String {
+    format!(
+        "✅ The flows are fine again; new requests use them from now on (version {}).",
+        text::escaped_within(version, TYPED_CHARS)
+    )
 }
 
 fn verdict_done(verdict: Verdict) -> &'static str {

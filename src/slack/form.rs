@@ -111,7 +111,7 @@ pub fn read(
                 submission.target = targets(flow)
                     .iter()
                     .find(|target| target.id == id)
-                    .map(chosen);
+                    .map(Target::chosen);
             }
             (Topic::AccessDuration, FieldValue::Duration(seconds)) => {
                 submission.duration_seconds = Some(seconds);
@@ -135,14 +135,6 @@ fn targets(flow: &Flow) -> &[Target] {
     flow.strategy
         .as_ref()
         .map_or(&[], |strategy| strategy.targets.as_slice())
-}
-
-fn chosen(target: &Target) -> ChosenTarget {
-    ChosenTarget {
-        id: target.id.clone(),
-        name: target.name.clone(),
-        label: target.title().to_owned(),
-    }
 }
 
 /// Length of what is repeated of the person's own words.

@@ -203,7 +203,7 @@ fn header(form: &FormView<'_>) -> Vec<SlackBlock> {
         .as_ref()
         .filter(|_| form.show_environment)
     {
-        let label = environment.label.as_deref().unwrap_or(&environment.name);
+        let label = environment.title();
         greeting.push_str(&format!(
             " in *{}*",
             text::escaped_within(&text::one_line(label), 200)

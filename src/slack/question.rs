@@ -53,6 +53,18 @@ pub enum Topic {
     AccessDuration,
 }
 
+impl Topic {
+    /// What kind of value is asked for.
+    #[must_use]
+    pub fn field_type(self) -> FieldType {
+        match self {
+            Self::Field(field_type) => field_type,
+            Self::Target => FieldType::String,
+            Self::AccessDuration => FieldType::Duration,
+        }
+    }
+}
+
 /// The kind of input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Widget {
@@ -218,11 +230,7 @@ fn declared<'a>(field: &'a PromptField, strategy: Option<&'a Strategy>) -> Quest
         .default
         .as_deref()
         .filter(|default| !default.trim().is_empty());
-    let field_type = match topic {
-        Topic::Field(field_type) => field_type,
-        Topic::Target => FieldType::String,
-        Topic::AccessDuration => FieldType::Duration,
-    };
+    let field_type = topic.field_type();
     let choosable = choices
         .as_ref()
         .is_some_and(|choices| choices.len() <= MOST_CHOICES);

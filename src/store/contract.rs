@@ -69,6 +69,18 @@ pub enum StoreError {
     Failed(String),
 }
 
+/// What a store holds, for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    pub open_runs: u64,
+    pub timers: u64,
+    /// Effects that have not been reported done.
+    pub pending_effects: u64,
+    /// Numbers of the last commit and of the last audit line.
+    pub commits: u64,
+    pub audit_lines: u64,
+}
+
 /// What every method returns: a future that can be sent between tasks.
 pub type Answer<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -95,6 +107,10 @@ pub trait Store: Send + Sync {
     fn put_blob(&self, hash: String, text: String) -> Answer<'_, ()>;
     /// A text kept with [`Store::put_blob`].
     fn blob(&self, hash: String) -> Answer<'_, Option<String>>;
+    /// Lines of the audit journal after number `after`, in order, with their numbers, at most `count`: only what is on the disk.
+    fn audit_lines(&self, after: u64, count: usize) -> Answer<'_, Vec<(u64, String)>>;
+    /// What the store holds, in numbers, from memory.
+    fn counts(&self) -> Counts;
     /// Why nothing is written any more, if so: until a restart every commit fails with it.
     fn failure(&self) -> Option<StoreError> {
         None

@@ -3,10 +3,11 @@
 //! ```text
 //! DATA/            mode 0700
 //!   lock           held by the process that uses the directory
-//!   format         "symbot-data 1": refused when it is newer than this program
+//!   format         "symbot-data 2": refused when it is newer than this program, upgraded when it is older
 //!   mark           the last durable commit, see below
 //!   store/         sled
-//!   audit/         the journal
+//!   audit/         the audit journal
+//!   changes/       the change log
 //!   control.sock   while the bot runs: commands reach it there, see [`crate::control`]
 //! ```
 //!
@@ -23,8 +24,11 @@ use std::path::{Path, PathBuf};
 
 use super::contract::StoreError;
 
-/// Version of the whole directory: keys, records, journal. Raise it with every change that an older program would misread.
-pub const FORMAT_VERSION: u32 = 1;
+/// Version of the whole directory: keys, records, journals. Raise it with every change that an older program would misread,
+/// with an upgrade in [`super::sled`] and a sample among the tests.
+///
+/// 1: without a change log. 2: with one.
+pub const FORMAT_VERSION: u32 = 2;
 const FORMAT_WORD: &str = "symbot-data";
 /// Commit number, audit number, checksum over both.
 const MARK_BYTES: usize = 8 + 8 + 4;
@@ -38,6 +42,7 @@ pub(super) fn failed(doing: impl std::fmt::Display, error: &std::io::Error) -> S
 pub struct DataDir {
     root: PathBuf,
     mark: File,
+    format: u32,
     /// Locked until this value is dropped.
     _lock: File,
 }
@@ -62,7 +67,7 @@ impl DataDir {
             );
         }
         let lock = lock(root)?;
-        check_format(root)?;
+        let format = check_format(root)?;
         let mark = root.join("mark");
         let mark = OpenOptions::new()
             .read(true)
@@ -75,8 +80,22 @@ impl DataDir {
         Ok(Self {
             root: root.to_owned(),
             mark,
+            format,
             _lock: lock,
         })
+    }
+
+    /// The format that the directory has.
+    #[must_use]
+    pub fn format(&self) -> u32 {
+        self.format
+    }
+
+    /// Notes that the directory has been brought to the format of this program.
+    pub(super) fn upgraded(&mut self) -> Result<(), StoreError> {
+        write_format(&self.root)?;
+        self.format = FORMAT_VERSION;
+        Ok(())
     }
 
     /// Where sled lives.
@@ -89,6 +108,12 @@ impl DataDir {
     #[must_use]
     pub fn audit(&self) -> PathBuf {
         audit_dir(&self.root)
+    }
+
+    /// Where the change log lives.
+    #[must_use]
+    pub fn changes(&self) -> PathBuf {
+        changes_dir(&self.root)
     }
 
     /// Commit and audit numbers that the store must have reached. `None` for a new directory, and after a power cut that
@@ -114,10 +139,7 @@ impl DataDir {
     pub(super) fn sync_all(&self) -> Result<(), StoreError> {
         sync_tree(&self.root)?;
         // The entry of the directory itself.
-        match self.root.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent),
-            _ => sync_path(Path::new(".")),
-        }
+        sync_entry(&self.root)
     }
 }
 
@@ -131,6 +153,12 @@ pub fn audit_dir(root: &Path) -> PathBuf {
 #[must_use]
 pub fn has_store(root: &Path) -> bool {
     root.join("store").is_dir()
+}
+
+/// The change log of a data directory, also for readers that do not take it.
+#[must_use]
+pub fn changes_dir(root: &Path) -> PathBuf {
+    root.join("changes")
 }
 
 /// How many audit lines a data directory is known to have, also for readers that do not take it; 0 when nothing says so.
@@ -194,7 +222,15 @@ fn lock(root: &Path) -> Result<File, StoreError> {
     Ok(file)
 }
 
-fn check_format(root: &Path) -> Result<(), StoreError> {
+fn write_format(root: &Path) -> Result<(), StoreError> {
+    write_durably(
+        &root.join("format"),
+        format!("{FORMAT_WORD} {FORMAT_VERSION}\n").as_bytes(),
+    )
+}
+
+/// The format of the directory; a new one gets that of this program.
+fn check_format(root: &Path) -> Result<u32, StoreError> {
     let path = root.join("format");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -205,10 +241,7 @@ fn check_format(root: &Path) -> Result<(), StoreError> {
                     path.display()
                 )));
             }
-            return write_durably(
-                &path,
-                format!("{FORMAT_WORD} {FORMAT_VERSION}\n").as_bytes(),
-            );
+            return write_format(root).map(|()| FORMAT_VERSION);
         }
         Err(error) => {
             return Err(failed(
@@ -239,7 +272,7 @@ fn check_format(root: &Path) -> Result<(), StoreError> {
             path.display()
         )));
     }
-    Ok(())
+    Ok(version)
 }
 
 /// Writes a small file so that it is there whole or not at all.
@@ -268,6 +301,14 @@ pub(super) fn sync_path(path: &Path) -> Result<(), StoreError> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| failed(format_args!("cannot sync {}", path.display()), &error))
+}
+
+/// Syncs the directory that a file or directory stands in, and so its name.
+pub(super) fn sync_entry(path: &Path) -> Result<(), StoreError> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent),
+        _ => sync_path(Path::new(".")),
+    }
 }
 
 /// Syncs a directory and everything below it.

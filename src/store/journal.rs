@@ -1,16 +1,21 @@
-//! The audit journal: every step, one JSON object per line, chained by hashes, in `DATA/audit/audit-<first seq>.jsonl`.
+//! The two journals: append-only files of lines that are chained by hashes.
+//!
+//! | Series | Files | One line for |
+//! |---|---|---|
+//! | [`AUDIT`] | `DATA/audit/audit-<first seq>.jsonl` | each step that people must be able to read up: the audit journal |
+//! | [`CHANGES`] | `DATA/changes/changes-<first seq>.log` | each commit of the store, so that it can be rebuilt: see [`super::changes`] |
 //!
 //! **Canonical form.** A line is compact JSON whose first member is `seq` (dense, from 1) and whose last two are `prev` and
 //! `hash`, each 64 lower-case hexadecimal digits. `hash` is the SHA-256 of the line's own bytes without the member `hash`
 //! (that is: up to the digits of `prev`, then `"}`). `prev` is the `hash` of the line before, 64 zeros in the first.
 //! So a changed, removed, inserted or moved line breaks the chain, and nothing depends on how JSON is parsed.
 //!
-//! **Order under power cuts.** The store comes first: a line is written to sled in the same batch as the transition it
-//! describes (the *tail*), and only once that batch is on the disk is it appended here. So the journal never claims a step
-//! that the store does not have. What the journal lacks after a crash, [`Journal::open`] appends from the tail, before
-//! anything else happens; lines leave the tail only after they were synced here. So the store never claims a step that the
-//! journal does not have either. A torn end is cut off (it is in the tail) with a warning; damage before the tail, and a
-//! journal that is ahead of the store, are errors.
+//! **Order under power cuts.** A line is written to sled in the same batch as the commit that it belongs to (the *tail*),
+//! then store and journals are synced side by side, and only then is anybody answered. What a journal lacks after a crash,
+//! [`Journal::open`] appends from the tail, before anything else happens; lines leave the tail only after they were synced
+//! here. What a journal has beyond the store belongs to the last group, which nobody was told about: it is moved out of the
+//! way into `DATA/unfinished-….txt`, with a warning; more than a group can have is an error, for then the store is older than
+//! its journal. A torn end is cut off (it is in the tail); damage before the tail is an error.
 //!
 //! Called by the writer of [`super::sled`] and by `symbot audit`. Must not know what the records mean, except for the two
 //! members that [`export`] filters by.
@@ -29,7 +34,8 @@ use std::sync::Arc;
 
 pub(super) use chain::{NO_HASH, chained};
 pub(super) use read::belongs_to;
-pub use read::{FirstBadLine, Summary, export, verify};
+pub(super) use read::{Chain, Chained, chain_of};
+pub use read::{FirstBadLine, LineReader, Summary, export, verify};
 
 use super::contract::StoreError;
 use super::datadir::{failed, sync_path};
@@ -37,6 +43,48 @@ use chain::{check_line, seq_of};
 
 /// A file that has reached this size is followed by a new one. Small enough to copy and to open, large enough to be rare.
 pub const ROTATE_BYTES: u64 = 64 << 20;
+
+/// Lines that a journal can have beyond the store after a power cut: those of one group of commits. The writer ends a group
+/// before it has more.
+pub(super) const GROUP_LINES_MAX: usize = 1_024;
+
+/// One of the two journals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Series {
+    prefix: &'static str,
+    suffix: &'static str,
+    /// What people call it.
+    pub(super) name: &'static str,
+}
+
+/// What happened, for people: see `symbot audit`.
+pub(super) const AUDIT: Series = Series {
+    prefix: "audit-",
+    suffix: ".jsonl",
+    name: "the audit journal",
+};
+
+/// What was committed, for `symbot restore`.
+pub(super) const CHANGES: Series = Series {
+    prefix: "changes-",
+    suffix: ".log",
+    name: "the change log",
+};
+
+impl Series {
+    pub(super) fn path(self, dir: &Path, first: u64) -> PathBuf {
+        dir.join(format!("{}{first:012}{}", self.prefix, self.suffix))
+    }
+
+    /// The number of the first line, when a file of that name belongs to this journal.
+    pub(super) fn first_of(self, name: &str) -> Option<u64> {
+        let digits = name.strip_prefix(self.prefix)?.strip_suffix(self.suffix)?;
+        digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| digits.parse().ok())?
+    }
+}
 
 /// What the store knows about the journal.
 pub(super) struct Known {
@@ -46,11 +94,13 @@ pub(super) struct Known {
     pub(super) last_hash: String,
     /// Lines that may not have reached the disk here; up to `last` and without gaps.
     pub(super) tail: BTreeMap<u64, String>,
+    /// How many lines beyond `last` may be there, see [`GROUP_LINES_MAX`].
+    pub(super) beyond_max: usize,
 }
 
 impl Known {
     /// The first line that may be missing or torn.
-    fn first_uncertain(&self) -> u64 {
+    pub(super) fn first_uncertain(&self) -> u64 {
         self.tail
             .first_key_value()
             .map_or(self.last + 1, |(seq, _)| *seq)
@@ -59,6 +109,7 @@ impl Known {
 
 /// The journal, open for appending.
 pub(super) struct Journal {
+    series: Series,
     dir: PathBuf,
     file: Arc<File>,
     bytes: u64,
@@ -67,7 +118,12 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Brings the journal to what the store knows, and opens it.
-    pub(super) fn open(dir: &Path, known: &Known, rotate_bytes: u64) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        series: Series,
+        dir: &Path,
+        known: &Known,
+        rotate_bytes: u64,
+    ) -> Result<Self, StoreError> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -77,19 +133,20 @@ impl Journal {
             && check_line(line).map(|link| link.hash) != Ok(known.last_hash.as_str())
         {
             return Err(StoreError::Damaged(format!(
-                "audit line {} in the store is not the one that the chain goes on from",
-                known.last
+                "line {} of {} in the store is not the one that the chain goes on from",
+                known.last, series.name
             )));
         }
-        let next = recover(dir, known)?;
-        let mut journal = match read::files(dir)?.pop() {
-            Some((_, path)) => Self::append_to(dir, &path, rotate_bytes)?,
-            None => Self::append_to(dir, &file_name(dir, next), rotate_bytes)?,
+        let next = recover(series, dir, known)?;
+        let mut journal = match read::files(series, dir)?.pop() {
+            Some((_, path)) => Self::append_to(series, dir, &path, rotate_bytes)?,
+            None => Self::append_to(series, dir, &series.path(dir, next), rotate_bytes)?,
         };
         let missing: Vec<_> = known.tail.range(next..).collect();
         if !missing.is_empty() {
             tracing::warn!(
-                "the audit journal lacked {} lines from {next} on; they were written again from the store",
+                "{} lacked {} lines from {next} on; they were written again from the store",
+                series.name,
                 missing.len()
             );
         }
@@ -101,7 +158,12 @@ impl Journal {
         Ok(journal)
     }
 
-    fn append_to(dir: &Path, path: &Path, rotate_bytes: u64) -> Result<Self, StoreError> {
+    fn append_to(
+        series: Series,
+        dir: &Path,
+        path: &Path,
+        rotate_bytes: u64,
+    ) -> Result<Self, StoreError> {
         let opening = |error| failed(format_args!("cannot open {}", path.display()), &error);
         let file = OpenOptions::new()
             .append(true)
@@ -111,6 +173,7 @@ impl Journal {
             .map_err(opening)?;
         let bytes = file.metadata().map_err(opening)?.len();
         Ok(Self {
+            series,
             dir: dir.to_owned(),
             file: Arc::new(file),
             bytes,
@@ -123,19 +186,23 @@ impl Journal {
         if self.bytes >= self.rotate_bytes {
             // Synced before the next file exists, so that only the last file can be torn.
             self.sync()?;
-            *self = Self::append_to(&self.dir, &file_name(&self.dir, first), self.rotate_bytes)?;
+            let path = self.series.path(&self.dir, first);
+            *self = Self::append_to(self.series, &self.dir, &path, self.rotate_bytes)?;
             sync_path(&self.dir)?;
         }
-        (&*self.file)
-            .write_all(lines.as_bytes())
-            .map_err(|error| failed("cannot append to the audit journal", &error))?;
+        (&*self.file).write_all(lines.as_bytes()).map_err(|error| {
+            failed(
+                format_args!("cannot append to {}", self.series.name),
+                &error,
+            )
+        })?;
         self.bytes += lines.len() as u64;
         Ok(())
     }
 
     /// The files with their sizes at this moment.
     pub(super) fn files(&self) -> Result<Vec<(PathBuf, u64)>, StoreError> {
-        read::files(&self.dir)?
+        read::files(self.series, &self.dir)?
             .into_iter()
             .map(|(_, path)| {
                 let bytes = fs::metadata(&path)
@@ -149,32 +216,34 @@ impl Journal {
     }
 
     pub(super) fn sync(&self) -> Result<(), StoreError> {
-        self.file
-            .sync_data()
-            .map_err(|error| failed("cannot sync the audit journal", &error))
+        let result = self.file.sync_data();
+        self.synced(result)
+    }
+
+    /// The file to sync, for [`Self::synced`] on another thread.
+    pub(super) fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// What syncing came to.
+    pub(super) fn synced(&self, result: std::io::Result<()>) -> Result<(), StoreError> {
+        result.map_err(|error| failed(format_args!("cannot sync {}", self.series.name), &error))
     }
 }
 
-fn file_name(dir: &Path, first: u64) -> PathBuf {
-    dir.join(format!("audit-{first:012}.jsonl"))
-}
-
-/// Whether a file of that name belongs to a journal.
+/// Whether a file of that name belongs to an audit journal.
 pub(super) fn is_file_name(name: &str) -> bool {
-    name.strip_prefix("audit-")
-        .and_then(|rest| rest.strip_suffix(".jsonl"))
-        .is_some_and(|digits| {
-            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    AUDIT.first_of(name).is_some()
 }
 
 /// Checks the end of the journal against the store, cuts off what is torn, and returns the number of the next line.
-fn recover(dir: &Path, known: &Known) -> Result<u64, StoreError> {
+fn recover(series: Series, dir: &Path, known: &Known) -> Result<u64, StoreError> {
     let uncertain = known.first_uncertain();
-    let files = read::files(dir)?;
+    let files = read::files(series, dir)?;
     let lacking = |from: u64| {
         StoreError::Damaged(format!(
-            "the audit journal in {} lacks lines {from} to {}, which had been written",
+            "{} in {} lacks lines {from} to {}, which had been written",
+            series.name,
             dir.display(),
             uncertain - 1
         ))
@@ -207,10 +276,7 @@ fn recover(dir: &Path, known: &Known) -> Result<u64, StoreError> {
                 }
                 Some(line) if next > known.last => {
                     if seq_of(line) == Some(next) && check_line(line).is_ok() {
-                        return Err(StoreError::Damaged(format!(
-                            "the audit journal has line {next}, but the store only knows {}: the store is older than its journal",
-                            known.last
-                        )));
+                        set_aside(series, known, &files[number..], offset)?;
                     }
                     false
                 }
@@ -226,12 +292,14 @@ fn recover(dir: &Path, known: &Known) -> Result<u64, StoreError> {
         if !whole {
             if next < uncertain {
                 return Err(StoreError::Damaged(format!(
-                    "line {next} of the audit journal ({}) is not what was written",
+                    "line {next} of {} ({}) is not what was written",
+                    series.name,
                     path.display()
                 )));
             }
             tracing::warn!(
-                "the end of the audit journal was torn: cut {} bytes off {}",
+                "the end of {} was torn: cut {} bytes off {}",
+                series.name,
                 text.len() - offset,
                 path.display()
             );
@@ -255,4 +323,39 @@ fn recover(dir: &Path, known: &Known) -> Result<u64, StoreError> {
         return Err(lacking(next));
     }
     Ok(next)
+}
+
+/// Keeps a copy of the lines beyond the store, which are about to be cut off: from `offset` in the first of these files on.
+fn set_aside(
+    series: Series,
+    known: &Known,
+    files: &[(u64, PathBuf)],
+    offset: usize,
+) -> Result<(), StoreError> {
+    let mut beyond = Vec::new();
+    for (number, (_, path)) in files.iter().enumerate() {
+        let text = fs::read(path)
+            .map_err(|error| failed(format_args!("cannot read {}", path.display()), &error))?;
+        beyond.extend_from_slice(&text[if number == 0 { offset } else { 0 }..]);
+    }
+    let lines = beyond.iter().filter(|byte| **byte == b'\n').count();
+    if lines > known.beyond_max {
+        return Err(StoreError::Damaged(format!(
+            "{} goes {lines} lines beyond line {}, the last one that the store knows: the store is older than its journal",
+            series.name, known.last
+        )));
+    }
+    let Some((_, path)) = files.first() else {
+        return Ok(());
+    };
+    let name = format!("unfinished-{}{}.txt", series.prefix, known.last + 1);
+    // Beside the journal's directory, in which nothing else is.
+    let root = path.parent().and_then(Path::parent);
+    let aside = root.map_or_else(|| path.with_file_name(&name), |root| root.join(&name));
+    tracing::warn!(
+        "{} has {lines} lines of commits that were not finished when the machine stopped; they are moved to {}",
+        series.name,
+        aside.display()
+    );
+    super::datadir::write_durably(&aside, &beyond)
 }

@@ -27,7 +27,8 @@ pub(super) enum Kind {
     Open = b'o',
     /// `r` + run: a run.
     Run = b'r',
-    /// `t` + number: an audit line that may not be on the disk in the journal yet.
+    /// `t`: the lines of the last group, which may not be on the disk in the journals yet. In format 1 `t` + number: an audit
+    /// line.
     Tail = b't',
     /// `v` + name: a small value.
     Value = b'v',
@@ -69,7 +70,7 @@ impl Kind {
             Self::Created => "index of runs",
             Self::Open => "index of open runs",
             Self::Run => "run",
-            Self::Tail => "audit line",
+            Self::Tail => "lines of the last group",
             Self::Value => "value",
             Self::Timer => "timer",
         }
@@ -123,8 +124,8 @@ pub(super) fn timer(run: RunId, notification: usize) -> Vec<u8> {
     )
 }
 
-pub(super) fn tail(seq: u64) -> Vec<u8> {
-    key(Kind::Tail, &[&seq.to_be_bytes()])
+pub(super) fn tail() -> Vec<u8> {
+    key(Kind::Tail, &[])
 }
 
 pub(super) fn value(name: &str) -> Vec<u8> {
@@ -150,12 +151,17 @@ pub(super) fn time_and_run(key: &[u8]) -> Option<(Timestamp, RunId)> {
     Some((Timestamp(time.cast_signed()), RunId::from_slice(run).ok()?))
 }
 
-/// The name in a key of [`value`].
+/// The key of a de-duplication key whose digest is known.
+pub(super) fn dedup_of_digest(half: &[u8]) -> Vec<u8> {
+    key(Kind::Dedup, &[half])
+}
+
+/// The name in a key of [`value`] (or [`blob`]).
 pub(super) fn value_name(key: &[u8]) -> Option<&str> {
     std::str::from_utf8(key.get(1..)?).ok()
 }
 
-/// The number in a key of [`tail`].
+/// The number in a key of format 1 of an audit line.
 pub(super) fn tail_seq(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(key.get(1..)?.try_into().ok()?))
 }
@@ -177,6 +183,18 @@ pub(super) fn describe(key: &[u8]) -> String {
         Some(detail) => format!("{} {detail}", kind.name()),
         None => format!("{} {}", kind.name(), hex(rest)),
     }
+}
+
+/// The bytes of [`hex`].
+pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Lower-case hexadecimal.

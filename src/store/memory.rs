@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::contract::{Answer, Commit, DEDUP_LIFETIME_SECONDS, RunQuery, Store, StoreError, Timer};
+use super::contract::{
+    Answer, Commit, Counts, DEDUP_LIFETIME_SECONDS, RunQuery, Store, StoreError, Timer,
+};
 use super::journal::{NO_HASH, chained};
 use super::view::View;
 use super::{BLOB_LIMIT_BYTES, NAME_LIMIT_BYTES, Prepared, within};
@@ -30,6 +32,7 @@ struct State {
     now: Option<Timestamp>,
     values: BTreeMap<String, Value>,
     blobs: HashMap<String, String>,
+    commits: u64,
     effects_made: u64,
     audit: Vec<String>,
     audit_hash: Option<String>,
@@ -130,6 +133,7 @@ impl State {
             self.audit.push(line);
             self.audit_hash = Some(hash);
         }
+        self.commits += 1;
         let orders: Vec<u64> = commit
             .outbox_add
             .iter()
@@ -175,6 +179,21 @@ impl Store for MemoryStore {
 
     fn pending_effects(&self) -> Answer<'_, Vec<StoredEffect>> {
         self.with(move |state| Ok(state.view.effects()))
+    }
+
+    fn audit_lines(&self, after: u64, count: usize) -> Answer<'_, Vec<(u64, String)>> {
+        self.with(move |state| {
+            let lines = (1..).zip(&state.audit).filter(|(seq, _)| *seq > after);
+            Ok(lines
+                .take(count)
+                .map(|(seq, line)| (seq, line.clone()))
+                .collect())
+        })
+    }
+
+    fn counts(&self) -> Counts {
+        let state = self.lock();
+        state.view.counts(state.commits, state.audit.len() as u64)
     }
 
     fn timers(&self) -> Answer<'_, Vec<Timer>> {

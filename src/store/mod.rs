@@ -1,9 +1,10 @@
 //! The store: everything that must survive the process, behind the one trait of [`contract`].
 //!
 //! Lives here: the sled implementation and its guards ([`sled`]), the twin in memory for tests ([`memory`]), the audit
-//! journal ([`journal`]) and the data directory they share ([`datadir`]). Must not live here: decisions about requests,
+//! journal and the change log ([`journal`], [`changes`]) and the data directory they share ([`datadir`]). Must not live here: decisions about requests,
 //! Slack, Python, the reading of clocks. The engine and the web app call it, through `dyn Store` only.
 
+pub mod changes;
 pub mod contract;
 pub mod datadir;
 pub mod journal;
@@ -16,7 +17,7 @@ mod view;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use contract::{Commit, RunQuery, Store, StoreError, Timer, TimerChange};
+pub use contract::{Commit, Counts, RunQuery, Store, StoreError, Timer, TimerChange};
 pub use memory::MemoryStore;
 pub use sled::{Options, SledStore};
 
@@ -32,6 +33,7 @@ pub const NAME_LIMIT_BYTES: usize = 1 << 10;
 pub const BLOB_LIMIT_BYTES: usize = 4 << 20;
 
 use crate::domain::audit::AuditRecord;
+use crate::domain::run::Run;
 use crate::domain::time::Timestamp;
 
 /// Serializes a value of ours; the types involved cannot fail, but the reason is kept if one ever does.
@@ -60,6 +62,8 @@ struct Prepared {
     /// Members of each audit record, without braces, `seq`, `prev` and `hash`.
     audit: Vec<String>,
     values: Vec<Option<Vec<u8>>>,
+    /// Members of the line in the change log that belong to the commit alone; empty where there is no such log.
+    changes: String,
 }
 
 impl Prepared {
@@ -123,7 +127,14 @@ impl Prepared {
             effects,
             audit,
             values,
+            changes: String::new(),
         })
+    }
+
+    /// Adds what the change log is told; `before` is the revision of the run that this one replaces, if it is at hand.
+    fn with_changes(mut self, before: Option<&Run>) -> Result<Self, StoreError> {
+        self.changes = changes::of_commit(&self.commit, self.run.as_deref(), before)?;
+        Ok(self)
     }
 
     /// The moment of the transition; one without takes the moment of the one before.

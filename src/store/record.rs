@@ -38,7 +38,7 @@ pub(super) struct Record<'a> {
 impl Record<'_> {
     /// A number that stands for this record in the sums of the head: see [`super::sled`].
     pub(super) fn fingerprint(&self) -> u64 {
-        mix((u64::from(self.checksum) << 32) ^ self.seq)
+        fingerprint(self.checksum, self.seq)
     }
 }
 
@@ -61,6 +61,16 @@ fn checksum(key: &[u8], header: &[u8], payload: &[u8]) -> u32 {
 
 /// Puts the frame around a payload.
 pub(super) fn encode(key: &[u8], shape: Shape, seq: u64, payload: &[u8]) -> Vec<u8> {
+    encode_with_fingerprint(key, shape, seq, payload).0
+}
+
+/// As [`encode`], with the record's [`Record::fingerprint`].
+pub(super) fn encode_with_fingerprint(
+    key: &[u8],
+    shape: Shape,
+    seq: u64,
+    payload: &[u8],
+) -> (Vec<u8>, u64) {
     let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len());
     bytes.push(RECORD_VERSION);
     bytes.push(match shape {
@@ -77,7 +87,11 @@ pub(super) fn encode(key: &[u8], shape: Shape, seq: u64, payload: &[u8]) -> Vec<
     let checksum = checksum(key, &bytes, payload);
     bytes.extend_from_slice(&checksum.to_be_bytes());
     bytes.extend_from_slice(payload);
-    bytes
+    (bytes, fingerprint(checksum, seq))
+}
+
+fn fingerprint(checksum: u32, seq: u64) -> u64 {
+    mix((u64::from(checksum) << 32) ^ seq)
 }
 
 /// Takes the frame off, after checking it.

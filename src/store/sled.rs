@@ -5,21 +5,26 @@
 //! several in flight), iterators are not snapshots, and large values would go to files that sled never syncs.
 
 mod backup;
+mod base;
+mod commit;
 mod head;
 mod reading;
 mod recover;
+mod restore;
 mod staging;
+mod sync;
 mod writer;
 
-pub use self::backup::{BackupSummary, restore};
+pub use self::backup::{BackupSummary, NewBackup};
+pub use self::restore::{RestoreFrom, RestoreSummary, restore};
 
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
-use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -27,18 +32,20 @@ use ::sled::Tree;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
+use self::commit::decode_time;
 use self::head::Head;
 use self::reading::Reading;
 use self::recover::from_json;
 use self::staging::{Before, Staging};
-use self::writer::{Message, Writer, decode_time};
-use super::contract::{Answer, Commit, RunQuery, Store, StoreError, Timer};
+use self::sync::Syncer;
+use self::writer::{Message, Writer};
+use super::contract::{Answer, Commit, Counts, RunQuery, Store, StoreError, Timer};
 use super::datadir::{DataDir, failed, sync_tree};
-use super::journal::{Journal, ROTATE_BYTES};
+use super::journal::{AUDIT, CHANGES, Journal, LineReader, ROTATE_BYTES};
 use super::keys::{self, Kind};
 use super::memory::{closed, still_counts};
 use super::view::View;
-use super::{BLOB_LIMIT_BYTES, NAME_LIMIT_BYTES, Prepared, within};
+use super::{BLOB_LIMIT_BYTES, NAME_LIMIT_BYTES, Prepared, changes, within};
 use crate::domain::effect::StoredEffect;
 use crate::domain::run::{Run, RunId};
 use crate::domain::time::Timestamp;
@@ -58,6 +65,9 @@ const FLUSH_EVERY_MS: u64 = 500;
 /// Commits that may wait for the writer; then `commit` itself waits.
 const QUEUE_MAX: usize = 1_024;
 
+/// Places in the audit journal that are remembered: one for each log destination.
+const READERS_MAX: usize = 16;
+
 /// What may be chosen about a store. None of it is part of the stored format.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -65,6 +75,9 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Size at which a file of the journal is followed by the next.
     pub journal_file_bytes: u64,
+    /// When sled has logged about this much since it was opened, it is opened anew: this bounds the time of the next start
+    /// (1 s for 256 MiB) and costs as much once in some ten thousand requests.
+    pub reopen_after_bytes: u64,
     /// Stores up to this size on the disk are checked whole at every start: about 0.2 s for 32 MiB.
     pub check_whole_below_bytes: u64,
 }
@@ -74,6 +87,7 @@ impl Default for Options {
         Self {
             cache_bytes: 16 << 20,
             journal_file_bytes: ROTATE_BYTES,
+            reopen_after_bytes: 256 << 20,
             check_whole_below_bytes: 32 << 20,
         }
     }
@@ -90,9 +104,16 @@ struct Shared {
     failure: OnceLock<StoreError>,
     /// While a backup is being made: what was under each key that has been written since it began.
     kept: Mutex<Option<Before>>,
+    audit_dir: PathBuf,
+    /// By the line that each stands behind.
+    readers: Mutex<HashMap<u64, LineReader>>,
 }
 
 impl Shared {
+    fn lock_readers(&self) -> MutexGuard<'_, HashMap<u64, LineReader>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn failure(&self) -> Option<StoreError> {
         self.failure.get().cloned()
     }
@@ -108,6 +129,11 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
             .ok_or_else(closed)
+    }
+
+    fn is_backing_up(&self) -> bool {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.is_some()
     }
 
     fn forget_tree(&self) {
@@ -152,6 +178,19 @@ impl Shared {
 
     fn view(&self) -> std::sync::RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that somebody else finishes.
+struct SharedFile(Arc<NewBackup>);
+
+impl std::io::Write for SharedFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        (&*self.0).flush()
     }
 }
 
@@ -215,19 +254,38 @@ impl SledStore {
     /// # Errors
     /// When the file exists or cannot be written, when another backup is being made, or when a record is damaged.
     pub async fn backup(&self, file: &Path) -> Result<BackupSummary, StoreError> {
+        let new = Arc::new(NewBackup::create(file)?);
+        let out = Arc::clone(&new);
+        let summary = self.backup_to(move || SharedFile(out)).await?;
+        let new = Arc::into_inner(new)
+            .ok_or_else(|| StoreError::Failed("the backup is still being written".into()))?;
+        tokio::task::spawn_blocking(move || new.finish())
+            .await
+            .map_err(|error| StoreError::Failed(format!("the backup was given up: {error}")))??;
+        Ok(summary)
+    }
+
+    /// Writes a consistent copy of everything to what `out` makes, while commits go on.
+    ///
+    /// # Errors
+    /// As for [`Self::backup`].
+    pub async fn backup_to<W: std::io::Write>(
+        &self,
+        out: impl FnOnce() -> W + Send + 'static,
+    ) -> Result<BackupSummary, StoreError> {
         let sender = self.sender.clone().ok_or_else(closed)?;
         let shared = Arc::clone(&self.shared);
-        let file = file.to_owned();
         // All of it on one thread that blocks: once begun, a backup ends, also when nobody waits for it any more.
         tokio::task::spawn_blocking(move || {
             let gone = |shared: &Shared| shared.failure().unwrap_or_else(closed);
-            let new_file = backup::create(&file)?;
             let (answer, answered) = oneshot::channel();
             sender
                 .blocking_send(Message::Snapshot(answer))
                 .map_err(|_| gone(&shared))?;
+            // From here on the writer keeps what it replaces.
+            drop(sender);
             let snapshot = answered.blocking_recv().map_err(|_| gone(&shared))??;
-            backup::write(&shared, &snapshot, &new_file)
+            backup::write(&shared, &snapshot, out())
         })
         .await
         .map_err(|error| StoreError::Failed(format!("the backup was given up: {error}")))?
@@ -259,9 +317,10 @@ impl SledStore {
     {
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || {
-            let tree = shared.tree()?;
+            // Held while reading: sled is opened anew only when nobody reads.
+            let tree = shared.tree.read().unwrap_or_else(PoisonError::into_inner);
             let reading = Reading {
-                tree: &tree,
+                tree: tree.as_ref().ok_or_else(closed)?,
                 before: &shared.before,
             };
             catch_unwind(AssertUnwindSafe(|| read(&shared, &reading)))
@@ -294,7 +353,14 @@ impl Store for SledStore {
 
     fn commit(&self, commit: Commit) -> Answer<'_, ()> {
         Box::pin(async move {
-            let prepared = Box::new(Prepared::new(commit)?);
+            let prepared = Prepared::new(commit)?;
+            // Most often the revision before is at hand; then only the difference goes into the change log.
+            let run = prepared.commit.run.as_ref();
+            let before = run.and_then(|run| {
+                let before = self.shared.view().cached(run.id)?;
+                (before.revision + 1 == run.revision).then_some(before)
+            });
+            let prepared = Box::new(prepared.with_changes(before.as_deref())?);
             self.send(|answer| Message::Commit(prepared, answer)).await
         })
     }
@@ -331,6 +397,30 @@ impl Store for SledStore {
         })
     }
 
+    fn audit_lines(&self, after: u64, count: usize) -> Answer<'_, Vec<(u64, String)>> {
+        Box::pin(self.read(move |shared, _| {
+            let (_, last, _) = shared.position();
+            // A reader that stands there saves searching for the place.
+            let mut readers = shared.lock_readers();
+            let mut reader = readers
+                .remove(&after)
+                .unwrap_or_else(|| LineReader::new(&shared.audit_dir, after));
+            drop(readers);
+            let lines = reader.read(count, last)?;
+            let mut readers = shared.lock_readers();
+            if readers.len() >= READERS_MAX {
+                readers.clear();
+            }
+            readers.insert(lines.last().map_or(after, |(seq, _)| *seq), reader);
+            Ok(lines)
+        }))
+    }
+
+    fn counts(&self) -> Counts {
+        let (commits, audit_lines, _) = self.shared.position();
+        self.shared.view().counts(commits, audit_lines)
+    }
+
     fn timers(&self) -> Answer<'_, Vec<Timer>> {
         Box::pin(async move {
             self.still_open()?;
@@ -356,8 +446,14 @@ impl Store for SledStore {
         Box::pin(async move {
             within(|| "the hash of a text".into(), hash.len(), NAME_LIMIT_BYTES)?;
             within(|| format!("text {hash}"), text.len(), BLOB_LIMIT_BYTES)?;
-            self.send(|answer| Message::Blob { hash, text, answer })
-                .await
+            let change = changes::of_blob(&hash, &text)?;
+            self.send(|answer| Message::Blob {
+                hash,
+                text,
+                change,
+                answer,
+            })
+            .await
         })
     }
 
@@ -551,7 +647,7 @@ fn open_sled(config: &::sled::Config) -> Result<::sled::Db, StoreError> {
 
 /// Opens everything, checks it, and makes it durable as it stands.
 fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
-    let dir = DataDir::take(dir)?;
+    let mut dir = DataDir::take(dir)?;
     let path = dir.store();
     make_if_new(&dir, options)?;
     remove_unfinished_snapshots(&path)?;
@@ -578,12 +674,27 @@ fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
         before: &before,
     };
     let whole = db.size_on_disk().map_err(sled_error)? <= options.check_whole_below_bytes;
-    let recovered = recover::scan(&reading, head, whole)?;
-    let journal = Journal::open(&dir.audit(), &recovered.known, options.journal_file_bytes)?;
+    let mut recovered = recover::scan(&reading, head, whole)?;
+    let bytes = options.journal_file_bytes;
+    let journal = Journal::open(AUDIT, &dir.audit(), &recovered.audit, bytes)?;
+    if dir.format() < 2 {
+        tracing::info!(
+            "bringing the data directory to format 2: everything is written to a change log"
+        );
+        let head = base::begin(&reading, &recovered.head, &dir.changes(), options)?;
+        recovered.changes.last = head.changes;
+        head.changes_hash
+            .clone_into(&mut recovered.changes.last_hash);
+        recovered.changes.tail.clear();
+        recovered.head = head;
+        db.flush().map_err(sled_error)?;
+        dir.sync_all()?;
+        dir.upgraded()?;
+    }
+    let changes = Journal::open(CHANGES, &dir.changes(), &recovered.changes, bytes)?;
     dir.sync_all()?;
     dir.set_mark(recovered.head.commits, recovered.head.audit)?;
 
-    let known = recovered.known;
     let shared = Shared {
         tree: RwLock::new(Some(tree.clone())),
         before,
@@ -595,19 +706,21 @@ fn open(dir: &Path, options: &Options) -> Result<Writer, StoreError> {
         )),
         failure: OnceLock::new(),
         kept: Mutex::new(None),
+        audit_dir: dir.audit(),
+        readers: Mutex::default(),
     };
     Ok(Writer {
         shared: Arc::new(shared),
-        db,
-        tree,
+        db: Some(db),
+        logged_bytes: 0,
+        options: options.clone(),
         file,
         blobs,
         journal,
+        changes,
+        audit_sync: Syncer::start("symbot-audit")?,
+        changes_sync: Syncer::start("symbot-changes")?,
         dir,
-        tail_first: known
-            .tail
-            .first_key_value()
-            .map_or(known.last + 1, |(seq, _)| *seq),
         head: recovered.head,
         keys_since_sweep: 0,
         sweep_from: vec![Kind::Dedup as u8],

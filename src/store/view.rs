@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::contract::{Commit, Timer, TimerChange};
+use super::contract::{Commit, Counts, Timer, TimerChange};
 use crate::domain::effect::{EffectId, StoredEffect};
 use crate::domain::run::{Run, RunId};
 use crate::domain::time::Timestamp;
@@ -128,5 +128,16 @@ impl View {
 
     pub(super) fn open_len(&self) -> usize {
         self.open.len()
+    }
+
+    /// What there is of each, with the numbers of the last commit and audit line.
+    pub(super) fn counts(&self, commits: u64, audit_lines: u64) -> Counts {
+        Counts {
+            open_runs: self.open.len() as u64,
+            timers: self.timer_of.len() as u64,
+            pending_effects: self.effects.len() as u64,
+            commits,
+            audit_lines,
+        }
     }
 }

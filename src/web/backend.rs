@@ -92,6 +92,10 @@ pub trait Backend: Send + Sync {
     ) -> Answer<'_, DecisionOutcome>;
     /// For `/readyz`.
     fn readiness(&self) -> Readiness;
+    /// For `/metrics`: text in Prometheus's format.
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(async { Ok(String::new()) })
+    }
     /// Current time (the one clock of the process).
     fn now(&self) -> Timestamp;
 }

@@ -96,7 +96,7 @@ fn loggable_path(path: &str) -> String {
 
 fn refuse(app: &App, request: &Request) -> Option<Response> {
     // Probes of orchestrators come with the address of a container as host, and learn nothing that is secret.
-    if matches!(request.uri().path(), "/healthz" | "/readyz") {
+    if matches!(request.uri().path(), "/healthz" | "/readyz" | "/metrics") {
         return None;
     }
     let host = request

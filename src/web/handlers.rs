@@ -123,6 +123,14 @@ pub async fn readyz(State(app): Shared) -> (StatusCode, String) {
     }
 }
 
+pub async fn metrics(State(app): Shared) -> Response {
+    const TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+    match app.backend.metrics().await {
+        Ok(text) => ([(header::CONTENT_TYPE, TYPE)], text).into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
+}
+
 pub async fn asset(Path(file): Path<String>) -> Response {
     match assets::find(&file) {
         Some(asset) => (

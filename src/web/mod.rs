@@ -163,6 +163,7 @@ fn router_within(limits: Limits, backend: Arc<dyn Backend>, config: WebConfig) -
         .route("/", get(handlers::home))
         .route("/healthz", get(handlers::healthz))
         .route("/readyz", get(handlers::readyz))
+        .route("/metrics", get(handlers::metrics))
         .route("/assets/{file}", get(handlers::asset))
         .route(
             "/login/{token}",

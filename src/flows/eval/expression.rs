@@ -41,6 +41,8 @@ impl World {
                 let text = number
                     .as_repr()
                     .map_or_else(|| number.value().to_string(), |text| text.to_string());
+                // Between a sign and its number there may be space.
+                let text = text.replace(char::is_whitespace, "");
                 Number::parse(&text).map(Value::Number).ok_or_else(|| {
                     Failure::new(place, format!("the number {text} is out of range"))
                 })
@@ -105,6 +107,7 @@ impl World {
         for (key, value) in object.iter() {
             let name = match key {
                 ObjectKey::Ident(name) => Value::from(name.as_str()),
+                ObjectKey::Expression(Expression::Null(_)) => Value::from("null"),
                 ObjectKey::Expression(expression) => self.eval(expression, scope)?,
             };
             let value = self.eval(value.expr(), scope)?;

@@ -396,6 +396,7 @@ impl World {
     }
 
     fn module_config(&self, dir: &Path, shown: &str) -> Option<Rc<ModuleConfig>> {
+        self.sources.watch(dir);
         let real = dir.canonicalize().ok()?;
         if let Some(config) = self.configs.borrow().get(&real) {
             return Some(Rc::clone(config));

@@ -56,10 +56,16 @@ impl World {
                 1,
             )),
             ("terraform" | "tofu", Some("workspace")) => Ok((Value::from("default"), 1)),
-            ("terraform" | "tofu", Some(name)) => {
-                Ok((Value::unknown(&format!("terraform.{name}")), 1))
+            ("terraform" | "tofu", Some("applying")) => {
+                Ok((Value::unknown("terraform.applying"), 1))
             }
-            ("self", _) => Ok((Value::unknown("self"), 0)),
+            ("terraform" | "tofu", Some(name)) => Err(Failure::new(
+                place,
+                format!("there is no `terraform.{name}`"),
+            )
+            .hint("there is `terraform.workspace`")
+            .fatal()),
+            ("self", _) => Err(outside(place, "self", "provisioner")),
             ("ephemeral", Some(name)) => Ok((Value::unknown(&format!("ephemeral.{name}")), 1)),
             ("data", Some(kind)) => match name_at(operators, 1) {
                 Some(name) => self.resource_reference(true, kind, name, operators, 2, scope, place),

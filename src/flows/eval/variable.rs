@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use hcl_edit::Span;
 use hcl_edit::expr::Expression;
+use hcl_edit::visit::{Visit, visit_expr};
 
 use super::module::{Module, Origin};
 use super::{Node, Scope, World};
@@ -59,6 +60,18 @@ impl World {
             Some((_, attribute)) => attribute.value.as_bool().unwrap_or(true),
             None => true,
         };
+        if let Some((file, attribute)) = declaration.body.attribute("default")
+            && let Some(reference) = reference_in(&attribute.value)
+        {
+            return Err(Failure::new(
+                Place::new(file, attribute.value.span()),
+                format!(
+                    "the default of {} is not constant: {reference}",
+                    module.qualified(&format!("var.{name}"))
+                ),
+            )
+            .hint("compute the value in a local"));
+        }
         let (given, place) = self.given(module, name)?;
         let given = given.filter(|value| nullable || !value.is_null());
         let (value, place) = match (given, declaration.body.attribute("default")) {
@@ -87,6 +100,7 @@ impl World {
             }
         };
         self.charge(value.weight(), place)?;
+        self.check_default(module, declaration, &wanted)?;
         let sensitive = declaration
             .body
             .attribute("sensitive")
@@ -106,6 +120,30 @@ impl World {
             }
         })?;
         Ok(value)
+    }
+
+    /// A default must fit even where another value is given.
+    fn check_default(
+        &self,
+        module: &Rc<Module>,
+        declaration: &Named,
+        wanted: &Type,
+    ) -> Result<(), Failure> {
+        let Some((file, attribute)) = declaration.body.attribute("default") else {
+            return Ok(());
+        };
+        let default = self.eval(&attribute.value, &Scope::top(module, file))?;
+        self.charge(default.weight(), declaration.place)?;
+        convert(&default, wanted).map(|_| ()).map_err(|problem| {
+            Failure::new(
+                Place::new(file, attribute.value.span()),
+                format!(
+                    "{} takes {}: {problem}",
+                    module.qualified(&format!("var.{}", declaration.name)),
+                    wanted.describe()
+                ),
+            )
+        })
     }
 
     /// The value from outside of the module, if there is one.
@@ -156,7 +194,20 @@ impl World {
                 continue;
             };
             let scope = Scope::top(module, file);
-            match self.eval(&condition.value, &scope) {
+            let holds = self.eval(&condition.value, &scope).and_then(|value| {
+                let wrong = |problem: &str| {
+                    Failure::new(
+                        Place::new(file, condition.value.span()),
+                        format!("the condition of a validation of var.{name}: {problem}"),
+                    )
+                };
+                match convert(&value, &Type::Bool) {
+                    Ok(Value::Null) => Err(wrong("the result is null")),
+                    Ok(value) => Ok(value),
+                    Err(problem) => Err(wrong(&problem)),
+                }
+            });
+            match holds {
                 Ok(Value::Bool(false)) => {
                     let message = block
                         .body
@@ -269,6 +320,43 @@ impl World {
             optional: Some(default),
         })
     }
+}
+
+/// What a constant must not contain: a reference or a call.
+fn reference_in(code: &Expression) -> Option<String> {
+    #[derive(Default)]
+    struct Finder {
+        found: Option<String>,
+        /// Names of `for` mean something inside of it.
+        bound: Vec<String>,
+    }
+    impl Visit for Finder {
+        fn visit_expr(&mut self, node: &Expression) {
+            if self.found.is_some() {
+                return;
+            }
+            match node {
+                Expression::Variable(name)
+                    if !self.bound.iter().any(|bound| bound == name.as_str()) =>
+                {
+                    self.found = Some(format!("it refers to `{}`", name.as_str()));
+                }
+                Expression::FuncCall(call) => {
+                    self.found = Some(format!("it calls `{}`", call.name.name.as_str()));
+                }
+                Expression::ForExpr(code) => {
+                    let names = code.intro.key_var.iter().chain([&code.intro.value_var]);
+                    self.bound
+                        .extend(names.map(|name| name.as_str().to_owned()));
+                    visit_expr(self, node);
+                }
+                _ => visit_expr(self, node),
+            }
+        }
+    }
+    let mut finder = Finder::default();
+    finder.visit_expr(code);
+    finder.found
 }
 
 fn simple_type(name: &str) -> Option<Type> {

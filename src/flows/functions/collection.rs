@@ -1,13 +1,16 @@
 //! Functions on lists and maps.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{
     Context, Function, Outcome, Unknowns, argument, list, map, number, text, texts, whole_number,
 };
 use crate::flows::number::Number;
 use crate::flows::types::{Type, convert, unify};
-use crate::flows::value::{ListKind, MapKind, Value, to_json};
+use crate::flows::value::{List, ListKind, MapKind, Value, to_json};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("alltrue", 1..=1, |_, arguments| quantified(arguments, true)),
@@ -108,6 +111,18 @@ fn quantified(arguments: &[Value], all: bool) -> Outcome {
     Ok(Value::Bool(all))
 }
 
+/// A list or a tuple: the elements of a set have no order.
+fn sequence(arguments: &[Value], position: usize) -> Result<&Arc<List>, String> {
+    let list = list(arguments, position)?;
+    if list.kind == ListKind::Set {
+        return Err(format!(
+            "argument {}: a list is required, not a set",
+            position + 1
+        ));
+    }
+    Ok(list)
+}
+
 fn chunklist(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let items = &list(arguments, 0)?.items;
     let size = number(arguments, 1)?
@@ -131,19 +146,21 @@ fn coalesce(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn coalescelist(_: &Context<'_>, arguments: &[Value]) -> Outcome {
-    for (position, value) in arguments.iter().enumerate() {
-        if !value.is_null() && !list(arguments, position)?.items.is_empty() {
-            return Ok(value.clone());
-        }
-    }
-    Err("every argument is an empty list".to_owned())
+    let lists = (0..arguments.len())
+        .map(|position| sequence(arguments, position))
+        .collect::<Result<Vec<_>, _>>()?;
+    lists
+        .iter()
+        .position(|list| !list.items.is_empty())
+        .map(|position| argument(arguments, position).clone())
+        .ok_or_else(|| "every argument is an empty list".to_owned())
 }
 
 fn concat(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let mut items = Vec::new();
     let mut typed = true;
     for position in 0..arguments.len() {
-        let list = list(arguments, position)?;
+        let list = sequence(arguments, position)?;
         typed &= list.kind == ListKind::List;
         items.extend(list.items.iter().cloned());
     }
@@ -170,7 +187,7 @@ fn distinct(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn element(_: &Context<'_>, arguments: &[Value]) -> Outcome {
-    let items = &list(arguments, 0)?.items;
+    let items = &sequence(arguments, 0)?.items;
     let position = whole_number(arguments, 1)?;
     let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
     if count == 0 {
@@ -201,7 +218,7 @@ fn flatten(value: &Value, flat: &mut Vec<Value>) -> Result<(), String> {
 
 fn index(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let wanted = argument(arguments, 1);
-    list(arguments, 0)?
+    sequence(arguments, 0)?
         .items
         .iter()
         .position(|item| item == wanted)
@@ -213,7 +230,7 @@ fn length(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let length = match argument(arguments, 0) {
         Value::List(list) => list.items.len(),
         Value::Map(map) => map.entries.len(),
-        Value::String(text) => text.chars().count(),
+        Value::String(text) => text.graphemes(true).count(),
         other => {
             return Err(format!(
                 "a list, map or string is required, not {}",
@@ -229,11 +246,28 @@ fn lookup(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let key = text(arguments, 1)?;
     match (map.entries.get(&*key), arguments.get(2)) {
         (Some(value), _) => Ok(value.clone()),
-        (None, Some(default)) => Ok(default.clone()),
+        (None, Some(default)) => match map.entries.values().find(|value| !value.is_null()) {
+            // All elements of a map have one type, so the default must fit it.
+            Some(other) if map.kind == MapKind::Map => like(default, other),
+            _ => Ok(default.clone()),
+        },
         (None, None) => Err(format!(
             "there is no element {key:?}, and no default is given"
         )),
     }
+}
+
+/// A value converted to the type of another.
+fn like(value: &Value, other: &Value) -> Outcome {
+    let wanted = match other {
+        Value::String(_) => Type::String,
+        Value::Number(_) => Type::Number,
+        Value::Bool(_) => Type::Bool,
+        Value::List(_) => Type::list_of(Type::Any),
+        Value::Map(_) => Type::map_of(Type::Any),
+        Value::Null | Value::Unknown(_) => Type::Any,
+    };
+    convert(value, &wanted).map_err(|problem| format!("the default: {problem}"))
 }
 
 fn matchkeys(_: &Context<'_>, arguments: &[Value]) -> Outcome {
@@ -241,8 +275,11 @@ fn matchkeys(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     if values.len() != keys.len() {
         return Err("arguments 1 and 2 must have the same length".to_owned());
     }
-    let wanted: std::collections::HashSet<String> =
-        list(arguments, 2)?.items.iter().map(to_json).collect();
+    let wanted = &list(arguments, 2)?.items;
+    let both: Vec<Value> = keys.iter().chain(wanted).cloned().collect();
+    let both = unify(&both).ok_or("arguments 2 and 3 must have the same type")?;
+    let (keys, wanted) = both.split_at(keys.len());
+    let wanted: std::collections::HashSet<String> = wanted.iter().map(to_json).collect();
     let kept = values
         .iter()
         .zip(keys)
@@ -299,7 +336,7 @@ fn range(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         _ if limit < start => Number::from(-1i64),
         _ => Number::from(1i64),
     };
-    if step.is_zero() {
+    if step.is_zero() && start != limit {
         return Err("the step must not be zero".to_owned());
     }
     if arguments.len() == 3 && step.is_negative() != (limit < start) && limit != start {
@@ -322,7 +359,7 @@ fn range(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn slice(_: &Context<'_>, arguments: &[Value]) -> Outcome {
-    let list = list(arguments, 0)?;
+    let list = sequence(arguments, 0)?;
     let position = |argument| number(arguments, argument).map(Number::to_usize);
     match (position(1)?, position(2)?) {
         (Some(start), Some(end)) if start <= end && end <= list.items.len() => {

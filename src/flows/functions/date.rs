@@ -22,7 +22,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn moment(arguments: &[Value], position: usize) -> Result<DateTime<FixedOffset>, String> {
     let written = text(arguments, position)?;
-    DateTime::parse_from_rfc3339(&written).map_err(|_| {
+    let parsed = DateTime::parse_from_rfc3339(&written).ok();
+    // What the standard allows besides, Terraform refuses: other letters, and leap seconds.
+    let strict = written.as_bytes().get(10) == Some(&b'T')
+        && !written.ends_with('z')
+        && written.get(17..19) != Some("60");
+    parsed.filter(|_| strict).ok_or_else(|| {
         format!(
             "argument {}: {written:?} is not a time like 2026-01-31T08:00:00Z",
             position + 1
@@ -68,8 +73,11 @@ fn timeadd(_: &Context<'_>, arguments: &[Value]) -> Outcome {
             };
         rest = &rest[unit_end..];
     }
+    /// What 64 bits of nanoseconds hold.
+    const MAX_SECONDS: f64 = 9_223_372_036.0;
     std::time::Duration::try_from_secs_f64(seconds)
         .ok()
+        .filter(|_| seconds <= MAX_SECONDS)
         .and_then(|length| chrono::TimeDelta::from_std(length).ok())
         .and_then(|length| {
             if sign < 0.0 {
@@ -126,6 +134,10 @@ fn formatdate(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let mut result = String::new();
     let mut letters = pattern.chars().peekable();
     while let Some(letter) = letters.next() {
+        if letter == '\'' && letters.next_if_eq(&'\'').is_some() {
+            result.push('\'');
+            continue;
+        }
         if letter == '\'' {
             loop {
                 match letters.next() {

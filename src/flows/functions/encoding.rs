@@ -4,12 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Context, Function, Outcome, argument, text};
-use crate::flows::value::{Value, from_json, to_json};
+use crate::flows::json;
+use crate::flows::value::{Value, to_json};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("base64decode", 1..=1, |_, arguments| {
+        // Line breaks may stand anywhere in it.
+        let encoded = text(arguments, 0)?.replace(['\r', '\n'], "");
         let bytes = STANDARD
-            .decode(text(arguments, 0)?.as_bytes())
+            .decode(encoded.as_bytes())
             .map_err(|_| "this is not base64".to_owned())?;
         String::from_utf8(bytes)
             .map(Value::from)
@@ -20,9 +23,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("csvdecode", 1..=1, csvdecode),
     Function::new("jsondecode", 1..=1, |_, arguments| {
-        serde_json::from_str(&text(arguments, 0)?)
-            .map(|json| from_json(&json))
-            .map_err(|error| format!("this is not JSON: {error}"))
+        json::parse(&text(arguments, 0)?)
+            .map(|json| json.to_value())
+            .map_err(|(at, problem)| format!("this is not JSON, at byte {at}: {problem}"))
     }),
     Function::new("jsonencode", 1..=1, |_, arguments| {
         Ok(to_json(argument(arguments, 0)).into())
@@ -32,13 +35,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(urlencode(&text(arguments, 0)?).into())
     }),
     Function::new("urldecode", 1..=1, urldecode),
-    // Their exact bytes depend on libraries that are not here.
+    // Its exact bytes are those of one version of the Go library.
     Function::new("base64gzip", 1..=1, |_, _| {
         Ok(Value::unknown("base64gzip()"))
-    }),
-    Function::new("textencodebase64", 2..=2, textencode),
-    Function::new("textdecodebase64", 2..=2, |_, _| {
-        Ok(Value::unknown("textdecodebase64()"))
     }),
 ];
 
@@ -81,23 +80,16 @@ fn urldecode(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         .map_err(|_| "the decoded bytes are not UTF-8 text".to_owned())
 }
 
-fn textencode(_: &Context<'_>, arguments: &[Value]) -> Outcome {
-    let all = text(arguments, 0)?;
-    let encoding = text(arguments, 1)?;
-    let bytes: Vec<u8> = match encoding.to_ascii_uppercase().as_str() {
-        "UTF-8" => all.as_bytes().to_vec(),
-        "UTF-16LE" => all.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-        "UTF-16BE" => all.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-        _ => return Ok(Value::unknown("textencodebase64()")),
-    };
-    Ok(STANDARD.encode(bytes).into())
-}
-
 /// Rows as objects keyed by the header.
 fn csvdecode(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let all = text(arguments, 0)?;
     let mut rows = csv_rows(&all)?.into_iter();
-    let header = rows.next().unwrap_or_default();
+    let header = rows.next().ok_or("the header is missing")?;
+    let mut names: Vec<&String> = header.iter().collect();
+    names.sort();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("the header has the name {:?} twice", twice[0]));
+    }
     let mut items = Vec::new();
     for (line, row) in rows.enumerate() {
         if row.len() != header.len() {
@@ -124,6 +116,8 @@ fn csv_rows(all: &str) -> Result<Vec<Vec<String>>, String> {
     let mut row = Vec::new();
     let mut field = String::new();
     let mut quoted = false;
+    // A quoted field is over; only its end may follow.
+    let mut closed = false;
     let mut letters = all.chars().peekable();
     let mut line_used = false;
     while let Some(letter) = letters.next() {
@@ -132,18 +126,27 @@ fn csv_rows(all: &str) -> Result<Vec<Vec<String>>, String> {
                 letters.next();
                 field.push('"');
             }
-            (true, '"') => quoted = false,
+            (true, '"') => {
+                quoted = false;
+                closed = true;
+            }
             (true, letter) => field.push(letter),
-            (false, '"') if field.is_empty() => {
+            (false, '"') if field.is_empty() && !closed => {
                 quoted = true;
                 line_used = true;
             }
+            (false, '"') => return Err("a quote inside of a field that is not quoted".to_owned()),
+            (false, letter) if closed && !matches!(letter, ',' | '\r' | '\n') => {
+                return Err("text after a quoted field".to_owned());
+            }
             (false, ',') => {
+                closed = false;
                 row.push(std::mem::take(&mut field));
                 line_used = true;
             }
             (false, '\r') if letters.peek() == Some(&'\n') => {}
             (false, '\n') => {
+                closed = false;
                 if line_used || !field.is_empty() {
                     row.push(std::mem::take(&mut field));
                     rows.push(std::mem::take(&mut row));

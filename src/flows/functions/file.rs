@@ -53,10 +53,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("fileexists", 1..=1, |context, arguments| {
         let path = text(arguments, 0)?;
-        Ok(context
-            .files
-            .exists(context.module, Path::new(&*path))
-            .into())
+        let found = context.files.resolve(context.module, Path::new(&*path));
+        match found {
+            Ok(real) if real.is_dir() => Err(format!("{path:?} is a directory, not a file")),
+            Ok(real) => Ok(real.is_file().into()),
+            Err(_) => Ok(false.into()),
+        }
     }),
     Function::new("fileset", 2..=2, fileset),
     // The evaluator carries these out; here they are only known.
@@ -104,6 +106,7 @@ fn fileset(context: &Context<'_>, arguments: &[Value]) -> Outcome {
     let mut waiting: Vec<PathBuf> = vec![root.clone()];
     let mut looked_at = 0usize;
     while let Some(dir) = waiting.pop() {
+        context.files.watch(&dir);
         let Ok(entries) = std::fs::read_dir(&dir) else {
             continue;
         };

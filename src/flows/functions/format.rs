@@ -84,6 +84,9 @@ fn format(pattern: &str, values: &[&Value]) -> Result<String, String> {
             .next()
             .ok_or("the text ends in the middle of a `%`")?;
         if kind == '%' {
+            if verb.width.is_some() || verb.precision.is_some() {
+                return Err("`%%` takes no width".to_owned());
+            }
             result.push('%');
             continue;
         }
@@ -111,7 +114,9 @@ fn format(pattern: &str, values: &[&Value]) -> Result<String, String> {
 }
 
 fn pad(result: &mut String, body: &str, verb: &Verb, kind: char) {
-    let missing = verb.width.unwrap_or(0).saturating_sub(body.chars().count());
+    // As in Terraform, a bool has no width.
+    let width = verb.width.filter(|_| kind != 't');
+    let missing = width.unwrap_or(0).saturating_sub(body.chars().count());
     if verb.minus {
         result.push_str(body);
         result.extend(std::iter::repeat_n(' ', missing));
@@ -136,8 +141,8 @@ fn formatted(kind: char, verb: &Verb, value: &Value) -> Result<String, String> {
     };
     match kind {
         'v' => Ok(match value {
-            Value::String(text) if !verb.sharp => cut(text),
             Value::Null => "null".to_owned(),
+            Value::Number(number) if !verb.sharp => shortest(*number, PLAIN_EXPONENTS),
             other => match other.to_text() {
                 Some(text) if !verb.sharp => text.to_string(),
                 _ => to_json(other),
@@ -196,12 +201,30 @@ fn numeric(kind: char, verb: &Verb, number: Number) -> Result<String, String> {
             digits
         }
     };
+    // At least as many digits as the precision says, and what `#` puts in front.
+    let digits = |text: String, prefix: &str| {
+        let zeros = verb.precision.unwrap_or(0).saturating_sub(text.len());
+        let prefix = if verb.sharp { prefix } else { "" };
+        format!("{prefix}{}{text}", "0".repeat(zeros))
+    };
     let text = match kind {
-        'd' => whole()?.to_string(),
-        'b' => radix(whole()?, format!("{:b}", whole()?.unsigned_abs())),
-        'o' => radix(whole()?, format!("{:o}", whole()?.unsigned_abs())),
-        'x' => radix(whole()?, format!("{:x}", whole()?.unsigned_abs())),
-        'X' => radix(whole()?, format!("{:X}", whole()?.unsigned_abs())),
+        'd' => radix(whole()?, digits(whole()?.unsigned_abs().to_string(), "")),
+        'b' => radix(
+            whole()?,
+            digits(format!("{:b}", whole()?.unsigned_abs()), "0b"),
+        ),
+        'o' => radix(
+            whole()?,
+            digits(format!("{:o}", whole()?.unsigned_abs()), "0"),
+        ),
+        'x' => radix(
+            whole()?,
+            digits(format!("{:x}", whole()?.unsigned_abs()), "0x"),
+        ),
+        'X' => radix(
+            whole()?,
+            digits(format!("{:X}", whole()?.unsigned_abs()), "0X"),
+        ),
         'e' | 'E' => {
             let text = exponent(&match verb.precision {
                 Some(precision) => format!("{:.*e}", precision, number.to_f64()),
@@ -215,7 +238,7 @@ fn numeric(kind: char, verb: &Verb, number: Number) -> Result<String, String> {
         }
         'f' => format!("{:.*}", verb.precision.unwrap_or(6), number.to_f64()),
         _ => {
-            let text = shortest(number);
+            let text = shortest(number, SHORT_EXPONENTS);
             if kind == 'G' {
                 text.to_uppercase()
             } else {
@@ -226,16 +249,18 @@ fn numeric(kind: char, verb: &Verb, number: Number) -> Result<String, String> {
     Ok(sign(text))
 }
 
+/// Exponents of numbers that Go writes in plain digits, for `%v` and for `%g`.
+const PLAIN_EXPONENTS: std::ops::Range<i32> = -4..21;
+const SHORT_EXPONENTS: std::ops::Range<i32> = -4..6;
+
 /// Plain digits, or an exponent for what is very small or very large.
-fn shortest(number: Number) -> String {
-    /// Where Go changes over.
-    const EXPONENTS: std::ops::Range<i32> = -4..21;
+fn shortest(number: Number, plain: std::ops::Range<i32>) -> String {
     let scientific = format!("{:e}", number.to_f64());
     match scientific
         .split_once('e')
         .and_then(|(_, exponent)| exponent.parse::<i32>().ok())
     {
-        Some(power) if !EXPONENTS.contains(&power) => exponent(&scientific),
+        Some(power) if !plain.contains(&power) => exponent(&scientific),
         _ => number.to_string(),
     }
 }

@@ -1,6 +1,7 @@
 //! The functions of the configuration language. Each is a plain function of known values; the evaluator has dealt with
 //! unknown arguments before. `try`, `can` and the template functions are the evaluator's, as they evaluate.
 
+mod charset;
 mod collection;
 mod date;
 mod encoding;
@@ -9,9 +10,11 @@ mod format;
 mod hash;
 mod network;
 mod number;
+mod pattern;
 mod set;
 mod text;
 mod yaml;
+mod yaml_write;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -97,6 +100,7 @@ impl Function {
 
 static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
     [
+        charset::FUNCTIONS,
         collection::FUNCTIONS,
         date::FUNCTIONS,
         encoding::FUNCTIONS,
@@ -108,6 +112,7 @@ static FUNCTIONS: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock:
         set::FUNCTIONS,
         text::FUNCTIONS,
         yaml::FUNCTIONS,
+        yaml_write::FUNCTIONS,
     ]
     .into_iter()
     .flatten()

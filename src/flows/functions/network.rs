@@ -26,7 +26,7 @@ impl Network {
         let bad = || format!("argument 1: {written:?} is not a network like 10.0.0.0/8");
         let (address, prefix) = written.split_once('/').ok_or_else(bad)?;
         let prefix: u32 = prefix.parse().map_err(|_| bad())?;
-        let (address, bits) = match address.parse().map_err(|_| bad())? {
+        let (address, bits) = match address_of(address).ok_or_else(bad)? {
             IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
             IpAddr::V6(address) => (u128::from(address), 128),
         };
@@ -88,6 +88,20 @@ impl Network {
     }
 }
 
+/// An address; as in Terraform, the numbers of one of the fourth version may have leading zeros.
+fn address_of(written: &str) -> Option<IpAddr> {
+    let parts: Vec<&str> = written.split('.').collect();
+    if let ([_, _, _, _], false) = (parts.as_slice(), written.contains(':')) {
+        let mut bytes = [0u8; 4];
+        for (byte, part) in bytes.iter_mut().zip(&parts) {
+            let digits = !part.is_empty() && part.bytes().all(|digit| digit.is_ascii_digit());
+            *byte = part.parse().ok().filter(|_| digits)?;
+        }
+        return Some(IpAddr::V4(Ipv4Addr::from(bytes)));
+    }
+    written.parse().ok()
+}
+
 fn cidrhost(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let network = Network::parse(&text(arguments, 0)?)?;
     let wanted = number(arguments, 1)?;
@@ -138,6 +152,9 @@ fn cidrsubnets(_: &Context<'_>, arguments: &[Value]) -> Outcome {
             Value::Number(number) => number.to_i64().ok_or("whole numbers are required")?,
             other => return Err(format!("a number is required, not {}", other.kind_name())),
         };
+        if bits < 1 {
+            return Err("each subnet must be smaller than the network".to_owned());
+        }
         let mut subnet = network.subnet(bits, 0)?;
         let mask = subnet.host_mask();
         // The next free address, rounded up to where a subnet of this size may start.

@@ -64,6 +64,9 @@ fn extreme(arguments: &[Value], largest: bool) -> Outcome {
 }
 
 fn parseint(_: &Context<'_>, arguments: &[Value]) -> Outcome {
+    if let Value::Number(_) = argument(arguments, 0) {
+        return Err("argument 1: a string is required, not a number".to_owned());
+    }
     let digits = text(arguments, 0)?;
     let base = whole_number(arguments, 1)?;
     let radix = u32::try_from(base)

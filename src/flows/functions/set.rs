@@ -114,12 +114,15 @@ fn product(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     if size.is_none_or(|size| size > MAX_WEIGHT) {
         return Err("the product is too large".to_owned());
     }
+    let columns = lists
+        .iter()
+        .map(|list| unify(&list.items).unwrap_or_else(|| list.items.clone()));
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
-    for list in &lists {
+    for items in columns {
         rows = rows
             .iter()
             .flat_map(|row| {
-                list.items.iter().map(|item| {
+                items.iter().map(|item| {
                     let mut row = row.clone();
                     row.push(item.clone());
                     row

@@ -1,6 +1,7 @@
 //! Functions on strings.
 
 use regex::Regex;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{Context, Function, Outcome, number, text, texts, whole_number};
 use crate::flows::value::{MAX_WEIGHT, TEXT_UNIT_BYTES, Value};
@@ -13,9 +14,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(text(arguments, 0)?.ends_with(&*text(arguments, 1)?).into())
     }),
     Function::new("indent", 2..=2, indent),
-    Function::variadic("join", 1, join),
+    Function::variadic("join", 2, join),
     Function::new("lower", 1..=1, |_, arguments| {
-        Ok(each_letter(&text(arguments, 0)?, char::to_lowercase).into())
+        // Go makes a plain `i` of the Turkish capital with a dot.
+        let all = text(arguments, 0)?.replace('\u{130}', "i");
+        Ok(each_letter(&all, char::to_lowercase).into())
     }),
     Function::new("regex", 2..=2, regex_one),
     Function::new("regexall", 2..=2, regex_all),
@@ -30,7 +33,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(text(arguments, 0)?.contains(&*text(arguments, 1)?).into())
     }),
     Function::new("strrev", 1..=1, |_, arguments| {
-        Ok(text(arguments, 0)?.chars().rev().collect::<String>().into())
+        let all = text(arguments, 0)?;
+        Ok(all.graphemes(true).rev().collect::<String>().into())
     }),
     Function::new("substr", 3..=3, substr),
     Function::new("title", 1..=1, |_, arguments| {
@@ -112,7 +116,8 @@ fn split(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 
 fn substr(_: &Context<'_>, arguments: &[Value]) -> Outcome {
     let all = text(arguments, 0)?;
-    let letters: Vec<char> = all.chars().collect();
+    // What a reader takes for one character may be several to the computer.
+    let letters: Vec<&str> = all.graphemes(true).collect();
     let count = i64::try_from(letters.len()).unwrap_or(i64::MAX);
     let offset = whole_number(arguments, 1)?;
     let length = whole_number(arguments, 2)?;
@@ -127,12 +132,7 @@ fn substr(_: &Context<'_>, arguments: &[Value]) -> Outcome {
         start.saturating_add(length).min(count)
     };
     let range = usize::try_from(start).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
-    Ok(letters
-        .get(range)
-        .unwrap_or_default()
-        .iter()
-        .collect::<String>()
-        .into())
+    Ok(letters.get(range).unwrap_or_default().concat().into())
 }
 
 /// Changes letters one by one: a letter that would become several stays, as in Go.
@@ -164,16 +164,7 @@ fn title(all: &str) -> String {
 }
 
 fn pattern(source: &str) -> Result<Regex, String> {
-    /// Compiled size; patterns in configurations take a few kilobytes.
-    const MAX_PATTERN_BYTES: usize = 1 << 20;
-    regex::RegexBuilder::new(source)
-        .size_limit(MAX_PATTERN_BYTES)
-        .build()
-        .map_err(|error| {
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            format!("argument 1: not a regular expression: {last}")
-        })
+    super::pattern::compile(source).map_err(|problem| format!("argument 1: {problem}"))
 }
 
 /// What a match gives: the text, the groups in order, or the groups by name.
@@ -199,8 +190,21 @@ fn captured(pattern: &Regex, captures: &regex::Captures<'_>) -> Value {
     Value::tuple((1..names.len()).map(group).collect())
 }
 
+/// Groups must all have names or none.
+fn groups(pattern: Regex) -> Result<Regex, String> {
+    let named = pattern
+        .capture_names()
+        .skip(1)
+        .filter(Option::is_some)
+        .count();
+    if named > 0 && named + 1 != pattern.captures_len() {
+        return Err("argument 1: named and unnamed groups cannot be mixed".to_owned());
+    }
+    Ok(pattern)
+}
+
 fn regex_one(_: &Context<'_>, arguments: &[Value]) -> Outcome {
-    let pattern = pattern(&text(arguments, 0)?)?;
+    let pattern = groups(pattern(&text(arguments, 0)?)?)?;
     let all = text(arguments, 1)?;
     match pattern.captures(&all) {
         Some(captures) => Ok(captured(&pattern, &captures)),
@@ -209,7 +213,7 @@ fn regex_one(_: &Context<'_>, arguments: &[Value]) -> Outcome {
 }
 
 fn regex_all(_: &Context<'_>, arguments: &[Value]) -> Outcome {
-    let pattern = pattern(&text(arguments, 0)?)?;
+    let pattern = groups(pattern(&text(arguments, 0)?)?)?;
     let all = text(arguments, 1)?;
     let found = pattern
         .captures_iter(&all)

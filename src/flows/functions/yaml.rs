@@ -8,16 +8,9 @@ use super::{Function, Outcome, text};
 use crate::flows::number::Number;
 use crate::flows::value::{MAX_DEPTH, MAX_WEIGHT, Value};
 
-pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("yamldecode", 1..=1, |_, arguments| {
-        decode(&text(arguments, 0)?)
-    }),
-    // Its exact text depends on a library that is not here.
-    Function::new("yamlencode", 1..=1, |_, _| {
-        Ok(Value::unknown("yamlencode()"))
-    })
-    .nulls(),
-];
+pub(super) const FUNCTIONS: &[Function] = &[Function::new("yamldecode", 1..=1, |_, arguments| {
+    decode(&text(arguments, 0)?)
+})];
 
 /// The key that takes over the entries of another mapping.
 const MERGE_KEY: &str = "<<";
@@ -146,6 +139,12 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Outcome {
     if matches!(text, "" | "~" | "null" | "Null" | "NULL") {
         return Ok(Value::Null);
     }
+    if matches!(
+        text.trim_start_matches(['-', '+']),
+        ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN"
+    ) {
+        return Err(format!("{text} is no number of the configuration language"));
+    }
     Ok(boolean(text)
         .or_else(|| number(text))
         .or_else(|| date(text))
@@ -173,12 +172,27 @@ fn number(text: &str) -> Option<Value> {
     radix("0x", 16)
         .or_else(|| radix("0o", 8))
         .or_else(|| radix("0b", 2))
-        .or_else(|| Number::parse(text))
+        .or_else(|| Number::parse_loose(text))
         .map(Value::Number)
 }
 
-/// A plain date is a moment: that of its midnight.
+/// A plain date is a moment: that of its midnight. With a time it is that moment, to the second.
 fn date(text: &str) -> Option<Value> {
+    /// `2026-01-31T` and what follows.
+    const DATE_BYTES: usize = 10;
+    if text.len() > DATE_BYTES + 1 && text.is_ascii() {
+        let (day, time) = text.split_at(DATE_BYTES);
+        let joined = format!("{day}T{}", time.strip_prefix(['T', 't', ' '])?.trim());
+        if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(&joined) {
+            return Some(
+                moment
+                    .to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+                    .into(),
+            );
+        }
+        let moment = chrono::NaiveDateTime::parse_from_str(&joined, "%Y-%m-%dT%H:%M:%S").ok()?;
+        return Some(moment.format("%Y-%m-%dT%H:%M:%SZ").to_string().into());
+    }
     let date = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
     (text.len() == "2026-01-31".len())
         .then(|| format!("{}T00:00:00Z", date.format("%Y-%m-%d")).into())

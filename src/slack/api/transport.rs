@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_rustls::{ConfigBuilderExt, HttpsConnectorBuilder};
+use hyper_rustls::ConfigBuilderExt;
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::ClientConfig;
 use serde_json::Value;
@@ -21,6 +21,7 @@ use tracing::{Span, debug};
 use url::Url;
 
 use super::{ApiError, SetupError};
+use crate::https;
 use crate::secret::Secret;
 
 const SLACK_API: &str = "https://slack.com/api";
@@ -57,10 +58,6 @@ impl Transport {
         let tls = tls_config(base.scheme() == "https")?;
 
         let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        // A request is one small write; Nagle's algorithm would hold its end back for up to 40 ms.
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(CONNECT_WITHIN));
         // So that an idle connection that died with the network is gone before somebody's trigger is spent on it.
         http.set_keepalive(Some(PEER_SILENT_FOR));
         http.set_keepalive_interval(Some(PROBE_EVERY));
@@ -68,11 +65,7 @@ impl Transport {
         http.set_tcp_user_timeout(Some(PEER_SILENT_FOR));
         // HTTP/1.1 only: a call that times out closes its connection, while a dead HTTP/2 connection would go on to
         // swallow all calls (the library offers no HTTP/2 keep-alive), and h2 logs headers.
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls.clone())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
+        let https = https::connector(http, CONNECT_WITHIN, tls.clone());
         Ok(Self {
             connector: SlackClientHyperConnector::with_connector(https)
                 .with_slack_api_url(base_text),
@@ -219,14 +212,9 @@ fn accepted(method: &'static str, answer: Value) -> Result<Value, ApiError> {
 
 /// TLS with the ring provider and the system's root certificates. Without any, a plain-http base still works.
 fn tls_config(needed: bool) -> Result<ClientConfig, SetupError> {
-    let provider = rustls::crypto::ring::default_provider();
     // For libraries that ask for the process's default; the second caller in a process gets an error that means "done".
-    let _ = provider.clone().install_default();
-    let builder = || {
-        ClientConfig::builder_with_provider(Arc::new(provider.clone()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| SetupError::Tls(error.to_string()))
-    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = || https::tls().map_err(|error| SetupError::Tls(error.to_string()));
     match builder()?.with_native_roots() {
         Ok(with_roots) => Ok(with_roots.with_no_client_auth()),
         Err(error) if needed => Err(SetupError::Certificates(error.to_string())),

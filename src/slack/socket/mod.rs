@@ -100,6 +100,22 @@ pub(super) struct Counters {
     unreadable: AtomicU64,
 }
 
+impl Counters {
+    fn read(&self) -> SocketStats {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        SocketStats {
+            envelopes: read(&self.envelopes),
+            repeated: read(&self.repeated),
+            acknowledged: read(&self.acknowledged),
+            unacknowledged: read(&self.unacknowledged),
+            panicked: read(&self.panicked),
+            overdue: read(&self.overdue),
+            connections: read(&self.connections),
+            unreadable: read(&self.unreadable),
+        }
+    }
+}
+
 /// A copy of the counters, for metrics.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SocketStats {
@@ -181,18 +197,13 @@ impl SocketHandle {
 
     #[must_use]
     pub fn stats(&self) -> SocketStats {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.shared.counters;
-        SocketStats {
-            envelopes: read(&counters.envelopes),
-            repeated: read(&counters.repeated),
-            acknowledged: read(&counters.acknowledged),
-            unacknowledged: read(&counters.unacknowledged),
-            panicked: read(&counters.panicked),
-            overdue: read(&counters.overdue),
-            connections: read(&counters.connections),
-            unreadable: read(&counters.unreadable),
-        }
+        self.shared.counters.read()
+    }
+
+    /// As [`Self::stats`], for somebody else.
+    pub fn counters(&self) -> impl Fn() -> SocketStats + Send + Sync + use<> {
+        let shared = self.shared.clone();
+        move || shared.counters.read()
     }
 
     /// Stops intake, waits for the handlers that have begun, sends their acknowledgements, and closes. Returns false

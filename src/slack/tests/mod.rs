@@ -90,6 +90,7 @@ fn flow(prompt_fields: Vec<PromptField>) -> Flow {
 
 fn target(name: &str, label: &str) -> Target {
     Target {
+        field_bindings: Vec::new(),
         id: format!("id-of-{name}"),
         target_type: "okta_group".to_owned(),
         name: name.to_owned(),

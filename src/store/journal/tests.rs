@@ -16,8 +16,9 @@ fn journal(count: u64, per_file: u64) -> (tempfile::TempDir, PathBuf, Vec<String
         last: 0,
         last_hash: prev.clone(),
         tail: BTreeMap::new(),
+        beyond_max: 0,
     };
-    let mut open = Journal::open(&dir, &empty, u64::MAX).unwrap();
+    let mut open = Journal::open(AUDIT, &dir, &empty, u64::MAX).unwrap();
     for seq in 1..=count {
         let (line, hash) = chained(
             seq,
@@ -43,6 +44,7 @@ fn known(lines: &[String], hash: &str, tail: u64) -> Known {
         tail: (last + 1 - tail..=last)
             .map(|seq| (seq, lines[seq as usize - 1].clone()))
             .collect(),
+        beyond_max: 0,
     }
 }
 
@@ -54,13 +56,13 @@ fn all(dir: &Path) -> Vec<String> {
 }
 
 fn last_file(dir: &Path) -> PathBuf {
-    read::files(dir).unwrap().pop().unwrap().1
+    read::files(AUDIT, dir).unwrap().pop().unwrap().1
 }
 
 #[test]
 fn files_follow_each_other_and_the_chain_runs_through_them() {
     let (_root, dir, lines, hash) = journal(10, 4);
-    let names: Vec<_> = read::files(&dir)
+    let names: Vec<_> = read::files(AUDIT, &dir)
         .unwrap()
         .into_iter()
         .map(|(first, _)| first)
@@ -98,7 +100,7 @@ fn any_torn_end_is_cut_and_written_again_from_the_store() {
     let whole = fs::read(&file).unwrap();
     for cut in 0..whole.len() {
         fs::write(&file, &whole[..cut]).unwrap();
-        drop(Journal::open(&dir, &known(&lines, &hash, 2), u64::MAX).unwrap());
+        drop(Journal::open(AUDIT, &dir, &known(&lines, &hash, 2), u64::MAX).unwrap());
         assert_eq!(all(&dir), lines, "cut at {cut}");
     }
     // Blocks of zeros, as a power cut leaves them.
@@ -106,7 +108,7 @@ fn any_torn_end_is_cut_and_written_again_from_the_store() {
         let mut torn = whole.clone();
         torn[from..].fill(0);
         fs::write(&file, &torn).unwrap();
-        drop(Journal::open(&dir, &known(&lines, &hash, 2), u64::MAX).unwrap());
+        drop(Journal::open(AUDIT, &dir, &known(&lines, &hash, 2), u64::MAX).unwrap());
         assert_eq!(all(&dir), lines, "zeros from {from}");
     }
 }
@@ -123,21 +125,21 @@ fn damage_before_the_tail_is_an_error_and_not_repaired() {
         flipped
     }] {
         fs::write(&file, &change).unwrap();
-        let error = Journal::open(&dir, &known(&lines, &hash, 1), u64::MAX)
+        let error = Journal::open(AUDIT, &dir, &known(&lines, &hash, 1), u64::MAX)
             .err()
             .unwrap();
         assert!(matches!(error, StoreError::Damaged(_)), "{error}");
         assert_eq!(fs::read(&file).unwrap(), change, "damage was touched");
     }
     fs::remove_file(&file).unwrap();
-    assert!(Journal::open(&dir, &known(&lines, &hash, 1), u64::MAX).is_err());
+    assert!(Journal::open(AUDIT, &dir, &known(&lines, &hash, 1), u64::MAX).is_err());
 }
 
 #[test]
 fn a_journal_ahead_of_the_store_is_an_error() {
     let (_root, dir, lines, _) = journal(10, 4);
     let hash = check_line(&lines[8]).unwrap().hash.to_owned();
-    let error = Journal::open(&dir, &known(&lines[..9], &hash, 1), u64::MAX)
+    let error = Journal::open(AUDIT, &dir, &known(&lines[..9], &hash, 1), u64::MAX)
         .err()
         .unwrap();
     assert!(
@@ -149,18 +151,64 @@ fn a_journal_ahead_of_the_store_is_an_error() {
 }
 
 #[test]
+fn lines_of_a_group_that_was_not_finished_are_set_aside_and_more_are_an_error() {
+    let (_root, dir, lines, _) = journal(10, 4);
+    let hash = check_line(&lines[7]).unwrap().hash.to_owned();
+    // The last two are in a file of their own, the store ends with the eighth.
+    let beyond = |beyond_max| Known {
+        beyond_max,
+        ..known(&lines[..8], &hash, 1)
+    };
+    let error = Journal::open(AUDIT, &dir, &beyond(1), u64::MAX)
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("2 lines beyond line 8"),
+        "{error}"
+    );
+    let mut journal = Journal::open(AUDIT, &dir, &beyond(2), u64::MAX).unwrap();
+    assert_eq!(all(&dir), lines[..8]);
+    let aside = fs::read_to_string(dir.with_file_name("unfinished-audit-9.txt")).unwrap();
+    assert_eq!(aside, format!("{}\n{}\n", lines[8], lines[9]));
+    let (line, _) = chained(9, "\"id\":\"another\"", &hash);
+    journal.append(9, &format!("{line}\n")).unwrap();
+    drop(journal);
+    assert_eq!(verify(&dir, 9).unwrap().lines, 9);
+}
+
+#[test]
+fn a_reader_goes_on_where_it_was_through_all_files_and_never_beyond_what_is_durable() {
+    let (_root, dir, lines, _) = journal(10, 4);
+    let mut reader = LineReader::new(&dir, 2);
+    let mut read = Vec::new();
+    for last in [2, 3, 7, 8, 10] {
+        loop {
+            let some = reader.read(2, last).unwrap();
+            if some.is_empty() {
+                break;
+            }
+            read.extend(some);
+        }
+        assert_eq!(read.last().map_or(2, |(seq, _)| *seq), last);
+    }
+    let expected: Vec<_> = (3..).zip(lines[2..].iter().cloned()).collect();
+    assert_eq!(read, expected);
+    assert!(reader.read(1, 11).is_err(), "a line that is not there");
+}
+
+#[test]
 fn a_whole_journal_that_was_lost_can_be_written_again_only_from_a_whole_tail() {
     let (_root, dir, lines, hash) = journal(3, 4);
     fs::remove_file(last_file(&dir)).unwrap();
-    assert!(Journal::open(&dir, &known(&lines, &hash, 2), u64::MAX).is_err());
-    drop(Journal::open(&dir, &known(&lines, &hash, 3), u64::MAX).unwrap());
+    assert!(Journal::open(AUDIT, &dir, &known(&lines, &hash, 2), u64::MAX).is_err());
+    drop(Journal::open(AUDIT, &dir, &known(&lines, &hash, 3), u64::MAX).unwrap());
     assert_eq!(all(&dir), lines);
 }
 
 #[test]
 fn verify_names_the_first_line_that_was_changed_removed_inserted_or_moved() {
     let (_root, dir, lines, _) = journal(10, 4);
-    let file = read::files(&dir).unwrap()[1].1.clone();
+    let file = read::files(AUDIT, &dir).unwrap()[1].1.clone();
     let text = fs::read_to_string(&file).unwrap();
     let of_file: Vec<&str> = text.lines().collect();
     let mut cases: Vec<(Vec<String>, u64)> = Vec::new();

@@ -1,4 +1,4 @@
-//! Backup of a running store into one file, and restoring it into a new data directory.
+//! Backup of a running store into one file, and reading that file.
 //!
 //! A backup is the state between two groups. sled's iterators are not snapshots and its `export` is not consistent, so the
 //! writer keeps what it replaces from that moment on (`kept`); whoever reads the tree prefers what was kept. Keys that were
@@ -10,22 +10,21 @@
 //! are kept as samples for the tests of upgrades.
 
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
-use ::sled::{Batch, Tree};
 use sha2::{Digest, Sha256};
 
 use super::writer::Snapshot;
-use super::{Options, Shared, SledStore, open_sled, sled_config, sled_error};
+use super::{Shared, sled_error};
 use crate::store::contract::StoreError;
-use crate::store::datadir::{DataDir, audit_dir, failed, sync_path};
+use crate::store::datadir::{failed, sync_entry};
 use crate::store::keys;
 use crate::store::record::{self, Shape};
-use crate::store::{BLOB_LIMIT_BYTES, journal, to_json};
+use crate::store::{BLOB_LIMIT_BYTES, to_json};
 
 const MAGIC: &[u8] = b"symbot-backup 1\n";
 const FAMILY: &[u8] = b"symbot-backup ";
@@ -33,8 +32,6 @@ const FAMILY: &[u8] = b"symbot-backup ";
 const PART_BYTES: usize = 1 << 20;
 /// Largest name or content of a frame; more means damage.
 const FRAME_LIMIT_BYTES: usize = 2 * BLOB_LIMIT_BYTES;
-/// Records that are written to the new store at one stroke.
-const RESTORE_LOT: usize = 512;
 
 /// What a backup holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +43,56 @@ pub struct BackupSummary {
     pub records: u64,
 }
 
-/// The file of a backup before anything is in it.
-pub(super) struct NewFile {
+/// The file of a backup on its way. It is called otherwise until it is whole, and removed when it never is.
+#[derive(Debug)]
+pub struct NewBackup {
     path: PathBuf,
     unfinished: PathBuf,
     file: File,
+    whole: bool,
 }
 
-/// Creates the file under another name; it gets its own once it is whole.
-pub(super) fn create(path: &Path) -> Result<NewFile, StoreError> {
+impl Drop for NewBackup {
+    fn drop(&mut self) {
+        if !self.whole {
+            let _ = fs::remove_file(&self.unfinished);
+        }
+    }
+}
+
+impl Write for &NewBackup {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        (&self.file).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        (&self.file).flush()
+    }
+}
+
+impl NewBackup {
+    /// Creates the file; it must not exist, and only its owner may read it.
+    ///
+    /// # Errors
+    /// When it exists or cannot be made.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        create(path)
+    }
+
+    /// Everything is written: makes it durable and gives it its name.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn finish(mut self) -> Result<(), StoreError> {
+        let naming = |error| failed(format_args!("cannot write {}", self.path.display()), &error);
+        self.file.sync_all().map_err(naming)?;
+        fs::rename(&self.unfinished, &self.path).map_err(naming)?;
+        self.whole = true;
+        sync_entry(&self.path)
+    }
+}
+
+fn create(path: &Path) -> Result<NewBackup, StoreError> {
     if path.exists() {
         return Err(StoreError::Failed(format!(
             "{} exists; give the backup a new name",
@@ -76,10 +114,11 @@ pub(super) fn create(path: &Path) -> Result<NewFile, StoreError> {
                 &error,
             )
         })?;
-    Ok(NewFile {
+    Ok(NewBackup {
         path: path.to_owned(),
         unfinished,
         file,
+        whole: false,
     })
 }
 
@@ -121,51 +160,24 @@ impl<W: Write> Frames<W> {
     }
 }
 
-/// Writes the backup that a snapshot began.
+/// Writes the backup that a snapshot began to wherever it is to go.
 pub(super) fn write(
     shared: &Shared,
     snapshot: &Snapshot,
-    new_file: &NewFile,
+    out: impl Write,
 ) -> Result<BackupSummary, StoreError> {
-    let result = write_frames(shared, snapshot, new_file);
+    let result = write_frames(shared, snapshot, out);
     *shared.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    let records = match result {
-        Ok(records) => records,
-        Err(error) => {
-            let _ = fs::remove_file(&new_file.unfinished);
-            return Err(error);
-        }
-    };
-    fs::rename(&new_file.unfinished, &new_file.path).map_err(|error| {
-        failed(
-            format_args!("cannot name {}", new_file.path.display()),
-            &error,
-        )
-    })?;
-    match new_file.path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent)?,
-        _ => sync_path(Path::new("."))?,
-    }
     Ok(BackupSummary {
         commits: snapshot.head.commits,
         audit_lines: snapshot.head.audit,
-        records,
+        records: result?,
     })
 }
 
-fn write_frames(
-    shared: &Shared,
-    snapshot: &Snapshot,
-    new_file: &NewFile,
-) -> Result<u64, StoreError> {
-    let writing = |error| {
-        failed(
-            format_args!("cannot write {}", new_file.path.display()),
-            &error,
-        )
-    };
-    let mut frames =
-        Frames::start(BufWriter::with_capacity(1 << 18, &new_file.file)).map_err(writing)?;
+fn write_frames(shared: &Shared, snapshot: &Snapshot, out: impl Write) -> Result<u64, StoreError> {
+    let writing = |error| failed("cannot write the backup", &error);
+    let mut frames = Frames::start(BufWriter::with_capacity(1 << 18, out)).map_err(writing)?;
     for (path, bytes) in &snapshot.journal {
         write_journal_file(&mut frames, path, *bytes)?;
     }
@@ -198,6 +210,7 @@ fn write_frames(
             records += 1;
         }
     }
+    drop(tree);
     let rest = shared
         .kept
         .lock()
@@ -209,9 +222,7 @@ fn write_frames(
             frames.frame(b'r', &key, &before).map_err(writing)?;
         }
     }
-    let out = frames.end().map_err(writing)?;
-    drop(out);
-    new_file.file.sync_all().map_err(writing)?;
+    frames.end().map_err(writing)?;
     Ok(records)
 }
 
@@ -233,66 +244,34 @@ fn write_journal_file<W: Write>(
     }
 }
 
-/// Makes a data directory from a backup. `dir` must not exist, or be empty.
-///
-/// # Errors
-/// When the backup is damaged or of a newer version, or when the directory is in use or holds something.
-pub fn restore(backup: &Path, dir: &Path) -> Result<BackupSummary, StoreError> {
-    let taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    if taken {
-        return Err(StoreError::Failed(format!(
-            "{} is not empty; move it away or give another directory",
-            dir.display()
-        )));
-    }
-    let mut unfinished = dir.as_os_str().to_owned();
-    unfinished.push(".restoring");
-    let unfinished = PathBuf::from(unfinished);
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished).map_err(|error| {
-            failed(
-                format_args!("cannot remove {}", unfinished.display()),
-                &error,
-            )
-        })?;
-    }
-    let records = fill(backup, &unfinished)?;
-    // Checks everything, as each start does; and leaves it cleanly closed.
-    let options = Options {
-        check_whole_below_bytes: u64::MAX,
-        ..Options::default()
-    };
-    let store = SledStore::open(&unfinished, options)?;
-    let (commits, audit_lines) = store.position();
-    drop(store);
-    journal::verify(&audit_dir(&unfinished), audit_lines)
-        .map_err(|bad| StoreError::Damaged(format!("the journal in the backup: {bad}")))?;
-    let renaming = |error| failed(format_args!("cannot create {}", dir.display()), &error);
-    if dir.exists() {
-        fs::remove_dir(dir).map_err(renaming)?;
-    }
-    fs::rename(&unfinished, dir).map_err(renaming)?;
-    match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync_path(parent)?,
-        _ => sync_path(Path::new("."))?,
-    }
-    Ok(BackupSummary {
-        commits,
-        audit_lines,
-        records,
-    })
-}
-
 /// Kind, name, content.
-type Frame = (u8, Vec<u8>, Vec<u8>);
+pub(super) type Frame = (u8, Vec<u8>, Vec<u8>);
 
 /// Reads frames and hashes them.
-struct Reader<R> {
+pub(super) struct Reader<R> {
     input: R,
     hasher: Sha256,
 }
 
 impl<R: Read> Reader<R> {
+    /// Begins to read; fails when this is no backup that this program knows.
+    pub(super) fn start(input: R) -> std::io::Result<Self> {
+        let mut reader = Self {
+            input,
+            hasher: Sha256::new(),
+        };
+        let magic = reader.take(MAGIC.len())?;
+        if magic != MAGIC {
+            return Err(std::io::Error::other(if magic.starts_with(FAMILY) {
+                "it was made by a newer symbot"
+            } else {
+                "it is not a backup of symbot"
+            }));
+        }
+        reader.hasher.update(&magic);
+        Ok(reader)
+    }
+
     fn take(&mut self, bytes: usize) -> std::io::Result<Vec<u8>> {
         let mut taken = vec![0; bytes];
         self.input.read_exact(&mut taken)?;
@@ -311,7 +290,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// The next frame; `None` at the end, if the hash is right.
-    fn frame(&mut self) -> std::io::Result<Option<Frame>> {
+    pub(super) fn frame(&mut self) -> std::io::Result<Option<Frame>> {
         let expected = self.hasher.clone().finalize();
         let header = self.take(9)?;
         let (name, content) = (self.length(&header[1..5])?, self.length(&header[5..])?);
@@ -331,86 +310,4 @@ impl<R: Read> Reader<R> {
         self.hasher.update(&content);
         Ok(Some((header[0], name, content)))
     }
-}
-
-fn fill(backup: &Path, dir: &Path) -> Result<u64, StoreError> {
-    let bad = |error: std::io::Error| {
-        StoreError::Failed(format!(
-            "the backup {} cannot be used: {error}; use another one",
-            backup.display()
-        ))
-    };
-    let file = File::open(backup)
-        .map_err(|error| failed(format_args!("cannot open {}", backup.display()), &error))?;
-    let mut reader = Reader {
-        input: BufReader::with_capacity(1 << 18, file),
-        hasher: Sha256::new(),
-    };
-    let magic = reader.take(MAGIC.len()).map_err(bad)?;
-    if magic != MAGIC {
-        return Err(bad(std::io::Error::other(if magic.starts_with(FAMILY) {
-            "it was made by a newer symbot"
-        } else {
-            "it is not a backup of symbot"
-        })));
-    }
-    reader.hasher.update(&magic);
-
-    let dir = DataDir::take(dir)?;
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir.audit())
-        .map_err(|error| {
-            failed(
-                format_args!("cannot create {}", dir.audit().display()),
-                &error,
-            )
-        })?;
-    let db = open_sled(&sled_config(&dir.store(), &Options::default()))?;
-    let tree = Tree::clone(&db);
-    let mut batch = Batch::default();
-    let mut records = 0_u64;
-    while let Some((kind, name, content)) = reader.frame().map_err(bad)? {
-        match kind {
-            b'r' => {
-                record::decode(&name, &content)?;
-                batch.insert(name, content);
-                records += 1;
-                if records.is_multiple_of(RESTORE_LOT as u64) {
-                    tree.apply_batch(std::mem::take(&mut batch))
-                        .map_err(sled_error)?;
-                }
-            }
-            b'j' => append(&dir.audit(), &name, &content)?,
-            _ => {
-                return Err(bad(std::io::Error::other(
-                    "it has a part of an unknown kind",
-                )));
-            }
-        }
-    }
-    tree.apply_batch(batch).map_err(sled_error)?;
-    db.flush().map_err(sled_error)?;
-    dir.sync_all()?;
-    drop(tree);
-    drop(db);
-    Ok(records)
-}
-
-fn append(dir: &Path, name: &[u8], content: &[u8]) -> Result<(), StoreError> {
-    let name = std::str::from_utf8(name)
-        .ok()
-        .filter(|name| journal::is_file_name(name))
-        .ok_or_else(|| {
-            StoreError::Failed("the backup names a file that is none of the journal".into())
-        })?;
-    let path = dir.join(name);
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&path)
-        .and_then(|mut file| file.write_all(content))
-        .map_err(|error| failed(format_args!("cannot write {}", path.display()), &error))
 }

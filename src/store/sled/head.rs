@@ -38,6 +38,11 @@ pub(super) struct Head {
     /// Number and hash of the last audit line.
     pub(super) audit: u64,
     pub(super) audit_hash: String,
+    /// Number and hash of the last line of the change log; format 1 had none.
+    #[serde(default)]
+    pub(super) changes: u64,
+    #[serde(default = "no_hash")]
+    pub(super) changes_hash: String,
     /// Number of effects made so far; their order.
     pub(super) effects: u64,
     /// Number of records written in pieces so far: each such writing has keys of its own.
@@ -47,12 +52,18 @@ pub(super) struct Head {
     sums: BTreeMap<char, Sum>,
 }
 
+fn no_hash() -> String {
+    NO_HASH.to_owned()
+}
+
 impl Default for Head {
     fn default() -> Self {
         Self {
             commits: 0,
             audit: 0,
             audit_hash: NO_HASH.to_owned(),
+            changes: 0,
+            changes_hash: NO_HASH.to_owned(),
             effects: 0,
             generations: 0,
             now: None,

@@ -1,6 +1,6 @@
 //! What happens between opening sled and taking the first commit: the integrity scan, and filling the view.
 //!
-//! The kinds that are always few (open runs, timers, effects, values, audit tail) are always checked whole. The others are
+//! The kinds that are always few (open runs, timers, effects, lines of the last group) are always checked whole. The others are
 //! checked whole in a small store, or when asked for; in a large one their records are still checked whenever they are read.
 
 use std::collections::BTreeMap;
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use ::sled::Tree;
 use serde::Deserialize;
 
+use super::commit::Lines;
 use super::head::{Head, Sum};
 use super::reading::Reading;
 use super::sled_error;
@@ -15,7 +16,7 @@ use crate::domain::effect::StoredEffect;
 use crate::domain::run::{RunId, Status};
 use crate::domain::time::Timestamp;
 use crate::store::contract::{StoreError, Timer};
-use crate::store::journal::Known;
+use crate::store::journal::{AUDIT, CHANGES, GROUP_LINES_MAX, Known, Series};
 use crate::store::keys::{self, Kind};
 use crate::store::record;
 use crate::store::view::View;
@@ -40,17 +41,12 @@ pub(super) struct Placed {
 pub(super) struct Recovered {
     pub(super) head: Head,
     pub(super) view: View,
-    pub(super) known: Known,
+    pub(super) audit: Known,
+    pub(super) changes: Known,
 }
 
 /// Kinds that are checked at every start.
-const ALWAYS: [Kind; 5] = [
-    Kind::Open,
-    Kind::Timer,
-    Kind::Effect,
-    Kind::Value,
-    Kind::Tail,
-];
+const ALWAYS: [Kind; 4] = [Kind::Open, Kind::Timer, Kind::Effect, Kind::Tail];
 
 /// Reads the JSON payload of a key.
 pub(super) fn from_json<T: for<'de> Deserialize<'de>>(
@@ -83,7 +79,7 @@ pub(super) fn scan(
     whole: bool,
 ) -> Result<Recovered, StoreError> {
     let mut view = View::default();
-    let mut tail = BTreeMap::new();
+    let mut tails = (BTreeMap::new(), BTreeMap::new());
     for kind in Kind::COUNTED {
         if !whole && !ALWAYS.contains(&kind) {
             continue;
@@ -110,11 +106,17 @@ pub(super) fn scan(
                     view.add_effect(placed.order, placed.effect);
                 }
                 Kind::Tail => {
-                    let line =
-                        String::from_utf8(reading.assemble(&key, record)?).map_err(|_| {
-                            StoreError::Damaged(format!("{} is not text", keys::describe(&key)))
-                        })?;
-                    tail.insert(keys::tail_seq(&key).unwrap_or_default(), line);
+                    let payload = reading.assemble(&key, record)?;
+                    let odd =
+                        || StoreError::Damaged(format!("{} cannot be read", keys::describe(&key)));
+                    match keys::tail_seq(&key) {
+                        // As format 1 has them.
+                        Some(seq) => {
+                            let line = String::from_utf8(payload).map_err(|_| odd())?;
+                            tails.0.insert(seq, line);
+                        }
+                        None => tails = Lines::decode(&payload).ok_or_else(odd)?,
+                    }
                 }
                 Kind::Run => indexed_run(reading, &key, &reading.assemble(&key, record)?)?,
                 _ => {}
@@ -132,21 +134,36 @@ pub(super) fn scan(
             )));
         }
     }
-    let first = tail
-        .first_key_value()
-        .map_or(head.audit + 1, |(seq, _)| *seq);
-    if first + tail.len() as u64 != head.audit + 1 {
+    let audit = known(AUDIT, head.audit, &head.audit_hash, tails.0)?;
+    let changes = known(CHANGES, head.changes, &head.changes_hash, tails.1)?;
+    Ok(Recovered {
+        head,
+        view,
+        audit,
+        changes,
+    })
+}
+
+/// What the store knows about a journal; its tail must end with the last line and have no gaps.
+fn known(
+    series: Series,
+    last: u64,
+    last_hash: &str,
+    tail: BTreeMap<u64, String>,
+) -> Result<Known, StoreError> {
+    let first = tail.first_key_value().map_or(last + 1, |(seq, _)| *seq);
+    if first + tail.len() as u64 != last + 1 {
         return Err(StoreError::Damaged(format!(
-            "the audit lines kept in the store are not {first} to {} without gaps",
-            head.audit
+            "the lines of {} kept in the store are not {first} to {last} without gaps",
+            series.name
         )));
     }
-    let known = Known {
-        last: head.audit,
-        last_hash: head.audit_hash.clone(),
+    Ok(Known {
+        last,
+        last_hash: last_hash.to_owned(),
         tail,
-    };
-    Ok(Recovered { head, view, known })
+        beyond_max: GROUP_LINES_MAX,
+    })
 }
 
 fn compare(kind: Kind, written: Sum, found: Sum) -> Result<(), StoreError> {

@@ -173,8 +173,9 @@ impl<'a> Staging<'a> {
         let mut added = None;
         entry.after = match new {
             Some((shape, payload)) => {
-                let bytes = record::encode(key, shape, seq, payload);
-                added = Some(record::decode(key, &bytes)?.fingerprint());
+                let (bytes, fingerprint) =
+                    record::encode_with_fingerprint(key, shape, seq, payload);
+                added = Some(fingerprint);
                 Some(bytes)
             }
             None => None,
@@ -191,6 +192,15 @@ impl<'a> Staging<'a> {
             self.replace(&piece, None)?;
         }
         Ok(())
+    }
+
+    /// How many bytes of records it writes.
+    pub(super) fn bytes(&self) -> u64 {
+        let written = self.entries.values().filter(|entry| entry.changed);
+        let bytes: usize = written
+            .map(|entry| entry.after.as_ref().map_or(16, Vec::len) + 32)
+            .sum();
+        bytes as u64
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -2,9 +2,10 @@
 //! it durable at one stroke:
 //!
 //! 1. one `apply_batch`, so that a crash leaves all of a group or nothing of it (none of it was acknowledged);
-//! 2. `db.flush()`, which hands sled's buffers to the kernel, and `fdatasync` on our own handle of sled's file, which is what
-//!    makes them durable (`flush` alone lost acknowledged data in 40 of 40 simulated power cuts);
-//! 3. audit lines appended to the journal and synced (see [`crate::store::journal`] for why in this order);
+//! 2. `db.flush()`, which hands sled's buffers to the kernel; then the lines are appended to audit journal and change log;
+//! 3. `fdatasync` of all three side by side, of sled's file on our own handle: this is what makes them durable (`flush`
+//!    alone lost acknowledged data in 40 of 40 simulated power cuts). One after the other would take up to three times as
+//!    long; [`crate::store::journal`] says what a power cut in between leaves, and how it is put right;
 //! 4. the mark, the view for readers, and then the answers.
 //!
 //! After the first failure nothing is written any more: the kernel may have dropped what it could not write, so trying
@@ -16,26 +17,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
-use ::sled::{Db, Tree};
+use ::sled::Db;
 use tokio::sync::{mpsc, oneshot};
 
+use super::commit::{Lines, Staged, add_change, add_lines, decode_time, stage_commit};
 use super::head::Head;
-use super::recover::{Placed, RunHead, from_json};
+use super::recover::RunHead;
 use super::staging::Staging;
-use super::{Shared, sled_error};
+use super::sync::Syncer;
+use super::{Options, Shared, open_sled, sled_config, sled_error};
 use crate::domain::run::RunId;
-use crate::domain::time::Timestamp;
-use crate::store::contract::{StoreError, Timer, TimerChange};
+use crate::store::Prepared;
+use crate::store::contract::StoreError;
 use crate::store::datadir::{DataDir, failed};
-use crate::store::journal::{Journal, chained};
+use crate::store::journal::{GROUP_LINES_MAX, Journal};
 use crate::store::keys::{self, Kind};
 use crate::store::memory::{closed, still_counts};
-use crate::store::{Prepared, to_json};
 
 /// Most messages in one group. More would not make the disk faster, but the first one wait longer.
 const GROUP_MAX: usize = 64;
-/// Audit lines that the journal has synced are removed from the store in lots of at least this many.
-const TAIL_LOT: u64 = 256;
 /// After this many new de-duplication keys, [`SWEEP_LOOKS`] old ones are looked at. Looking at more than were added keeps the
 /// number of keys bounded by what twice the lifetime brings.
 const SWEEP_AFTER: usize = 128;
@@ -50,6 +50,8 @@ pub(super) enum Message {
     Blob {
         hash: String,
         text: String,
+        /// Members of its line in the change log.
+        change: String,
         answer: Answering,
     },
     /// Answered between two groups with what a backup starts from.
@@ -64,25 +66,22 @@ pub(super) struct Snapshot {
     pub(super) journal: Vec<(PathBuf, u64)>,
 }
 
-/// A commit that was staged, with what the view needs to know about it.
-struct Staged {
-    orders: Vec<u64>,
-    /// Creation time of the run that it replaces.
-    before: Option<Timestamp>,
-}
-
 pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
-    pub(super) db: Db,
-    pub(super) tree: Tree,
+    /// `None` only while it is opened anew.
+    pub(super) db: Option<Db>,
+    /// Roughly how much sled has logged since it was opened.
+    pub(super) logged_bytes: u64,
+    pub(super) options: Options,
     /// Our own handle of sled's file, for `fdatasync`.
     pub(super) file: File,
     pub(super) blobs: PathBuf,
     pub(super) journal: Journal,
+    pub(super) changes: Journal,
+    pub(super) audit_sync: Syncer,
+    pub(super) changes_sync: Syncer,
     pub(super) dir: DataDir,
     pub(super) head: Head,
-    /// First audit line that is still in the store.
-    pub(super) tail_first: u64,
     pub(super) keys_since_sweep: usize,
     pub(super) sweep_from: Vec<u8>,
     pub(super) groups: u64,
@@ -99,6 +98,7 @@ impl Writer {
             let mut group = Vec::with_capacity(GROUP_MAX);
             let mut next = Some(first);
             let mut snapshot = None;
+            let mut lines = 0;
             while let Some(message) = next {
                 match message {
                     Message::Close(answer) => {
@@ -109,15 +109,19 @@ impl Writer {
                         snapshot = Some(answer);
                         break;
                     }
-                    message => group.push(message),
+                    message => {
+                        lines += message.lines();
+                        group.push(message);
+                    }
                 }
-                next = if group.len() < GROUP_MAX {
+                next = if group.len() < GROUP_MAX && lines < GROUP_LINES_MAX / 2 {
                     messages.try_recv().ok()
                 } else {
                     None
                 };
             }
             self.answer(group);
+            self.keep_starts_short(messages.is_empty());
             if let Some(answer) = snapshot {
                 let _ = answer.send(self.snapshot());
             }
@@ -131,8 +135,7 @@ impl Writer {
             tracing::error!("closing the store: {error}");
         }
         self.shared.forget_tree();
-        let Self { db, tree, dir, .. } = self;
-        drop(tree);
+        let Self { db, dir, .. } = self;
         drop(db);
         // The lock goes last: whoever takes the directory next must find sled closed.
         drop(dir);
@@ -155,13 +158,49 @@ impl Writer {
     }
 
     fn finish(&mut self) -> Result<(), StoreError> {
-        self.make_durable()?;
+        self.db()?.flush().map_err(sled_error)?;
+        self.sync_store()?;
         self.journal.sync()?;
+        self.changes.sync()?;
         self.dir.sync_all()
     }
 
-    fn make_durable(&self) -> Result<(), StoreError> {
-        self.db.flush().map_err(sled_error)?;
+    fn db(&self) -> Result<&Db, StoreError> {
+        self.db.as_ref().ok_or_else(closed)
+    }
+
+    /// Opens sled anew when it has logged so much that a start would take long. At a start sled reads all of its log since the
+    /// last start, and only then notes where everything is: after a year without a restart, that would be a year's.
+    fn keep_starts_short(&mut self, idle: bool) {
+        let limit = self.options.reopen_after_bytes;
+        let due = self.logged_bytes >= limit && (idle || self.logged_bytes >= limit * 2);
+        if !due || self.shared.failure().is_some() || self.shared.is_backing_up() {
+            return;
+        }
+        let reopened = catch_unwind(AssertUnwindSafe(|| self.reopen()))
+            .unwrap_or_else(|panic| Err(super::panic_error(panic.as_ref())));
+        if let Err(error) = reopened {
+            tracing::error!("{error}; nothing is written any more until a restart");
+            self.shared.fail(error);
+        }
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        let path = self.dir.store();
+        let shared = Arc::clone(&self.shared);
+        // Readers wait; those that are reading end first.
+        let mut tree = shared.tree.write().unwrap_or_else(PoisonError::into_inner);
+        *tree = None;
+        self.db = None;
+        let db = open_sled(&sled_config(&path, &self.options))?;
+        *tree = Some(::sled::Tree::clone(&db));
+        drop(tree);
+        self.db = Some(db);
+        self.logged_bytes = 0;
+        self.dir.sync_all()
+    }
+
+    fn sync_store(&self) -> Result<(), StoreError> {
         self.file
             .sync_data()
             .map_err(|error| failed("cannot sync the store", &error))
@@ -200,10 +239,10 @@ impl Writer {
     ) -> Result<Vec<Option<Staged>>, StoreError> {
         // A record that turns out damaged half-way through its commit leaves a half-staged batch: then the group is staged
         // again without that commit.
-        let tree = self.tree.clone();
-        let (batch, staged, lines, tail_first) = loop {
-            let mut batch = Staging::new(&tree, self.head.clone());
-            let mut lines = String::new();
+        let db = self.db()?.clone();
+        let (batch, staged, lines) = loop {
+            let mut batch = Staging::new(&db, self.head.clone());
+            let mut lines = Lines::default();
             let mut runs = HashMap::new();
             let mut staged = Vec::with_capacity(group.len());
             let mut again = false;
@@ -240,11 +279,10 @@ impl Writer {
             if batch.is_empty() && batch.head == self.head {
                 return Ok(staged);
             }
-            let tail_first = self.shorten_tail(&mut batch)?;
-            break (batch, staged, lines, tail_first);
+            lines.stage(&mut batch, &self.head)?;
+            break (batch, staged, lines);
         };
         self.apply(batch, &lines)?;
-        self.tail_first = tail_first;
         self.keys_since_sweep += group.iter().map(Message::dedup_keys).sum::<usize>();
         self.sweep()?;
         self.groups += 1;
@@ -254,19 +292,33 @@ impl Writer {
         Ok(staged)
     }
 
-    /// Writes a batch and the audit lines that go with it.
-    fn apply(&mut self, batch: Staging<'_>, lines: &str) -> Result<(), StoreError> {
-        let first_line = self.head.audit + 1;
+    /// Writes a batch and the lines that go with it.
+    fn apply(&mut self, batch: Staging<'_>, lines: &Lines) -> Result<(), StoreError> {
+        let (first_line, first_change) = (self.head.audit + 1, self.head.changes + 1);
+        let bytes = batch.bytes();
         let (batch, before, head) = batch.finish()?;
         self.shared.keep(&before);
         self.shared.set_before(before);
-        self.tree.apply_batch(batch).map_err(sled_error)?;
-        self.make_durable()?;
+        let db = self.db()?;
+        db.apply_batch(batch).map_err(sled_error)?;
+        db.flush().map_err(sled_error)?;
+        self.logged_bytes += bytes;
         self.head = head;
-        if !lines.is_empty() {
-            self.journal.append(first_line, lines)?;
-            self.journal.sync()?;
+        if !lines.audit.is_empty() {
+            self.journal.append(first_line, &lines.audit)?;
+            self.audit_sync.begin(self.journal.file());
         }
+        if !lines.changes.is_empty() {
+            self.changes.append(first_change, &lines.changes)?;
+            self.changes_sync.begin(self.changes.file());
+        }
+        // All of them end before anything is said.
+        let stored = self.sync_store();
+        let audit = self.audit_sync.end();
+        let changes = self.changes_sync.end();
+        stored?;
+        self.journal.synced(audit)?;
+        self.changes.synced(changes)?;
         self.dir.set_mark(self.head.commits, self.head.audit)
     }
 
@@ -311,193 +363,39 @@ impl Writer {
         message: &Message,
         batch: &mut Staging<'_>,
         runs: &mut HashMap<RunId, RunHead>,
-        lines: &mut String,
+        lines: &mut Lines,
     ) -> Result<Staged, StoreError> {
         match message {
-            Message::Commit(prepared, _) => self.stage_commit(prepared, batch, runs, lines),
-            Message::Blob { hash, text, .. } => {
+            Message::Commit(prepared, _) => {
+                let staged = stage_commit(prepared, batch, runs, &|id| self.cached(id))?;
+                add_lines(prepared, batch, lines);
+                Ok(staged)
+            }
+            Message::Blob {
+                hash, text, change, ..
+            } => {
                 let key = keys::blob(hash);
                 if !batch.contains(&key)? {
                     batch.head.commits += 1;
                     batch.put(&key, text.as_bytes())?;
+                    add_change(change, batch, lines);
                 }
-                Ok(Staged {
-                    orders: Vec::new(),
-                    before: None,
-                })
+                Ok(Staged::default())
             }
             Message::Snapshot(_) | Message::Close(_) => Err(closed()),
         }
     }
 
-    /// Checks a commit, then stages it. What cannot be committed is found out before anything is staged.
-    fn stage_commit(
-        &self,
-        prepared: &Prepared,
-        batch: &mut Staging<'_>,
-        runs: &mut HashMap<RunId, RunHead>,
-        lines: &mut String,
-    ) -> Result<Staged, StoreError> {
-        let now = prepared.now(batch.head.now);
-        let commit = &prepared.commit;
-        for (number, key) in commit.dedup.iter().enumerate() {
-            let seen = batch.get(&keys::dedup(key))?;
-            let seen = seen.as_deref().and_then(decode_time);
-            if seen.is_some_and(|seen| still_counts(seen, now))
-                || commit.dedup[..number].contains(key)
-            {
-                return Err(StoreError::Duplicate(key.clone()));
-            }
-        }
-        let mut old = None;
-        if let Some(run) = &commit.run {
-            old = self.stored_run(run.id, batch, runs)?;
-            let stored = old.map_or(0, |old| old.revision);
-            if run.revision != stored + 1 {
-                return Err(StoreError::Conflict {
-                    run: run.id,
-                    stored,
-                    expected: run.revision.saturating_sub(1),
-                });
-            }
-        }
-
-        batch.head.commits += 1;
-        batch.head.now = Some(now);
-        for key in &commit.dedup {
-            batch.put(&keys::dedup(key), &now.0.to_be_bytes())?;
-        }
-        if let (Some(run), Some(bytes)) = (&commit.run, &prepared.run) {
-            batch.put(&keys::run(run.id), bytes)?;
-            let moved = old.filter(|old| old.created_at != run.created_at);
-            if let Some(old) = moved {
-                batch.remove(&keys::created(old.created_at, run.id))?;
-            }
-            if old.is_none() || moved.is_some() {
-                batch.put(&keys::created(run.created_at, run.id), &[])?;
-            }
-            let open_before = old
-                .filter(|old| old.status.is_open())
-                .map(|old| old.created_at);
-            let open_now = run.status.is_open().then_some(run.created_at);
-            if open_before != open_now {
-                if let Some(at) = open_before {
-                    batch.remove(&keys::open(at, run.id))?;
-                }
-                if let Some(at) = open_now {
-                    batch.put(&keys::open(at, run.id), &[])?;
-                }
-            }
-            runs.insert(
-                run.id,
-                RunHead {
-                    id: run.id,
-                    revision: run.revision,
-                    created_at: run.created_at,
-                    status: run.status,
-                },
-            );
-        }
-        for id in &commit.outbox_done {
-            let key = keys::effect(*id);
-            if batch.contains(&key)? {
-                batch.remove(&key)?;
-            }
-        }
-        let mut orders = Vec::with_capacity(commit.outbox_add.len());
-        for (stored, bytes) in commit.outbox_add.iter().zip(&prepared.effects) {
-            let key = keys::effect(stored.id);
-            let order = match batch.get(&key)? {
-                Some(payload) => from_json::<Placed>(&key, &payload)?.order,
-                None => {
-                    batch.head.effects += 1;
-                    batch.head.effects
-                }
-            };
-            let mut payload = format!("{{\"order\":{order},\"effect\":").into_bytes();
-            payload.extend_from_slice(bytes);
-            payload.push(b'}');
-            batch.put(&key, &payload)?;
-            orders.push(order);
-        }
-        for change in &commit.timers {
-            match change {
-                TimerChange::Set(timer) => {
-                    batch.put(&timer_key(timer), &to_json("a timer", timer)?)?;
-                }
-                TimerChange::Cancel { run, notification } => {
-                    let key = keys::timer(*run, *notification);
-                    if batch.contains(&key)? {
-                        batch.remove(&key)?;
-                    }
-                }
-            }
-        }
-        for ((name, _), bytes) in commit.values.iter().zip(&prepared.values) {
-            let key = keys::value(name);
-            match bytes {
-                Some(bytes) => batch.put(&key, bytes)?,
-                None if batch.contains(&key)? => batch.remove(&key)?,
-                None => {}
-            }
-        }
-        for members in &prepared.audit {
-            let seq = batch.head.audit + 1;
-            let (line, hash) = chained(seq, members, &batch.head.audit_hash);
-            batch.put(&keys::tail(seq), line.as_bytes())?;
-            batch.head.audit = seq;
-            batch.head.audit_hash = hash;
-            lines.push_str(&line);
-            lines.push('\n');
-        }
-        Ok(Staged {
-            orders,
-            before: old.map(|old| old.created_at),
+    /// What the store knows of a run without reading.
+    fn cached(&self, id: RunId) -> Option<RunHead> {
+        let view = self.shared.view();
+        let run = view.cached(id)?;
+        Some(RunHead {
+            id,
+            revision: run.revision,
+            created_at: run.created_at,
+            status: run.status,
         })
-    }
-
-    /// The newest state of a run, including what this group has staged.
-    fn stored_run(
-        &self,
-        id: RunId,
-        batch: &mut Staging<'_>,
-        runs: &HashMap<RunId, RunHead>,
-    ) -> Result<Option<RunHead>, StoreError> {
-        if let Some(run) = runs.get(&id) {
-            return Ok(Some(*run));
-        }
-        let cached = self
-            .shared
-            .view
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .cached(id);
-        if let Some(run) = cached {
-            return Ok(Some(RunHead {
-                id,
-                revision: run.revision,
-                created_at: run.created_at,
-                status: run.status,
-            }));
-        }
-        let key = keys::run(id);
-        batch
-            .get(&key)?
-            .map(|payload| from_json(&key, &payload))
-            .transpose()
-    }
-
-    /// Removes audit lines that the journal has on the disk. Returns the first that stays.
-    fn shorten_tail(&self, batch: &mut Staging<'_>) -> Result<u64, StoreError> {
-        // Everything before this group has been synced.
-        let end = self.head.audit;
-        if end - (self.tail_first - 1) < TAIL_LOT {
-            return Ok(self.tail_first);
-        }
-        for seq in self.tail_first..=end {
-            batch.remove(&keys::tail(seq))?;
-        }
-        Ok(end + 1)
     }
 
     /// Looks at some de-duplication keys now and then, and removes those whose time is over. Lost work is done again.
@@ -509,10 +407,10 @@ impl Writer {
             return Ok(());
         }
         self.keys_since_sweep = 0;
-        let tree = self.tree.clone();
-        let mut batch = Staging::new(&tree, self.head.clone());
+        let db = self.db()?.clone();
+        let mut batch = Staging::new(&db, self.head.clone());
         let mut looked = 0;
-        for item in tree.range(self.sweep_from.clone()..) {
+        for item in db.range(self.sweep_from.clone()..) {
             let (key, _) = item.map_err(sled_error)?;
             if Kind::of(&key) != Some(Kind::Dedup) || looked == SWEEP_LOOKS {
                 break;
@@ -535,7 +433,7 @@ impl Writer {
         }
         let (batch, before, head) = batch.finish()?;
         self.shared.keep(&before);
-        tree.apply_batch(batch).map_err(sled_error)?;
+        db.apply_batch(batch).map_err(sled_error)?;
         self.head = head;
         Ok(())
     }
@@ -546,6 +444,14 @@ impl Message {
         match self {
             Self::Commit(prepared, _) => prepared.commit.dedup.len(),
             Self::Blob { .. } | Self::Snapshot(_) | Self::Close(_) => 0,
+        }
+    }
+
+    /// Most lines that it adds to a journal.
+    fn lines(&self) -> usize {
+        match self {
+            Self::Commit(prepared, _) => prepared.audit.len().max(1),
+            Self::Blob { .. } | Self::Snapshot(_) | Self::Close(_) => 1,
         }
     }
 
@@ -560,13 +466,4 @@ impl Message {
             }
         }
     }
-}
-
-fn timer_key(timer: &Timer) -> Vec<u8> {
-    keys::timer(timer.run, timer.notification)
-}
-
-/// The payload of a de-duplication key.
-pub(super) fn decode_time(payload: &[u8]) -> Option<Timestamp> {
-    Some(Timestamp(i64::from_be_bytes(payload.try_into().ok()?)))
 }

@@ -8,13 +8,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::fixtures::{open, transition};
 use super::state::{Names, read};
 use crate::domain::run::Status;
-use crate::store::sled::restore;
+use crate::store::sled::{RestoreFrom, RestoreSummary};
 use crate::store::{Store, StoreError, journal};
 
-/// Made by format 1 from the commits of [`sample_commits`]; never to be changed. Whoever raises the format adds another.
-const SAMPLE_1: &str = concat!(
+/// Made by each format from the commits of [`sample_commits`]; never to be changed. Whoever raises the format adds another.
+const SAMPLES: [&str; 2] = [
+    concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/store/testdata/format-1.backup"
+    ),
+    concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/store/testdata/format-2.backup"
+    ),
+];
+
+/// A whole data directory of format 1, as a stopped bot left it: the same commits.
+const SAMPLE_DIRECTORY_1: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/src/store/testdata/format-1.backup"
+    "/src/store/testdata/format-1.data"
 );
 
 fn sample_commits() -> Vec<crate::store::Commit> {
@@ -34,6 +46,14 @@ fn sample_commits() -> Vec<crate::store::Commit> {
             })
         })
         .collect()
+}
+
+fn restore(backup: &Path, dir: &Path) -> Result<RestoreSummary, StoreError> {
+    let from = RestoreFrom {
+        backup: Some(backup.to_owned()),
+        ..RestoreFrom::default()
+    };
+    crate::store::sled::restore(&from, dir)
 }
 
 fn names(runs: u64) -> Names {
@@ -143,26 +163,163 @@ async fn backup_of_the_sample(dir: &Path) -> PathBuf {
 async fn make_the_sample() {
     let dir = tempfile::tempdir().unwrap();
     let file = backup_of_the_sample(dir.path()).await;
-    fs::create_dir_all(Path::new(SAMPLE_1).parent().unwrap()).unwrap();
-    fs::copy(file, SAMPLE_1).unwrap();
+    let newest = Path::new(SAMPLES[SAMPLES.len() - 1]);
+    assert!(!newest.exists(), "samples are never changed");
+    fs::copy(file, newest).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_format_1_has_written_is_still_read_and_continued() {
+async fn what_earlier_formats_have_written_is_still_read_and_continued() {
     let dir = tempfile::tempdir().unwrap();
-    let restored = dir.path().join("restored");
-    restore(Path::new(SAMPLE_1), &restored).unwrap();
-    let old = open(&restored).unwrap();
     let new_file = backup_of_the_sample(dir.path()).await;
     let fresh_dir = dir.path().join("fresh");
     restore(&new_file, &fresh_dir).unwrap();
-    let fresh = open(&fresh_dir).unwrap();
-    let names = names(4);
-    assert_eq!(
-        read(&old, &names).await.unwrap(),
-        read(&fresh, &names).await.unwrap()
-    );
+    let fresh = read(&open(&fresh_dir).unwrap(), &names(4)).await.unwrap();
+    for (number, sample) in SAMPLES.iter().enumerate() {
+        let restored = dir.path().join(format!("restored-{number}"));
+        restore(Path::new(sample), &restored).unwrap();
+        let old = open(&restored).unwrap();
+        assert_eq!(read(&old, &names(4)).await.unwrap(), fresh, "{sample}");
+        old.commit(transition(2, 3, Status::Denied)).await.unwrap();
+    }
+}
+
+/// sled's file is mostly zeros; the sample is kept without them.
+fn unpack(sample: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(sample).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            unpack(&entry.path(), &target);
+            continue;
+        }
+        fs::copy(entry.path(), &target).unwrap();
+        if entry.file_name() == "db" {
+            let file = fs::OpenOptions::new().write(true).open(&target).unwrap();
+            file.set_len(8 << 20).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_of_format_1_is_upgraded_and_can_then_be_restored_from_its_journals() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, again) = (dir.path().join("data"), dir.path().join("again"));
+    let sample = Path::new(SAMPLE_DIRECTORY_1);
+    unpack(sample, &data);
+    fs::create_dir_all(data.join("store/blobs")).unwrap();
+    let new_file = backup_of_the_sample(dir.path()).await;
+    let fresh_dir = dir.path().join("fresh");
+    restore(&new_file, &fresh_dir).unwrap();
+    let fresh = read(&open(&fresh_dir).unwrap(), &names(4)).await.unwrap();
+
+    let old = open(&data).unwrap();
+    assert_eq!(read(&old, &names(4)).await.unwrap(), fresh);
+    let format = fs::read_to_string(data.join("format")).unwrap();
+    assert_eq!(format, "symbot-data 2\n");
     old.commit(transition(2, 3, Status::Denied)).await.unwrap();
+    let (expected, position) = (read(&old, &names(4)).await.unwrap(), old.position());
+    drop(old);
+    // An upgrade that was interrupted before its last step is done again.
+    fs::write(data.join("format"), "symbot-data 1\n").unwrap();
+    let old = open(&data).unwrap();
+    assert_eq!(read(&old, &names(4)).await.unwrap(), expected);
+    drop(old);
+    fs::remove_dir_all(data.join("store")).unwrap();
+    let from = RestoreFrom {
+        journal: Some(data),
+        ..RestoreFrom::default()
+    };
+    crate::store::sled::restore(&from, &again).unwrap();
+    let store = open(&again).unwrap();
+    assert_eq!(read(&store, &names(4)).await.unwrap(), expected);
+    assert_eq!(store.position(), position);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn damaged_and_incomplete_journals_are_refused_by_line_or_used_up_to_the_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let store = open(&data).unwrap();
+    for number in 0..6 {
+        let commit = transition(number, 1, Status::Requested);
+        store.commit(commit).await.unwrap();
+    }
+    let early = dir.path().join("early.backup");
+    store.backup(&early).await.unwrap();
+    for number in 6..12 {
+        let commit = transition(number, 1, Status::Requested);
+        store.commit(commit).await.unwrap();
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let mut from = RestoreFrom {
+        journal: Some(data.clone()),
+        ..RestoreFrom::default()
+    };
+    let mut number = 0;
+    let mut try_it = |from: &RestoreFrom| {
+        number += 1;
+        let target = dir.path().join(format!("target-{number}"));
+        let result = crate::store::sled::restore(from, &target);
+        assert_eq!(target.exists(), result.is_ok());
+        result.map_err(|error| error.to_string())
+    };
+    let log = data.join("changes/changes-000000000001.log");
+    let whole = fs::read_to_string(&log).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+
+    // A line in the middle was changed.
+    fs::write(&log, whole.replacen("envelope-8-1", "envelope-8-2", 1)).unwrap();
+    let error = try_it(&from).unwrap_err();
+    assert!(
+        error.contains("changes-000000000001.log:9") && error.contains("--up-to-damage"),
+        "{error}"
+    );
+    from.up_to_damage = true;
+    let partly = try_it(&from).unwrap();
+    assert_eq!((partly.commits, partly.audit_lines), (8, 8));
+    assert_eq!(partly.left_out.len(), 2, "{:?}", partly.left_out);
+    from.up_to_damage = false;
+
+    // The last line was being written.
+    fs::write(&log, &whole[..whole.len() - 30]).unwrap();
+    let partly = try_it(&from).unwrap();
+    assert_eq!((partly.commits, partly.audit_lines), (11, 11));
+
+    // The first lines were moved away: only the backup has what was in them.
+    fs::remove_file(&log).unwrap();
+    let rest = data.join("changes/changes-000000000005.log");
+    fs::write(&rest, lines[4..].join("\n") + "\n").unwrap();
+    let error = try_it(&from).unwrap_err();
+    assert!(error.contains("seq 1 is missing"), "{error}");
+    from.backup = Some(early.clone());
+    let all = try_it(&from).unwrap();
+    assert_eq!((all.commits, all.audit_lines, all.replayed), (12, 12, 6));
+    fs::remove_file(&rest).unwrap();
+    fs::write(
+        data.join("changes/changes-000000000008.log"),
+        lines[7..].join("\n") + "\n",
+    )
+    .unwrap();
+    let error = try_it(&from).unwrap_err();
+    assert!(error.contains("commit 7 is needed"), "{error}");
+
+    // The backup of another bot.
+    let other = dir.path().join("other");
+    let store = open(&other).unwrap();
+    store
+        .commit(transition(70, 1, Status::Requested))
+        .await
+        .unwrap();
+    let foreign = dir.path().join("foreign.backup");
+    store.backup(&foreign).await.unwrap();
+    from.backup = Some(foreign);
+    let error = try_it(&from).unwrap_err();
+    assert!(error.contains("another history"), "{error}");
+    let error = try_it(&RestoreFrom::default()).unwrap_err();
+    assert!(error.contains("nothing to restore from"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,13 +354,13 @@ async fn a_directory_or_backup_of_a_newer_version_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     drop(open(&data).unwrap());
-    fs::write(data.join("format"), "symbot-data 2\n").unwrap();
+    fs::write(data.join("format"), "symbot-data 3\n").unwrap();
     let error = open(&data).err().unwrap();
     assert!(matches!(error, StoreError::Failed(_)), "it is not damage");
     assert!(
         error
             .to_string()
-            .contains("written by a newer symbot (format 2"),
+            .contains("written by a newer symbot (format 3"),
         "{error}"
     );
     fs::write(data.join("format"), "something else").unwrap();

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::fixtures::{START, open, run, run_id, transition};
 use crate::domain::run::Status;
+use crate::store::sled::{RestoreFrom, restore};
 use crate::store::{RunQuery, Store, journal};
 
 const DATA_ENV: &str = "SYMBOT_TEST_CRASH_DATA";
@@ -108,7 +109,9 @@ fn run_and_kill(data: &Path, first: u64, after: Duration, acknowledged: &mut Has
     }
 }
 
-pub(super) async fn check(data: &Path, acknowledged: &HashMap<u64, u64>) -> u64 {
+/// Opens the store and looks for everything that was acknowledged, and for anything half; if `restored`, also whether the
+/// journals alone make the same. Returns the number that the next run may have.
+pub(super) async fn check(data: &Path, acknowledged: &HashMap<u64, u64>, restored: bool) -> u64 {
     let store = open(data).unwrap();
     for (number, revision) in acknowledged {
         let stored = store.run(run_id(*number)).await.unwrap();
@@ -126,12 +129,12 @@ pub(super) async fn check(data: &Path, acknowledged: &HashMap<u64, u64>) -> u64 
                 .unwrap()
         );
     }
-    let all = RunQuery {
+    let all = || RunQuery {
         open_only: false,
         before: None,
         limit: usize::MAX,
     };
-    let runs = store.runs(all).await.unwrap();
+    let runs = store.runs(all()).await.unwrap();
     // Each transition of the fixtures leaves one effect, one audit line, and a timer while it is open.
     let effects = store.pending_effects().await.unwrap();
     assert_eq!(effects.len(), runs.len());
@@ -141,7 +144,23 @@ pub(super) async fn check(data: &Path, acknowledged: &HashMap<u64, u64>) -> u64 
     let steps: u64 = runs.iter().map(|run| run.revision).sum();
     let journal = journal::verify(&data.join("audit"), steps).unwrap();
     assert_eq!(journal.lines, steps, "journal and store do not agree");
+    let position = store.position();
     store.close().await.unwrap();
+    drop(store);
+    if restored {
+        let copy = data.with_extension("restored");
+        let from = RestoreFrom {
+            journal: Some(data.to_owned()),
+            ..RestoreFrom::default()
+        };
+        let summary = restore(&from, &copy).unwrap();
+        assert_eq!((summary.commits, summary.audit_lines), position);
+        let store = super::fixtures::open(&copy).unwrap();
+        assert_eq!(store.runs(all()).await.unwrap(), runs);
+        assert_eq!(store.pending_effects().await.unwrap(), effects);
+        drop(store);
+        std::fs::remove_dir_all(copy).unwrap();
+    }
     runs.iter()
         .map(|run| (run.id.as_u128() & 0xffff_ffff) as u64 + 1)
         .max()
@@ -157,7 +176,9 @@ async fn storm(rounds: u64) {
         // Spread from "hardly open" to "in full swing".
         let after = Duration::from_millis(15 + round * 97 % 260);
         run_and_kill(&data, first, after, &mut acknowledged);
-        first = check(&data, &acknowledged).await.next_multiple_of(CLIENTS);
+        first = check(&data, &acknowledged, round % 4 == 0)
+            .await
+            .next_multiple_of(CLIENTS);
     }
     assert!(
         acknowledged.len() > 10,

@@ -142,6 +142,8 @@ pub(crate) fn transition(number: u64, revision: u64, status: Status) -> Commit {
 pub(crate) fn options() -> Options {
     Options {
         cache_bytes: 8 << 20,
+        // Low, so that crashes and power cuts meet a store that is just being opened anew.
+        reopen_after_bytes: 4 << 20,
         ..Options::default()
     }
 }

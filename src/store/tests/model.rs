@@ -13,6 +13,7 @@ use super::state::{Names, State, read};
 use crate::domain::effect::{EffectId, StoredEffect};
 use crate::domain::run::{Run, RunId, Status};
 use crate::domain::time::Timestamp;
+use crate::store::sled::{RestoreFrom, restore};
 use crate::store::{Commit, MemoryStore, Store, StoreError, Timer, TimerChange};
 
 const RUNS: u64 = 5;
@@ -25,6 +26,7 @@ enum Op {
     Blob(u8, usize),
     Close,
     Drop,
+    Backup,
 }
 
 /// A commit before it is known which revision the run has.
@@ -75,15 +77,16 @@ fn draft() -> impl Strategy<Value = Draft> {
         )
 }
 
-fn ops() -> impl Strategy<Value = Vec<Op>> {
+fn ops(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Op>> {
     vec(
         prop_oneof![
             30 => draft().prop_map(|draft| Op::Commit(Box::new(draft))),
             2 => (0..3_u8, 0..150_000_usize).prop_map(|(name, size)| Op::Blob(name, size)),
             1 => Just(Op::Close),
             1 => Just(Op::Drop),
+            1 => Just(Op::Backup),
         ],
-        1..60,
+        length,
     )
 }
 
@@ -273,6 +276,7 @@ async fn play(ops: &[Op]) -> Result<(), TestCaseError> {
     let mut model = Model::default();
     let memory = MemoryStore::new();
     let mut sled = open(&data).unwrap();
+    let mut backup = None;
     for (number, op) in ops.iter().enumerate() {
         match op {
             Op::Commit(draft) => {
@@ -295,6 +299,11 @@ async fn play(ops: &[Op]) -> Result<(), TestCaseError> {
                 sled = open(&data).unwrap();
                 prop_assert_eq!(&read(&sled, &names).await.unwrap(), &model.state(&names));
             }
+            Op::Backup => {
+                let file = dir.path().join(format!("backup-{number}"));
+                sled.backup(&file).await.unwrap();
+                backup = Some(file);
+            }
         }
     }
     prop_assert_eq!(&read(&memory, &names).await.unwrap(), &model.state(&names));
@@ -308,6 +317,34 @@ async fn play(ops: &[Op]) -> Result<(), TestCaseError> {
         .unwrap()
         .lines;
     prop_assert_eq!(lines, model.audit as u64);
+    let position = sled.position();
+    drop(sled);
+    let mut ways = vec![None];
+    ways.extend(backup.as_ref().map(Some));
+    for from in ways {
+        let restored = dir.path().join(format!("restored-{}", from.is_some()));
+        let from = RestoreFrom {
+            backup: from.cloned(),
+            journal: Some(data.clone()),
+            up_to_damage: false,
+        };
+        let summary = restore(&from, &restored).unwrap();
+        prop_assert_eq!(&summary.left_out, &Vec::<String>::new());
+        let copy = open(&restored).unwrap();
+        prop_assert_eq!(copy.position(), position);
+        prop_assert_eq!(&read(&copy, &names).await.unwrap(), &model.state(&names));
+        // And again from the journal that the restored one has begun.
+        drop(copy);
+        let again = dir.path().join(format!("again-{}", from.backup.is_some()));
+        let from = RestoreFrom {
+            journal: Some(restored),
+            ..RestoreFrom::default()
+        };
+        restore(&from, &again).unwrap();
+        let copy = open(&again).unwrap();
+        prop_assert_eq!(copy.position(), position);
+        prop_assert_eq!(&read(&copy, &names).await.unwrap(), &model.state(&names));
+    }
     Ok(())
 }
 
@@ -315,7 +352,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn sled_memory_and_plain_maps_agree(ops in ops()) {
+    fn sled_memory_and_plain_maps_agree_and_so_do_restored_copies(ops in ops(1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(play(&ops))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1, max_shrink_iters: 0, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn copies_restored_after_two_thousand_random_commits_agree(ops in ops(2_000..2_001)) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(play(&ops))?;
     }

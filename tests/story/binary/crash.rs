@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use slack_sim::{Fault, Setup, SlackSim, SocketFault};
 
-use super::harness::{Data, Flows, ORDINARY, Program, Start, ask, expect_gone, get};
+use super::harness::{Data, Flows, ORDINARY, Program, Start, ask, expect_gone, get, open_form};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -150,12 +150,7 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
     let start = Start::run(&slack, flows.path(), &data.path());
     let bot = up(&start).await;
     let alice = slack.person("alice");
-    let form = alice
-        .in_channel("#general")
-        .types("/sym req plain")
-        .await?
-        .modal()
-        .await?;
+    let form = open_form(&alice, "plain").await?;
     // Long enough for a kill and a start in between.
     slack
         .faults()

@@ -71,6 +71,11 @@ impl Start {
         self
     }
 
+    pub fn flag(mut self, name: &str) -> Self {
+        self.arguments.push(name.to_owned());
+        self
+    }
+
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
@@ -456,18 +461,20 @@ impl Data {
     }
 }
 
+/// The form of a flow, opened from #general.
+pub async fn open_form(person: &Person, flow: &str) -> Result<Form, slack_sim::DriverError> {
+    let place = person.in_channel("#general");
+    let typed = place.types(&format!("/sym req {flow}")).await?;
+    typed.modal().await
+}
+
 /// Opens the form of a flow made by [`Flows::with`] and submits it.
 pub async fn ask(
     person: &Person,
     flow: &str,
     reason: &str,
 ) -> Result<Form, slack_sim::DriverError> {
-    let place = person.in_channel("#general");
-    let form = place
-        .types(&format!("/sym req {flow}"))
-        .await?
-        .modal()
-        .await?;
+    let form = open_form(person, flow).await?;
     form.fill(FIELD, reason).submit().await?;
     Ok(form)
 }

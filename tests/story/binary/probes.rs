@@ -5,7 +5,7 @@ use std::time::Duration;
 use slack_sim::{Fault, Setup, SlackSim};
 use tokio::time::Instant;
 
-use super::harness::{Data, Flows, ORDINARY, PATIENCE, Program, Start, ask, get};
+use super::harness::{Data, Flows, ORDINARY, PATIENCE, Program, Start, ask, get, open_form};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
@@ -86,12 +86,7 @@ async fn what_cannot_be_sent_because_the_token_was_revoked_waits_for_a_new_one()
     let bot = start.spawn();
     bot.ready().await;
     let alice = slack.person("alice");
-    let form = alice
-        .in_channel("#general")
-        .types("/sym req plain")
-        .await?
-        .modal()
-        .await?;
+    let form = open_form(&alice, "plain").await?;
     slack
         .faults()
         .always("chat.postMessage", Fault::Error("token_revoked".to_owned()));

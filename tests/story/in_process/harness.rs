@@ -24,6 +24,7 @@ use symbot::domain::run::{Delivery, Run, Status};
 use symbot::engine::{Engine, Pages};
 use symbot::policy::pool::{Pool, PoolConfig};
 use symbot::policy::recording::RecordedOutcome;
+use symbot::reload::Reloader;
 use symbot::secret::Secret;
 use symbot::secrets::Secrets;
 use symbot::slack::view::ids;
@@ -68,6 +69,7 @@ pub struct Story {
     handler_timeout: Duration,
     http_allow: Vec<String>,
     secrets: Secrets,
+    watch: bool,
 }
 
 /// What a story plays with.
@@ -83,7 +85,9 @@ pub struct Stage {
     /// `http://127.0.0.1:PORT`; empty when the web app is off.
     pub web_url: String,
     data: PathBuf,
-    _flows: Flows,
+    /// Takes over changed flows.
+    pub reloader: Arc<Reloader>,
+    flows: Flows,
     log: String,
 }
 
@@ -108,6 +112,7 @@ pub fn story(flows: Flows) -> Story {
         handler_timeout: Duration::from_secs(20),
         http_allow: Vec::new(),
         secrets: Secrets::default(),
+        watch: false,
     }
 }
 
@@ -125,6 +130,12 @@ impl Story {
 
     pub fn with_admins(mut self, admins: &[&str]) -> Self {
         self.admins = admins.iter().map(|&who| who.to_owned()).collect();
+        self
+    }
+
+    /// The bot watches the files of its flows.
+    pub fn watching(mut self) -> Self {
+        self.watch = true;
         self
     }
 
@@ -234,6 +245,7 @@ impl Story {
             },
             flows: FlowSettings {
                 dirs: self.flows.dirs().to_vec(),
+                watch: self.watch,
                 ..FlowSettings::default()
             },
             data: data.to_owned(),
@@ -271,7 +283,8 @@ impl Story {
                 clock,
                 engine: bot.engine().clone(),
                 data: data.to_owned(),
-                _flows: self.flows,
+                reloader: bot.reloader().clone(),
+                flows: self.flows,
                 log: name.to_owned(),
             };
             let told = AssertUnwindSafe(tokio::time::timeout(STORY_LIMIT, tell(&stage)));
@@ -317,6 +330,14 @@ impl Stage {
         printed.collect()
     }
 
+    /// Writes a file of the flows, as an editor does that saves it.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn save(&self, name: &str, text: &str) {
+        std::fs::write(self.flows.dirs()[0].join(name), text).unwrap();
+    }
+
     /// The one request there is.
     pub async fn the_run(&self) -> Run {
         let mut runs = self.runs().await;
@@ -329,6 +350,12 @@ impl Stage {
         let form = self.form(&self.alice, "#general", flow).await?;
         form.fill(WHY, "deploy").submit().await?;
         Ok(())
+    }
+
+    /// The flow picker, opened by Alice from #general.
+    pub async fn picker(&self) -> Result<Form, DriverError> {
+        let typed = self.alice.in_channel("#general").types("/sym").await?;
+        typed.modal().await
     }
 
     /// A person types `/sym req <flow>` in a channel.

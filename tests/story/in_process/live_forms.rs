@@ -80,13 +80,7 @@ fn prefetch_reducers_supply_options_that_typing_filters() {
 #[test]
 fn a_picked_flow_shows_its_prefetched_form_too() {
     story(with(REGION, REGIONS)).run(async |stage| {
-        let picker = stage
-            .alice
-            .in_channel("#general")
-            .types("/sym")
-            .await?
-            .modal()
-            .await?;
+        let picker = stage.picker().await?;
         picker.pick("What do you need?", "Access").submit().await?;
         picker.expects_field("Region").await?;
         picker.pick("Region", "Europe 1").submit().await?;
@@ -109,13 +103,7 @@ fn a_slow_prefetch_shows_loading_within_the_trigger_and_the_form_later() {
         stage.request_in("#sym-requests").await?;
         form.expects_closed().await?;
 
-        let picker = stage
-            .alice
-            .in_channel("#general")
-            .types("/sym")
-            .await?
-            .modal()
-            .await?;
+        let picker = stage.picker().await?;
         picker.pick("What do you need?", "Access").submit().await?;
         picker.expects_text("Loading").await?;
         picker.expects_field("Region").await?;

@@ -331,13 +331,7 @@ fn flows_that_may_not_be_started_from_slack_are_neither_offered_nor_found() {
 fn one_flow_alone_still_shows_the_picker() {
     let python = asks_in_requests("PermissionLevel.ADMIN", "PermissionLevel.MEMBER", false);
     story(Flows::with_code(&python)).run(async |stage| {
-        let picker = stage
-            .alice
-            .in_channel("#general")
-            .types("/sym")
-            .await?
-            .modal()
-            .await?;
+        let picker = stage.picker().await?;
         assert_eq!(picker.options("What do you need?").await?, ["Access"]);
         picker.pick("What do you need?", "Access").submit().await?;
         stage

@@ -1,0 +1,4 @@
+module "flow" {
+  source = "../shared"
+  name   = "flow-b"
+}

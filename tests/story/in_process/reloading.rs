@@ -1,0 +1,169 @@
+//! Flows that change while the bot runs: taken over whole or not at all, and open requests keep theirs.
+
+use std::time::Duration;
+
+use symbot::domain::run::Status;
+use symbot::reload::Reloaded;
+
+use super::flows::{ENVIRONMENT, Flows, REASON, flow, sends};
+use super::harness::{Stage, Told, WHY, story};
+
+/// An `impl.py` that asks in this channel.
+fn asks_in(channel: &str) -> String {
+    sends(&format!(
+        "[Notification(destinations=[slack.channel(\"{channel}\")])]"
+    ))
+}
+
+const DECISION_MESSAGE: &str = "    include_decision_message = true\n";
+
+fn params(more: &str) -> String {
+    format!("{REASON}\n{more}")
+}
+
+fn main_tf(flows: &[(&str, &str)]) -> String {
+    let flows: String = flows
+        .iter()
+        .map(|(name, more)| flow(name, &params(more), "impl.py"))
+        .collect();
+    format!("{ENVIRONMENT}{flows}")
+}
+
+fn one_flow() -> Flows {
+    Flows::of(&[
+        ("main.tf", &main_tf(&[("access", "")])),
+        ("impl.py", &asks_in("#sym-requests")),
+    ])
+}
+
+async fn asks(stage: &Stage, flow: &str) -> Told {
+    let form = stage.form(&stage.alice, "#general", flow).await?;
+    form.fill(WHY, "deploy").submit().await?;
+    Ok(())
+}
+
+#[test]
+fn new_requests_use_the_new_code_and_open_ones_keep_what_they_started_with() {
+    let with_message = main_tf(&[("access", DECISION_MESSAGE)]);
+    let flows = Flows::of(&[
+        ("main.tf", &with_message),
+        ("impl.py", &asks_in("#sym-requests")),
+    ]);
+    story(flows).run(async |stage| {
+        asks(stage, "access").await?;
+        let first = stage.request_in("#sym-requests").await?;
+        let version = stage.the_run().await.flow.version;
+        stage.save("impl.py", &asks_in("#general"));
+        stage.save("main.tf", &main_tf(&[("access", "")]));
+        let reloaded = stage.reloader.reload().await;
+        assert!(matches!(reloaded, Reloaded::Swapped { .. }), "{reloaded:?}");
+
+        asks(stage, "access").await?;
+        let second = stage.request_in("#general").await?;
+        assert!(!second.text().contains("Decision Message"));
+        let runs = stage.runs().await;
+        assert_ne!(
+            runs[0].flow.version, version,
+            "the new request, the new flow"
+        );
+        assert_eq!(runs[1].flow.version, version, "the open request, its flow");
+        // Decided under the flow it started with, which asks for a message.
+        assert!(runs[1].flow.include_decision_message);
+        stage.bob.presses(&first, "Approve").await?;
+        stage
+            .until("the first request to be approved", async || {
+                stage.runs().await[1].status == Status::Approved
+            })
+            .await;
+        stage.expects_logged(&["the flows were taken over", "access"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_broken_change_changes_nothing_and_is_told_once_until_it_is_repaired() {
+    story(one_flow()).run(async |stage| {
+        let before = stage.engine.catalog().version.clone();
+        // One flow is new and fine, the other broken: neither counts.
+        stage.save("main.tf", &main_tf(&[("access", ""), ("another", "")]));
+        stage.save("impl.py", "def get_permissions(:\n");
+        let reloaded = stage.reloader.reload().await;
+        assert!(matches!(reloaded, Reloaded::Kept { .. }), "{reloaded:?}");
+        assert_eq!(stage.engine.catalog().version, before);
+        let mut errors = stage.slack.channel("#sym-errors");
+        let told = errors.expects_text("nothing of the change counts").await?;
+        assert!(told.text().contains("impl.py:1:"), "{}", told.text());
+        stage.expects_logged(&["ERROR", "place=impl.py:1:"]);
+        stage.expects_logged(&["not taken over", &before]);
+
+        // The same problem again is not told again, another one is.
+        stage.reloader.reload().await;
+        stage.save(
+            "main.tf",
+            &main_tf(&[("access", "    allow_revok = true\n")]),
+        );
+        stage.reloader.reload().await;
+        let told = errors.expects_text("allow_revok").await?;
+        assert!(told.text().contains("did you mean"), "{}", told.text());
+        assert!(!told.text().contains("several"), "{}", told.text());
+        assert_eq!(errors.message_count(), 2);
+
+        // The old flow still works meanwhile.
+        asks(stage, "access").await?;
+        stage.request_in("#sym-requests").await?;
+
+        stage.save("main.tf", &main_tf(&[("access", ""), ("another", "")]));
+        stage.save("impl.py", &asks_in("#general"));
+        let reloaded = stage.reloader.reload().await;
+        assert!(matches!(reloaded, Reloaded::Swapped { .. }), "{reloaded:?}");
+        errors.expects_text("The flows are fine again").await?;
+        asks(stage, "another").await?;
+        stage.request_in("#general").await?;
+        assert_eq!(stage.reloader.reload().await, Reloaded::Unchanged);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_removed_flow_refuses_new_requests_and_lets_open_ones_be_decided() {
+    let flows = Flows::of(&[
+        ("main.tf", &main_tf(&[("access", ""), ("other", "")])),
+        ("impl.py", &asks_in("#sym-requests")),
+    ]);
+    story(flows).run(async |stage| {
+        asks(stage, "access").await?;
+        let request = stage.request_in("#sym-requests").await?;
+        // A form that is open while its flow goes away.
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        stage.save("main.tf", &main_tf(&[("other", "")]));
+        stage.reloader.reload().await;
+        form.fill(WHY, "late").submit().await?;
+        assert_eq!(
+            stage.runs().await.len(),
+            1,
+            "no request of a flow that is gone"
+        );
+        stage.bob.presses(&request, "Approve").await?;
+        stage.until_status(Status::Approved).await;
+        Ok(())
+    });
+}
+
+#[test]
+fn with_watch_a_saved_file_is_enough() {
+    story(one_flow()).watching().run(async |stage| {
+        let before = stage.engine.catalog().version.clone();
+        stage.save("impl.py", &asks_in("#general"));
+        stage
+            .until("the change to be seen", async || {
+                // Each look is a second apart by the bot's clock; two alike make it sure.
+                stage.clock.advance(Duration::from_secs(1));
+                stage.engine.catalog().version != before
+            })
+            .await;
+        asks(stage, "access").await?;
+        stage.request_in("#general").await?;
+        stage.expects_logged(&["a file of the flows has changed", "impl.py"]);
+        Ok(())
+    });
+}
