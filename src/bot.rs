@@ -11,18 +11,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
+use crate::commands::{commands, open_control};
 use crate::config::{Settings, WebSettings};
-use crate::control::{Answer, CommandError, Commands, Control};
-use crate::domain::run::RunId;
+use crate::control::Control;
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
-use crate::explain;
 use crate::flows::catalog::{Catalog, Environment};
 use crate::inspected::{Checked, Checker};
 use crate::policy::http::HttpGate;
@@ -33,9 +31,7 @@ use crate::slack::api::{ApiError, Identity, SlackApi};
 use crate::slack::directory::{Admins, Directory};
 use crate::slack::pacing::Backoff;
 use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
-use crate::store::contract::Store;
 use crate::store::sled::{Options, SledStore};
-use crate::web::backend::Readiness;
 use crate::web::{self, WebConfig};
 
 /// How long effects in flight may take at the end; systemd's own limit is 90 s.
@@ -141,7 +137,7 @@ impl Bot {
         let engine = Arc::new(Engine::new(
             store.clone(),
             clock,
-            Book::new(catalog, store),
+            Book::new(catalog, store.clone()),
             Outside::new(OutsideParts {
                 api: api.clone(),
                 directory,
@@ -166,7 +162,7 @@ impl Bot {
         ));
         let mut background = engine.start_background();
         background.push(tokio::spawn(reloader.clone().run()));
-        let control = open_control(&settings.data, commands(&engine));
+        let control = open_control(&settings.data, commands(&engine, &store));
         if let Some(web) = &web {
             let pages = web::router(Arc::new(Pages(engine.clone())), web.config.clone());
             drop(web.pages.send_replace(pages));
@@ -441,59 +437,6 @@ async fn load_flows(settings: &Settings, checker: &Checker) -> Result<Checked, S
     Ok(checked)
 }
 
-/// What the bot does for commands of the administrator on this machine, see [`crate::control`].
-fn commands(engine: &Arc<Engine>) -> Commands {
-    let (status_of, story_from) = (Arc::clone(engine), Arc::clone(engine));
-    Commands::new()
-        .on("status", move |_| {
-            let status = status(&status_of);
-            async move { Ok(Answer::Value(status)) }
-        })
-        .on("explain", move |arguments| {
-            let engine = Arc::clone(&story_from);
-            async move { story(&engine, &arguments).await.map(Answer::Value) }
-        })
-}
-
-fn status(engine: &Engine) -> Value {
-    let waits_for = match engine.readiness() {
-        Readiness::Ready => None,
-        Readiness::NotReady(reason) => Some(reason),
-    };
-    json!({
-        "version": env!("CARGO_PKG_VERSION"),
-        "process": std::process::id(),
-        "ready": waits_for.is_none(),
-        "waits_for": waits_for,
-    })
-}
-
-async fn story(engine: &Engine, arguments: &Value) -> Result<Value, CommandError> {
-    let run = arguments["run"].as_str().unwrap_or_default();
-    let id = RunId::parse_str(run)
-        .map_err(|_| CommandError::new(format!("\"{run}\" is not the id of a request"), ""))?;
-    let failed = |error: &dyn std::fmt::Display| CommandError::new(error.to_string(), "");
-    match explain::gather(engine.store.as_ref(), id).await {
-        Ok(Some(story)) => serde_json::to_value(story).map_err(|error| failed(&error)),
-        Ok(None) => Err(CommandError::new(
-            format!("there is no request {id}"),
-            "is it the data directory of the right bot?",
-        )),
-        Err(error) => Err(failed(&error)),
-    }
-}
-
-/// Requests do not depend on it: without it the bot runs all the same.
-fn open_control(data: &Path, commands: Commands) -> Option<Control> {
-    match Control::open(data, commands) {
-        Ok(control) => Some(control),
-        Err(error) => {
-            tracing::warn!(%error, "no control socket could be opened in {}: commands such as `symbot explain` work only while the bot is stopped", data.display());
-            None
-        }
-    }
-}
-
 /// Says which secrets the flows refer to that nobody has supplied: better now than when somebody needs access.
 async fn report_secrets(catalog: &Catalog, secrets: &Secrets) {
     let mut told = HashSet::new();
@@ -513,7 +456,7 @@ async fn report_secrets(catalog: &Catalog, secrets: &Secrets) {
 }
 
 /// Opens the store on a thread that may block.
-async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
+async fn open_store(settings: &Settings) -> Result<Arc<SledStore>, StartError> {
     let dir = settings.data.clone();
     let opened =
         tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default())).await;

@@ -7,11 +7,11 @@
 //!
 //! One request per connection. The socket has mode 0600 and belongs to whoever runs the bot; connections of other users but
 //! root are closed unread, also where a file system does not look at the modes of sockets. A body is sent in pieces, each after
-//! its length (4 bytes, little-endian): 0 ends it, [`FAILED`] is followed by a line with the reason. A body that ends without
-//! either is not whole, and the client says so.
+//! its length (4 bytes, little-endian): 0 ends it and is followed by a line of JSON with what there is to say of the whole,
+//! [`FAILED`] is followed by a line with the reason. A body that ends without either is not whole, and the client says so.
 //!
-//! The bot opens it with [`Control::open`] once the store is its own, and closes it before the store is let go; commands
-//! are registered in `bot.rs`. The command line asks with [`ask`].
+//! The bot opens it with [`Control::open`] once the store is its own, and closes it before the store is let go; what the
+//! commands do is in [`crate::commands`]. The command line asks with [`ask`].
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,6 +50,8 @@ const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
 /// Time in which commands under way may end when the bot stops.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// Time in which a client has to take a piece of a body: what the bot keeps for it meanwhile grows.
+const PIECE_PATIENCE: Duration = Duration::from_secs(60);
 /// Commands at a time; further ones wait.
 const CONNECTIONS_MAX: usize = 8;
 /// Longest path that the operating systems take for a socket is 104 to 108 bytes; room for the name of a temporary directory.
@@ -87,7 +89,8 @@ pub enum Answer {
 pub enum Piece {
     Bytes(Vec<u8>),
     Failed(CommandError),
-    End,
+    /// The body is whole; what there is to say of it.
+    End(Value),
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Answer, CommandError>> + Send>>;
@@ -143,7 +146,10 @@ const VERSIONS: &str =
 /// An open control socket.
 pub struct Control {
     path: PathBuf,
+    /// Takes no more commands.
     stop: CancellationToken,
+    /// Breaks off those under way.
+    end: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -168,12 +174,14 @@ impl Control {
         let control = Self {
             path,
             stop: CancellationToken::new(),
+            end: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
         control.tasks.spawn(accept(
             listener,
             Arc::new(commands),
             control.stop.clone(),
+            control.end.clone(),
             control.tasks.clone(),
         ));
         Ok(control)
@@ -191,7 +199,9 @@ impl Control {
             .await
             .is_err()
         {
-            tracing::warn!("a command over the control socket was broken off");
+            tracing::warn!("a command over the control socket is broken off");
+            self.end.cancel();
+            self.tasks.wait().await;
         }
     }
 }
@@ -199,6 +209,7 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         self.stop.cancel();
+        self.end.cancel();
     }
 }
 
@@ -209,6 +220,7 @@ async fn accept(
     listener: UnixListener,
     commands: Arc<Commands>,
     stop: CancellationToken,
+    end: CancellationToken,
     tasks: TaskTracker,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -223,10 +235,15 @@ async fn accept(
         };
         match accepted {
             Ok((stream, _)) if ours(&stream) => {
-                let commands = Arc::clone(&commands);
+                let (commands, end) = (Arc::clone(&commands), end.clone());
                 tasks.spawn(async move {
-                    if let Err(error) = serve(stream, &commands).await {
-                        tracing::debug!(%error, "a client of the control socket went away");
+                    tokio::select! {
+                        served = serve(stream, &commands) => {
+                            if let Err(error) = served {
+                                tracing::debug!(%error, "a client of the control socket went away");
+                            }
+                        }
+                        () = end.cancelled() => {}
                     }
                     drop(place);
                 });
@@ -281,11 +298,17 @@ async fn send_body(
             Some(Piece::Bytes(bytes)) => {
                 for part in bytes.chunks(PIECE_MAX_BYTES) {
                     let length = u32::try_from(part.len()).map_err(io::Error::other)?;
-                    write.write_all(&length.to_le_bytes()).await?;
-                    write.write_all(part).await?;
+                    let sending = async {
+                        write.write_all(&length.to_le_bytes()).await?;
+                        write.write_all(part).await
+                    };
+                    tokio::time::timeout(PIECE_PATIENCE, sending).await??;
                 }
             }
-            Some(Piece::End) => return write.write_all(&0_u32.to_le_bytes()).await,
+            Some(Piece::End(said)) => {
+                write.write_all(&0_u32.to_le_bytes()).await?;
+                return write.write_all(format!("{said}\n").as_bytes()).await;
+            }
             Some(Piece::Failed(error)) => {
                 write.write_all(&FAILED.to_le_bytes()).await?;
                 return write
@@ -381,26 +404,25 @@ pub async fn ask(data: &Path, command: &str, arguments: Value) -> Result<Reply, 
     }
 }
 
+/// What comes next of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Part {
+    Bytes(Vec<u8>),
+    /// It is whole; what the bot says of it.
+    End(Value),
+}
+
 impl Body {
-    /// The next piece; `None` at the end of a body that is whole.
+    /// The next part; after the end there is none.
     ///
     /// # Errors
     /// When the bot failed half-way or is gone: what came so far is not to be used.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, AskError> {
-        let gone =
-            |error: io::Error| AskError::Failed(format!("the answer ended half-way: {error}"));
+    pub async fn next(&mut self) -> Result<Part, AskError> {
         let mut length = [0; 4];
-        self.0.read_exact(&mut length).await.map_err(gone)?;
+        self.0.read_exact(&mut length).await.map_err(half_way)?;
         match u32::from_le_bytes(length) {
-            0 => Ok(None),
-            FAILED => {
-                let mut line = Vec::new();
-                self.0.read_until(b'\n', &mut line).await.map_err(gone)?;
-                let error = serde_json::from_slice(&line).map_err(|error| {
-                    AskError::Failed(format!("the answer ended half-way: {error}"))
-                })?;
-                Err(AskError::Refused(error))
-            }
+            0 => Ok(Part::End(self.line().await?)),
+            FAILED => Err(AskError::Refused(self.line().await?)),
             length => {
                 let length = length as usize;
                 if length > PIECE_MAX_BYTES {
@@ -409,11 +431,24 @@ impl Body {
                     )));
                 }
                 let mut bytes = vec![0; length];
-                self.0.read_exact(&mut bytes).await.map_err(gone)?;
-                Ok(Some(bytes))
+                self.0.read_exact(&mut bytes).await.map_err(half_way)?;
+                Ok(Part::Bytes(bytes))
             }
         }
     }
+
+    async fn line<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, AskError> {
+        let mut line = Vec::new();
+        self.0
+            .read_until(b'\n', &mut line)
+            .await
+            .map_err(half_way)?;
+        serde_json::from_slice(&line).map_err(half_way)
+    }
+}
+
+fn half_way(error: impl std::fmt::Display) -> AskError {
+    AskError::Failed(format!("the answer ended half-way: {error}"))
 }
 
 /// A path to a socket that is short enough for the operating system. On Linux a long one goes through the descriptor of its

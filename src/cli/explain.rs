@@ -33,7 +33,7 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             hint: hint.into(),

@@ -23,19 +23,21 @@ fn echo() -> Commands {
                         send.send(Piece::Failed(error)).await
                     }
                     Some("vanish") => Ok(()),
-                    _ => send.send(Piece::End).await,
+                    _ => send.send(Piece::End(json!({"bytes": 3000}))).await,
                 };
             });
             Ok(Answer::Body(json!({"pieces": 3}), pieces))
         })
 }
 
-async fn all(mut body: Body) -> Result<Vec<u8>, AskError> {
+async fn all(mut body: Body) -> Result<(Vec<u8>, Value), AskError> {
     let mut bytes = Vec::new();
-    while let Some(piece) = body.next().await? {
-        bytes.extend(piece);
+    loop {
+        match body.next().await? {
+            Part::Bytes(piece) => bytes.extend(piece),
+            Part::End(said) => return Ok((bytes, said)),
+        }
     }
-    Ok(bytes)
 }
 
 #[tokio::test]
@@ -73,8 +75,9 @@ async fn a_body_is_whole_or_an_error() {
 
     let reply = count("").await;
     assert_eq!(reply.value, json!({"pieces": 3}));
-    let bytes = all(reply.body.unwrap()).await.unwrap();
+    let (bytes, said) = all(reply.body.unwrap()).await.unwrap();
     assert_eq!((bytes.len(), bytes[2999]), (3000, 2));
+    assert_eq!(said, json!({"bytes": 3000}));
 
     let failed = all(count("fail").await.body.unwrap()).await.unwrap_err();
     assert_eq!(failed.to_string(), "the disk is full");
