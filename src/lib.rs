@@ -10,6 +10,7 @@ pub mod domain;
 pub mod engine;
 pub mod explain;
 pub mod flows;
+pub mod flowtest;
 pub mod https;
 pub mod inspected;
 pub mod kept;

@@ -8,6 +8,8 @@ mod own;
 mod people;
 mod slack;
 
+pub(crate) use people::{placeholder, stranger};
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use uuid::Uuid;
 
 use super::Engine;
+use super::calls::user_input;
 use crate::domain::person::Person;
 use crate::policy::types::{IdentityInput, UserInput};
 use crate::store::contract::{Commit, Store, StoreError};
@@ -117,17 +118,8 @@ impl Engine {
             });
         }
         UserInput {
-            id: person.id.to_string(),
-            email: person.email.clone(),
-            username: person.email.clone().unwrap_or_else(|| person.name.clone()),
-            name: person.name.clone(),
-            first_name: person.first_name.clone(),
-            last_name: person.last_name.clone(),
-            role: person.role.as_str().to_owned(),
-            slack_id: person.slack_id.clone(),
-            known: true,
-            user_type: None,
             identities,
+            ..user_input(person)
         }
     }
 }

@@ -47,9 +47,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use book::{Book, BookError};
+pub(crate) use calls::{flow_input, forward_arguments, target_input, user_input};
+pub(crate) use host::{placeholder, stranger};
 pub use intake::Intake;
 pub use outside::{Outside, OutsideParts};
 pub use pages::Pages;
+pub(crate) use prompts::prefetched;
+pub(crate) use routing::{reducers, routing};
 
 use crate::clock::SharedClock;
 use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};

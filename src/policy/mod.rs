@@ -23,3 +23,5 @@ pub mod types;
 mod vm;
 pub mod wire;
 pub mod worker;
+
+pub(crate) use decode::PREFETCH;

@@ -52,15 +52,11 @@ impl EngineHost {
         }
     }
 
-    /// For an address that nobody in Slack has: usable as a value, not reachable.
+    /// [`stranger`] with the identities that were kept.
     fn stranger(&self, email: &str) -> UserInput {
-        let id = stranger_id(email);
         UserInput {
-            email: Some(email.to_owned()),
-            username: email.to_owned(),
-            name: email.to_owned(),
-            identities: self.engine.identities.of(id),
-            ..placeholder(&id.to_string())
+            identities: self.engine.identities.of(stranger_id(email)),
+            ..stranger(email)
         }
     }
 }
@@ -78,8 +74,18 @@ fn looks_like_slack_id(text: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
+/// For an address that nobody in Slack has: usable as a value, not reachable; without identities.
+pub(crate) fn stranger(email: &str) -> UserInput {
+    UserInput {
+        email: Some(email.to_owned()),
+        username: email.to_owned(),
+        name: email.to_owned(),
+        ..placeholder(&stranger_id(email).to_string())
+    }
+}
+
 /// For an id that nobody has.
-fn placeholder(id: &str) -> UserInput {
+pub(crate) fn placeholder(id: &str) -> UserInput {
     UserInput {
         id: id.to_owned(),
         email: None,

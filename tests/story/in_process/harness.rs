@@ -485,7 +485,11 @@ async fn all_runs(engine: &Arc<Engine>) -> Vec<Run> {
         before: None,
         limit: 1000,
     };
-    Pages(engine.clone()).requests(admin, query).await.unwrap()
+    Pages(engine.clone())
+        .requests(admin, query)
+        .await
+        .unwrap()
+        .runs
 }
 
 async fn explained(data: &Path, run: &Run) -> Result<symbot::explain::Story, String> {
