@@ -289,6 +289,7 @@ impl Engine {
                 Ok(()) => {}
                 Err(Held::Slack(error)) if !error.fatal() => {
                     tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given; given up");
+                    self.note_given_up(id, "a private answer could not be given", &reason(&error));
                 }
                 Err(held) => self.give_up(id, "a private answer could not be given", held)?,
             }

@@ -158,7 +158,11 @@ async fn a_backup_of_a_busy_bot_has_everything_that_was_acknowledged_before_it()
         let lines = lines.iter();
         lines
             .filter(|line| line["event"]["type"] == event)
-            .map(|line| line["run"]["id"].as_str().expect("a run").to_owned())
+            .filter(|line| line["state"]["refused"] != true)
+            .map(|line| {
+                let srn = line["run"]["srn"].as_str().expect("a run");
+                srn.rsplit(':').next().unwrap_or_default().to_owned()
+            })
             .collect::<BTreeSet<_>>()
     };
     let kept = |approved: bool| {

@@ -8,6 +8,7 @@ mod bad_handlers;
 mod check;
 mod crash;
 mod demo;
+mod explaining;
 mod flowtest;
 mod harness;
 mod probes;

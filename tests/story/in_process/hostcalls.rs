@@ -210,6 +210,37 @@ except SlackError as error:
 }
 
 #[test]
+fn a_reply_goes_to_the_thread_of_the_newest_request_message() {
+    let python = format!(
+        "{}from sym.sdk.annotations import hook
+
+@hook
+def after_approve(event):
+    slack.send_thread_message('granted by ' + event.user.email)
+",
+        does("pass").replace(
+            "slack.channel('#sym-requests')]",
+            "slack.channel('#sym-access')], timeout=15), Notification(destinations=[slack.channel('#sym-requests')]",
+        )
+    );
+    story(Flows::with_code(&python)).run(async |stage| {
+        alice_asks(stage).await;
+        let first = stage.request_in("#sym-access").await?;
+        stage.until_sent(0).await;
+        stage.fifteen_seconds_pass();
+        let second = stage.request_in("#sym-requests").await?;
+        stage.bob.presses(&second, "Approve").await?;
+        second.expects_text("*Approved* by @bob").await?;
+        stage
+            .until("the reply", async || !second.replies().is_empty())
+            .await;
+        assert_eq!(second.replies(), ["granted by bob@acme.example"]);
+        assert_eq!(first.replies(), [""; 0]);
+        Ok(())
+    });
+}
+
+#[test]
 fn users_by_their_addresses() {
     let body = "print(sym.get_or_create_user_by_email('bob@acme.example').first_name is not None)
 new = sym.get_or_create_user_by_email('new@elsewhere.example')
