@@ -11,6 +11,8 @@ pub mod engine;
 pub mod explain;
 pub mod flows;
 pub mod flowtest;
+#[cfg(test)]
+mod fuzzing;
 pub mod https;
 pub mod inspected;
 pub mod kept;
