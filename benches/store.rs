@@ -138,6 +138,7 @@ fn transition(number: u64, revision: u64) -> Commit {
     let run = Run {
         id,
         revision,
+        workspace: "T0123456789".into(),
         flow: PinnedFlow {
             name: "approval".into(),
             label: "Approval".into(),

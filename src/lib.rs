@@ -7,6 +7,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod flows;
+pub mod flowtest;
 pub mod https;
 pub mod inspected;
 pub mod policy;

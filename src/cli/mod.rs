@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod check;
 mod demo;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Load flows and their code and report every problem with its place
     Check(CheckArgs),
+    /// Run the cases in tests.yaml beside each flow
+    Test(CheckArgs),
     /// Run a Python file as implementations are run, with sym.sdk and without files or network
     Python(PythonArgs),
     /// Read and verify the audit journal
@@ -92,6 +95,9 @@ struct PythonArgs {
     /// Directory of pure Python that can be imported; repeatable
     #[arg(long = "path", value_name = "DIR")]
     paths: Vec<PathBuf>,
+    /// Run the tests in FILE, or in all test_*.py and *_test.py of a directory, and say how each ended
+    #[arg(long)]
+    test: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -151,6 +157,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run(*args),
         Command::Demo(args) => demo::run(args),
         Command::Check(args) => check(args),
+        Command::Test(args) => test(args),
         Command::Python(args) => python(args),
         Command::Audit(command) => audit(&command),
         Command::Backup(args) => {
@@ -234,6 +241,32 @@ fn check(args: CheckArgs) -> ExitCode {
     })
 }
 
+fn test(args: CheckArgs) -> ExitCode {
+    let dirs = if args.dirs.is_empty() {
+        vec![PathBuf::from("flows")]
+    } else {
+        args.dirs
+    };
+    let settings = match FlowSettings::new(dirs, args.var_files, &args.vars) {
+        Ok(settings) => settings,
+        Err(error) => return wrong_setting(&error),
+    };
+    with_runtime(async move {
+        let pool = match start_pool(None, 1) {
+            Ok(pool) => pool,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
+        let report =
+            crate::flowtest::run(&settings.load_options(), &pool, crate::clock::now()).await;
+        pool.shutdown().await;
+        written(test::write(
+            &report,
+            args.json,
+            &mut std::io::stdout().lock(),
+        ))
+    })
+}
+
 fn python(args: PythonArgs) -> ExitCode {
     let program = match std::env::current_exe() {
         Ok(program) => program,
@@ -249,6 +282,7 @@ fn python(args: PythonArgs) -> ExitCode {
         file: args.file,
         arguments: args.arguments,
         paths: args.paths,
+        tests: args.test,
         timeout: std::time::Duration::from_secs(args.timeout),
         program,
     };

@@ -117,7 +117,16 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
         fields.insert("target_id".to_owned(), json!(target.id));
         fields.insert(
             "target".to_owned(),
-            json!({ "name": target.name, "label": target.label }),
+            json!({
+                "name": target.name,
+                "srn": format!(
+                    "{ORGANISATION}:access_target:{}:{}:latest:{}",
+                    target.target_type, target.name, target.id
+                ),
+                "type": target.target_type,
+                "label": target.label,
+                "settings": target.settings,
+            }),
         );
     }
     if let Some(seconds) = run.duration_seconds {
@@ -131,12 +140,15 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
     }
     // Earlier events only, as the published samples have it.
     let mut actors = Map::new();
-    actors.insert("prompt".to_owned(), actor(&run.requester));
+    actors.insert("prompt".to_owned(), actor(&run.requester, &run.workspace));
     if step.event != "request" {
-        actors.insert("request".to_owned(), actor(&run.requester));
+        actors.insert("request".to_owned(), actor(&run.requester, &run.workspace));
     }
     if let Some(decision) = &run.decision {
-        actors.insert(decision.verdict.verb().to_owned(), actor(&decision.by));
+        actors.insert(
+            decision.verdict.verb().to_owned(),
+            actor(&decision.by, &run.workspace),
+        );
     }
     let body = object(json!({
         "id": id,
@@ -156,7 +168,7 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
             "timestamp": now.to_iso(),
             "channel": step.channel.as_str(),
         },
-        "actor": step.actor.map(actor),
+        "actor": step.actor.map(|person| actor(person, &run.workspace)),
         "fields": fields,
     }));
     AuditRecord {
@@ -168,14 +180,14 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
 
 /// The record of somebody signing in to the web app; it belongs to no run.
 #[must_use]
-pub fn sign_in(id: Uuid, person: &PersonRef, now: Timestamp) -> AuditRecord {
+pub fn sign_in(id: Uuid, person: &PersonRef, workspace: &str, now: Timestamp) -> AuditRecord {
     let body = object(json!({
         "id": id,
         "meta": { "schema_version": SCHEMA_VERSION },
         "type": "sign_in",
         "state": { "status": "completed", "errors": [] },
         "event": { "type": "sign_in", "timestamp": now.to_iso(), "channel": ChannelType::Sym.as_str() },
-        "actor": actor(person),
+        "actor": actor(person, workspace),
     }));
     AuditRecord {
         id,
@@ -191,17 +203,23 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn actor(person: &PersonRef) -> Value {
+/// Somebody as records name them: `external_id` is the workspace that `user_id` belongs to.
+fn actor(person: &PersonRef, workspace: &str) -> Value {
     let kind = if person.is_automation() {
         "bot"
     } else {
         "normal"
     };
+    let external = (!workspace.is_empty()).then_some(workspace);
     json!({
         "user": format!("{ORGANISATION}:user:{kind}:{}:latest", person.id),
         "name": person.name,
         "username": person.email.as_deref().unwrap_or(&person.name),
-        "identity": person.slack_id.as_ref().map(|id| json!({ "service": "slack", "user_id": id })),
+        "identity": person.slack_id.as_ref().map(|id| json!({
+            "service": "slack",
+            "external_id": external,
+            "user_id": id,
+        })),
     })
 }
 

@@ -15,6 +15,8 @@ use super::run::{ChosenTarget, MessageRef, PinnedFlow, RunError, RunId, SourceCh
 pub struct Submission {
     pub id: RunId,
     pub flow: PinnedFlow,
+    /// Slack's id of the workspace.
+    pub workspace: String,
     pub requester: PersonRef,
     pub source: SourceChannel,
     pub fields: Vec<SubmittedField>,

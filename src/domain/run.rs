@@ -1,5 +1,7 @@
 //! One request and everything that has happened to it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -109,8 +111,14 @@ pub struct PinnedFlow {
 pub struct ChosenTarget {
     /// The target's UUID as text.
     pub id: String,
+    /// The kind of target, such as `okta_group` (empty in requests stored before it was kept).
+    #[serde(rename = "type", default)]
+    pub target_type: String,
     pub name: String,
     pub label: String,
+    /// As in the configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// What happened when one destination of a notification was tried.
@@ -225,6 +233,9 @@ pub struct Run {
     pub revision: u64,
     pub flow: PinnedFlow,
     pub status: Status,
+    /// Slack's id of the workspace (empty in requests stored before it was kept).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub workspace: String,
     pub requester: PersonRef,
     pub source: SourceChannel,
     pub created_at: Timestamp,

@@ -63,6 +63,7 @@ pub fn submit(submission: Submission, now: Timestamp) -> Transition {
         revision: 0,
         flow: submission.flow,
         status: Status::Requested,
+        workspace: submission.workspace,
         requester: submission.requester,
         source: submission.source,
         created_at: now,

@@ -304,6 +304,34 @@ fn on_request_fires_a_request_once_and_then_the_run_ends() {
     assert_eq!(news(&ended), vec![RequesterNews::Failed]);
 }
 
+#[test]
+fn a_request_that_after_request_fires_again_undoes_nothing() {
+    let run = born(&["on_request", "after_request"]).run;
+    let run = answer(&run, "on_request", HookAnswer::Proceed).run;
+    let run = next(&run, routed(vec![notification(1, Some(15))])).run;
+    let run = next(&run, sent(0, 0, 1)).run;
+    let again = answer(&run, "after_request", fire(EventName::Request)).run;
+    let number = the_call(&again).0;
+    for outcome in [HookAnswer::Proceed, no(), failure()] {
+        let answered = next(
+            &again,
+            Event::HookAnswered {
+                number,
+                answer: outcome,
+                routing: Some(Routing {
+                    permissions: again.permissions.clone().expect("permissions"),
+                    notifications: vec![],
+                    fields: None,
+                }),
+            },
+        );
+        assert_eq!(answered.run.status, Status::Requested);
+        assert_eq!(answered.run.notifications, run.notifications);
+        assert_eq!(answered.run.current, Some(0));
+        assert!(news(&answered).is_empty() && answered.timers.is_empty());
+    }
+}
+
 /// Approved by `on_request`, routed, and what `on_approve` is asked about.
 fn approved_on_request(hooks: &[&str]) -> Transition {
     let asked = request_answered(&born(hooks).run, fire(EventName::Approve));

@@ -29,6 +29,7 @@ pub(super) fn person(number: usize, role: Role) -> Person {
 pub(super) fn submission() -> Submission {
     Submission {
         id: Uuid::from_u128(7),
+        workspace: "T1".to_owned(),
         flow: PinnedFlow {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),

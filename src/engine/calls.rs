@@ -13,6 +13,7 @@ use crate::domain::audit::plain_value;
 use crate::domain::field::{FieldValue, SubmittedField, UserValue};
 use crate::domain::hook::{Firing, Work};
 use crate::domain::person::{Person, PersonRef, Role, person_id};
+use crate::domain::routing::{Destination, Notification};
 use crate::domain::run::{ChannelType, ChosenTarget, Run, RunError};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::{Flow, Implementation};
@@ -303,7 +304,7 @@ fn as_recorded(recorded: &PersonRef, role: Role) -> Person {
 }
 
 /// The chosen target with what the flow says about it.
-fn target_input(target: &ChosenTarget, flow: &Flow) -> Value {
+pub(crate) fn target_input(target: &ChosenTarget, flow: &Flow) -> Value {
     let declared = flow.strategy.as_ref().and_then(|strategy| {
         strategy
             .targets
@@ -321,15 +322,21 @@ fn target_input(target: &ChosenTarget, flow: &Flow) -> Value {
 
 /// `RequestForwardContext`: one destination for each notification, that in Slack where it has several.
 fn forward_context(run: &Run, firing: &Firing) -> Option<Arguments> {
-    use crate::domain::routing::Destination;
     let Work::Forward { from, .. } = firing.work else {
         return None;
     };
-    let destinations: Vec<Destination> = run
-        .notifications
-        .iter()
-        .map(|routed| {
-            let all = &routed.notification.destinations;
+    let notifications = run.notifications.iter().map(|routed| &routed.notification);
+    Some(forward_arguments(notifications, from))
+}
+
+/// What the hooks of a forwarded request are called with, `from` being the notification in use.
+pub(crate) fn forward_arguments<'a>(
+    notifications: impl Iterator<Item = &'a Notification>,
+    from: usize,
+) -> Arguments {
+    let destinations: Vec<Destination> = notifications
+        .map(|notification| {
+            let all = &notification.destinations;
             let in_slack = all
                 .iter()
                 .find(|one| !matches!(one, Destination::User { .. }));
@@ -342,11 +349,11 @@ fn forward_context(run: &Run, firing: &Firing) -> Option<Arguments> {
         })
         .collect();
     let next = Some(from + 1).filter(|next| *next < destinations.len());
-    Some(Arguments::Forward {
+    Arguments::Forward {
         destinations,
         current: from,
         next,
-    })
+    }
 }
 
 /// First part of the code that people see.
@@ -378,7 +385,7 @@ fn source_input(run: &Run) -> ChannelInput {
 }
 
 /// A person as handlers and host calls see them.
-pub(super) fn user_input(person: &Person) -> UserInput {
+pub(crate) fn user_input(person: &Person) -> UserInput {
     UserInput {
         id: person.id.to_string(),
         email: person.email.clone(),
@@ -393,7 +400,8 @@ pub(super) fn user_input(person: &Person) -> UserInput {
     }
 }
 
-pub(super) fn flow_input(flow: &Flow) -> FlowInput {
+/// A flow as handlers see it.
+pub(crate) fn flow_input(flow: &Flow) -> FlowInput {
     FlowInput {
         name: flow.name.clone(),
         label: flow.label.clone(),

@@ -127,7 +127,7 @@ fn looks_like_slack_id(text: &str) -> bool {
 }
 
 /// For an address that nobody in Slack has: usable as a value, not reachable.
-fn stranger(email: &str) -> UserInput {
+pub(crate) fn stranger(email: &str) -> UserInput {
     let id = Uuid::new_v5(
         &Uuid::NAMESPACE_URL,
         format!("mailto:{}", email.to_lowercase()).as_bytes(),
@@ -140,7 +140,7 @@ fn stranger(email: &str) -> UserInput {
 }
 
 /// For an id that nobody has.
-fn placeholder(id: &str) -> UserInput {
+pub(crate) fn placeholder(id: &str) -> UserInput {
     UserInput {
         id: id.to_owned(),
         email: None,

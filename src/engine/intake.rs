@@ -376,6 +376,7 @@ impl Engine {
         let submission = Submission {
             id: metadata.run.unwrap_or_else(Uuid::new_v4),
             flow: pinned,
+            workspace: self.outside.directory.home().team_id.clone(),
             requester: person.to_ref(),
             source: metadata.source,
             fields: read.fields,

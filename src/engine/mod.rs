@@ -42,9 +42,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use book::{Book, BookError};
+pub(crate) use calls::{flow_input, forward_arguments, target_input, user_input};
+pub(crate) use host::{placeholder, stranger};
 pub use intake::Intake;
 pub use outside::{Outside, OutsideParts};
 pub use pages::Pages;
+pub(crate) use prompts::prefetched;
+pub(crate) use routing::{reducers, routing};
 pub use timers::Timers;
 
 use crate::clock::SharedClock;

@@ -24,6 +24,10 @@ use crate::store::contract::StoreError;
 /// somebody who waits for access is not forgotten.
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(120);
 
+/// How long the last notification is tried: there is no next one that somebody would wait for, and the request's own
+/// time limit ends it earlier where there is one.
+const LAST_NOTIFY_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// How long updates of messages and news for requesters are tried: they matter after an outage, too.
 const TELL_PATIENCE: Duration = Duration::from_secs(3600);
 
@@ -166,9 +170,14 @@ impl Engine {
         let Some(run) = self.run(run_id).await? else {
             return Ok(None);
         };
+        let patience = if notification + 1 < run.notifications.len() {
+            NOTIFY_PATIENCE
+        } else {
+            LAST_NOTIFY_PATIENCE
+        };
         let channel = match source_channel(&run, to) {
             Some(id) => id,
-            None => self.outside.find(to, NOTIFY_PATIENCE).await?,
+            None => self.outside.find(to, patience).await?,
         };
         let attempt = || async {
             let Some(run) = self.run(run_id).await? else {
@@ -190,7 +199,7 @@ impl Engine {
             Ok(Some(self.outside.api.chat_post_message(post).await?))
         };
         self.outside
-            .insist("chat.postMessage", &channel, NOTIFY_PATIENCE, attempt)
+            .insist("chat.postMessage", &channel, patience, attempt)
             .await
     }
 

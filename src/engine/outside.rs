@@ -82,6 +82,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// How long answers that belong to no run are tried; the person is waiting.
 const ANSWER_NOW_PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a way to answer is tried while there is another one.
+const ONE_WAY_PATIENCE: Duration = Duration::from_secs(10);
+
 impl Outside {
     /// Puts the parts together.
     #[must_use]
@@ -268,11 +271,12 @@ impl Outside {
         words: &str,
         patience: Duration,
     ) -> Result<(), Held> {
+        let one_way = patience.min(ONE_WAY_PATIENCE);
         if let Some(url) = &to.response_url {
             let body =
                 json!({ "response_type": "ephemeral", "replace_original": false, "text": words });
             let sent: Result<(), Held> = self
-                .insist("response_url", &to.slack_id, patience, || async {
+                .insist("response_url", &to.slack_id, one_way, || async {
                     Ok(self.api.respond(url, &body).await?)
                 })
                 .await;
@@ -285,7 +289,7 @@ impl Outside {
         }
         if let Some(channel) = &to.channel {
             let sent: Result<(), Held> = self
-                .insist("chat.postEphemeral", channel, patience, || async {
+                .insist("chat.postEphemeral", channel, one_way, || async {
                     let post = Post {
                         channel,
                         text: words,

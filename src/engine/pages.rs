@@ -15,7 +15,8 @@ use crate::domain::person::{Person, PersonRef};
 use crate::domain::run::{ChannelType, Run, RunId};
 use crate::store::contract::{RunQuery, StoreError};
 use crate::web::backend::{
-    Answer, Backend, BackendError, DecisionOutcome, LinkRefusal, ListQuery, Readiness, RequestPage,
+    Answer, Backend, BackendError, DecisionOutcome, LinkRefusal, ListPage, ListQuery, Readiness,
+    RequestPage,
 };
 
 /// Runs read from the store at a time while looking for those that the viewer may see.
@@ -184,12 +185,15 @@ impl Backend for Pages {
         })
     }
 
-    fn requests(&self, viewer: Person, query: ListQuery) -> Answer<'_, Vec<Run>> {
+    fn requests(&self, viewer: Person, query: ListQuery) -> Answer<'_, ListPage> {
         Box::pin(async move {
+            let place = |run: &Run| (run.created_at, run.id);
             let mut found = Vec::new();
             let mut before = query.before;
             let mut looked_at = 0;
-            while found.len() < query.limit && looked_at < SCAN_MAX {
+            let mut more = true;
+            // One more than is shown tells whether there is a next page.
+            while more && found.len() <= query.limit && looked_at < SCAN_MAX {
                 let page = RunQuery {
                     open_only: query.open_only,
                     before,
@@ -201,16 +205,18 @@ impl Backend for Pages {
                     .runs(page)
                     .await
                     .map_err(|error| failed(&error))?;
-                let last = runs.len() < SCAN_PAGE;
+                more = runs.len() == SCAN_PAGE;
                 looked_at += runs.len();
-                before = runs.last().map(|run| (run.created_at, run.id));
+                before = runs.last().map(place).or(before);
                 found.extend(runs.into_iter().filter(|run| Self::may_view(run, &viewer)));
-                if last {
-                    break;
-                }
             }
-            found.truncate(query.limit);
-            Ok(found)
+            let next = if found.len() > query.limit {
+                found.truncate(query.limit);
+                found.last().map(place)
+            } else {
+                before.filter(|_| more)
+            };
+            Ok(ListPage { runs: found, next })
         })
     }
 

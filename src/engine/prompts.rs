@@ -20,6 +20,7 @@ use super::outside::Started;
 use crate::domain::person::Person;
 use crate::domain::run::{ChannelType, RunError, SourceChannel};
 use crate::flows::catalog::Flow;
+use crate::policy::PREFETCH;
 use crate::policy::types::{
     ChannelInput, EventInput, HandlerAnswer, HandlerFailure, HookOutcome, RunInput,
 };
@@ -29,9 +30,6 @@ use crate::slack::live::{FieldState, FormState, StateOption};
 use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::view::{FormMetadata, FormView};
 use crate::slack::{modal, text};
-
-/// How the prefetch reducer of a field is named in a call.
-const PREFETCH: &str = "prefetch:";
 
 /// How long a picked flow may prepare its form before "Loading…" is shown instead; Slack waits three seconds for the answer.
 const PICKER_WAITS: Duration = Duration::from_millis(2000);
@@ -284,7 +282,7 @@ impl Engine {
                 return self.not_prepared(flow, person, metadata, &failure).await;
             }
         }
-        match prefetched(flow, &answer, &fields) {
+        match prefetched(flow, &answer) {
             Ok(state) => self.form_of(flow, person, metadata, state),
             Err(failure) => self.not_prepared(flow, person, metadata, &failure).await,
         }
@@ -438,11 +436,10 @@ impl Engine {
 }
 
 /// The form with the options that the reducers supplied.
-fn prefetched(
-    flow: &Flow,
-    answer: &HandlerAnswer,
-    fields: &[&str],
-) -> Result<FormState, HandlerFailure> {
+///
+/// # Errors
+/// A reducer is missing.
+pub(crate) fn prefetched(flow: &Flow, answer: &HandlerAnswer) -> Result<FormState, HandlerFailure> {
     let mut state = FormState::default();
     for field in flow.prompt_fields.iter().filter(|field| field.prefetch) {
         let Some(options) = answer.options.get(&field.name) else {
@@ -471,6 +468,5 @@ fn prefetched(
         };
         state.fields.insert(field.name.clone(), known);
     }
-    debug_assert_eq!(state.fields.len(), fields.len());
     Ok(state)
 }

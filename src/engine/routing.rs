@@ -84,7 +84,7 @@ impl Engine {
 }
 
 /// The reducers to call. `get_approvers` counts only where `get_permissions` is absent (open question 15).
-pub(super) fn reducers(flow: &Flow) -> Vec<String> {
+pub(crate) fn reducers(flow: &Flow) -> Vec<String> {
     if !flow.has_handler(REDUCERS[0]) && flow.has_handler(FORMER_REDUCER) {
         return vec![FORMER_REDUCER.to_owned()];
     }
@@ -95,7 +95,7 @@ pub(super) fn reducers(flow: &Flow) -> Vec<String> {
 ///
 /// # Errors
 /// When there is no rule for who may decide.
-pub(super) fn routing(
+pub(crate) fn routing(
     answer: HandlerAnswer,
     fields: Option<Vec<SubmittedField>>,
 ) -> Result<Routing, HandlerFailure> {

@@ -92,7 +92,14 @@ impl Engine {
             values: vec![(key, None)],
             audit: found
                 .iter()
-                .map(|person| audit::sign_in(Uuid::new_v4(), person, now))
+                .map(|person| {
+                    audit::sign_in(
+                        Uuid::new_v4(),
+                        person,
+                        &self.outside.directory.home().team_id,
+                        now,
+                    )
+                })
                 .collect(),
             now: Some(now),
             ..Commit::default()

@@ -62,6 +62,7 @@ fn submission(id: RunId) -> Submission {
     };
     Submission {
         id,
+        workspace: "T1".to_owned(),
         flow: PinnedFlow {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),

@@ -243,8 +243,10 @@ impl Target {
     pub fn chosen(&self) -> ChosenTarget {
         ChosenTarget {
             id: self.id.clone(),
+            target_type: self.target_type.clone(),
             name: self.name.clone(),
             label: self.title().to_owned(),
+            settings: self.settings.clone(),
         }
     }
 }

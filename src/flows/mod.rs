@@ -42,3 +42,4 @@ pub mod watch;
 
 pub use build::FlowDetails;
 pub use load::{LoadOptions, Loaded, load};
+pub(crate) use source::similar;

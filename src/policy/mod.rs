@@ -22,3 +22,5 @@ pub mod types;
 mod vm;
 pub mod wire;
 pub mod worker;
+
+pub(crate) use decode::PREFETCH;

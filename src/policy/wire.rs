@@ -61,6 +61,9 @@ pub struct ScriptRequest {
     pub arguments: Vec<String>,
     /// Further modules: name, file, source, whether it is a package.
     pub modules: Vec<ModuleSource>,
+    /// Whether to run the tests in the file rather than the file as a script.
+    #[serde(default)]
+    pub tests: bool,
 }
 
 /// A pure Python module handed to a script.

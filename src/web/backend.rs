@@ -42,7 +42,18 @@ pub struct ListQuery {
     /// True: only open ones (the default of the page).
     pub open_only: bool,
     pub before: Option<(Timestamp, RunId)>,
+    /// The most that are shown.
     pub limit: usize,
+}
+
+/// A page of the list.
+#[derive(Debug, Clone, Default)]
+pub struct ListPage {
+    /// Newest first.
+    pub runs: Vec<Run>,
+    /// Where to go on; `None` when there is nothing more. There may be more although `runs` is short: so many requests were
+    /// looked through that the viewer may not see that the rest is left to the next page.
+    pub next: Option<(Timestamp, RunId)>,
 }
 
 /// Whether the bot can work, for `/readyz`.
@@ -78,7 +89,7 @@ pub trait Backend: Send + Sync {
     /// The person with this id with the role of this moment; `None` when unknown or deactivated.
     fn person(&self, id: Uuid) -> Answer<'_, Option<Person>>;
     /// Requests that the viewer may see, newest first.
-    fn requests(&self, viewer: Person, query: ListQuery) -> Answer<'_, Vec<Run>>;
+    fn requests(&self, viewer: Person, query: ListQuery) -> Answer<'_, ListPage>;
     /// One request; `None` when it does not exist or the viewer may not see it.
     fn request(&self, viewer: Person, id: RunId) -> Answer<'_, Option<RequestPage>>;
     /// Approve or deny. `key` is unique per rendered form, so that a repeated submission is recognised.

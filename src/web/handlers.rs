@@ -25,7 +25,7 @@ use super::session::{Notice, Ticket};
 use crate::domain::event::clean_message;
 use crate::domain::permission::Verdict;
 use crate::domain::person::Person;
-use crate::domain::run::{Run, RunId};
+use crate::domain::run::RunId;
 use crate::domain::time::Timestamp;
 
 /// Requests on one page of the list.
@@ -295,20 +295,17 @@ pub async fn list(
     let query = ListQuery {
         open_only,
         before,
-        // One more than is shown tells whether there is a next page.
-        limit: PAGE_LENGTH + 1,
+        limit: PAGE_LENGTH,
     };
-    let mut runs = match app.backend.requests(viewer.person.clone(), query).await {
-        Ok(runs) => runs,
+    let found = match app.backend.requests(viewer.person.clone(), query).await {
+        Ok(found) => found,
         Err(error) => {
             return errors::backend(Some(viewer.signed_in()), &error, "list requests");
         }
     };
-    let more = runs.len() > PAGE_LENGTH;
-    runs.truncate(PAGE_LENGTH);
     let page = list::List {
-        next: runs.last().filter(|_| more).map(cursor),
-        runs: &runs,
+        next: found.next.map(cursor),
+        runs: &found.runs,
         open_only,
         is_first_page: before.is_none(),
         now: app.backend.now(),
@@ -317,8 +314,8 @@ pub async fn list(
 }
 
 /// The place of a request in the list: its time and, because times may be equal, its id.
-fn cursor(run: &Run) -> String {
-    format!("{}.{}", run.created_at.0, run.id)
+fn cursor((created_at, run): (Timestamp, RunId)) -> String {
+    format!("{}.{run}", created_at.0)
 }
 
 fn parse_cursor(text: &str) -> Option<(Timestamp, RunId)> {

@@ -48,6 +48,10 @@ python_tests! {
     forms_validate_as_documented => "forms.py",
     events_and_users_are_as_documented => "events.py",
     models_behave_like_pydantic_1 => "models.py",
+    dates_and_numbers_are_read_like_pydantic_1_does => "conversions.py",
+    integrations_ask_the_host_or_say_that_they_cannot => "integrations.py",
+    templates_describe_events => "templates.py",
+    strategies_and_secrets_are_as_documented => "strategies.py",
     the_standard_library_that_flows_use_works => "stdlib.py",
 }
 

@@ -135,8 +135,11 @@ impl Change {
             },
             other => other,
         };
+        // Fired again by `after_request`, a request has nothing left to do, and nothing that it may undo: people were asked.
+        let asked_before = self.run.permissions.is_some();
         match (answer, &firing.work) {
             (HookAnswer::Fire(_), _) => {}
+            (HookAnswer::Proceed, Work::Request) if asked_before => {}
             (HookAnswer::Proceed, Work::Request) => match routing {
                 Some(routing) => self.routed(routing),
                 None => self.ask(Effect::Route),
@@ -151,7 +154,9 @@ impl Change {
                 }));
             }
             (HookAnswer::Proceed, _) => self.act(firing),
-            (HookAnswer::Ignore { message }, Work::Request) => self.request_ignored(message),
+            (HookAnswer::Ignore { message }, Work::Request) if !asked_before => {
+                self.request_ignored(message);
+            }
             (HookAnswer::Ignore { message }, _) => {
                 let words = message
                     .clone()
@@ -161,7 +166,9 @@ impl Change {
                 }
                 self.nullify(firing, Reply::Ignored { message }, &words);
             }
-            (HookAnswer::Failed(error), Work::Request) => self.routing_failed(error),
+            (HookAnswer::Failed(error), Work::Request) if !asked_before => {
+                self.routing_failed(error);
+            }
             (HookAnswer::Failed(error), _) => {
                 self.report_hook(&hook, &error.code, error.message.clone(), false);
                 let words = format!("{hook} failed (code {})", error.code);

@@ -183,6 +183,7 @@ fn run() -> Run {
     Run {
         id: Uuid::from_u128(0x0123_4567_89ab_4def_8123_4567_89ab_cdef),
         revision: 3,
+        workspace: "T1".to_owned(),
         flow: PinnedFlow {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
@@ -249,6 +250,8 @@ fn with_access(run: Run) -> Run {
             id: "id-of-prod_db".to_owned(),
             name: "prod_db".to_owned(),
             label: "Production database".to_owned(),
+            target_type: "okta_group".to_owned(),
+            settings: BTreeMap::new(),
         }),
         duration_seconds: Some(5400),
         ..run

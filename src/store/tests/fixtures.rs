@@ -34,6 +34,7 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
     Run {
         id: run_id(number),
         revision,
+        workspace: String::new(),
         flow: PinnedFlow {
             name: "approval".into(),
             label: "Approval".into(),

@@ -57,7 +57,10 @@ fn tab(text: &str, href: &str, current: bool) -> Markup {
 fn nothing(list: &List<'_>, may_request: bool) -> Markup {
     html! {
         section.empty {
-            @if !list.is_first_page {
+            @if list.next.is_some() {
+                p { "None of the requests looked through so far is one that you may see." }
+                p.hint { "“Older” looks further back." }
+            } @else if !list.is_first_page {
                 p { "No older requests." }
             } @else if list.open_only {
                 p { "No open requests that you may see." }

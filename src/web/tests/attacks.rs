@@ -130,6 +130,8 @@ async fn nothing_that_people_typed_becomes_markup() {
         id: EVIL.into(),
         name: EVIL.into(),
         label: EVIL.into(),
+        target_type: EVIL.into(),
+        settings: [(EVIL.into(), EVIL.into())].into(),
     });
     let user = || UserValue {
         slack_id: EVIL.into(),

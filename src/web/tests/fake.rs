@@ -19,7 +19,8 @@ use crate::domain::run::{
 };
 use crate::domain::time::Timestamp;
 use crate::web::backend::{
-    Answer, Backend, BackendError, DecisionOutcome, LinkRefusal, ListQuery, Readiness, RequestPage,
+    Answer, Backend, BackendError, DecisionOutcome, LinkRefusal, ListPage, ListQuery, Readiness,
+    RequestPage,
 };
 
 /// 2026-03-02 09:05 UTC.
@@ -54,6 +55,7 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
     Run {
         id: Uuid::from_u128(0x1111_2222_3333_4444_0000_0000_0000_0000 + number),
         revision: 1,
+        workspace: "T1".to_owned(),
         flow: PinnedFlow {
             name: "approval".into(),
             label: "Approval".into(),
@@ -216,7 +218,7 @@ impl Backend for Fake {
         })
     }
 
-    fn requests(&self, viewer: Person, query: ListQuery) -> Answer<'_, Vec<Run>> {
+    fn requests(&self, viewer: Person, query: ListQuery) -> Answer<'_, ListPage> {
         Box::pin(async move {
             let mut runs: Vec<Run> = self.with(|state| {
                 state
@@ -233,8 +235,13 @@ impl Backend for Fake {
                     .collect()
             });
             runs.sort_by_key(|run| std::cmp::Reverse((run.created_at, run.id)));
+            let more = runs.len() > query.limit;
             runs.truncate(query.limit);
-            Ok(runs)
+            let next = runs
+                .last()
+                .filter(|_| more)
+                .map(|run| (run.created_at, run.id));
+            Ok(ListPage { runs, next })
         })
     }
 

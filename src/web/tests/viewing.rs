@@ -207,6 +207,8 @@ fn full_request(site: &Site) -> Run {
         id: "t".into(),
         name: "db".into(),
         label: "Customer database".into(),
+        target_type: "custom".into(),
+        settings: Default::default(),
     });
     run.duration_seconds = Some(5400);
     run.fields.push(SubmittedField {

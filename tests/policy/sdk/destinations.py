@@ -118,3 +118,80 @@ def test_fallback_and_forward_context():
     assert len(fallback.destinations) == 2
     context = RequestForwardContext(all_request_destinations=fallback.destinations, current_destination_index=0, next_destination_index=None)
     assert context.next_destination_index is None
+
+
+def test_bases_and_defaults():
+    for one in (
+        SlackChannelID(channel_id="C1"),
+        SlackChannelName(channel_name="a"),
+        SlackUser(user_id="W1"),
+        SlackUserGroup(users=[SlackUser(user_id="U1")]),
+    ):
+        assert isinstance(one, SlackRequestDestination) and isinstance(one, RequestDestination)
+        assert one.allow_self is False and one.timeout is None
+    assert RequestDestination().dict() == {"allow_self": False, "timeout": None}
+    assert type(RequestDestination.parse_obj({"lookup_type": "x", "lookup_keys": ["a"], "allow_self": True})).__name__ == "RequestDestination"
+    for kind, wrong in ((SlackChannelID, "c1"), (SlackUser, "u1")):
+        name = "channel_id" if kind is SlackChannelID else "user_id"
+        assert f"'{wrong}' is not a valid Slack" in error_of(lambda: kind(**{name: wrong}))
+    for kind in (SlackChannelID, SlackChannelName, SlackUser, SlackUserGroup):
+        assert "field required" in error_of(lambda: kind())
+    for letter in "CDG":
+        assert SlackChannelID(channel_id=f"{letter}1").channel_id == f"{letter}1"
+    for letter in "UW":
+        assert SlackUser(user_id=f" {letter}1 ").user_id == f"{letter}1"
+    assert SlackChannelName(channel_name="#a").channel_name == "#a" and SlackChannelName(channel_name="a").channel_name == "a"
+    fallback = RequestDestinationFallback(destinations=[])
+    assert fallback.dict() == {"destinations": [], "continue_on_delivery_failure": True, "continue_on_timeout": False}
+    assert isinstance(slack.fallback(slack.channel("#a"), continue_on_delivery_failure=False).continue_on_delivery_failure, bool)
+
+
+def test_whatever_cannot_be_parsed_says_so():
+    for bad in (5, None, [], {}, {"other": 1}, {"lookup_type": "x", "lookup_keys": []}, {"allow_self": True, "lookup_keys": [], "x": 1}):
+        assert "Failed to parse RequestDestination data: " in error_of(lambda: RequestDestination.parse_obj(bad)), bad
+    assert "Failed to parse RequestDestination data: " in error_of(lambda: SlackUser.parse_raw("{"))
+    assert "Failed to parse RequestDestination data: " in error_of(lambda: SlackUser.parse_raw("[]"))
+    for kind in (RequestDestination, SlackRequestDestination, SlackChannelID, SlackChannelName, SlackUser, SlackUserGroup):
+        assert type(kind.parse_obj({"channel_name": "a", "channel_id": "C1", "user_id": "U1"})) is SlackChannelName
+        assert type(kind.parse_raw('{"channel_id": "C1", "user_id": "U1"}')) is SlackChannelID
+    assert "is not a valid Slack User ID" in error_of(lambda: RequestDestination.parse_obj({"user_id": "x"}))
+
+
+def test_forward_contexts():
+    data = {
+        "all_request_destinations": [{"channel_name": "a"}, {"user_id": "U1"}],
+        "current_destination_index": 0,
+        "next_destination_index": 1,
+    }
+    context = RequestForwardContext.parse_obj(data)
+    assert [type(one) for one in context.all_request_destinations] == [SlackChannelName, SlackUser]
+    assert (context.current_destination_index, context.next_destination_index) == (0, 1)
+    del data["next_destination_index"]
+    assert RequestForwardContext(**data).next_destination_index is None
+    assert "field required" in error_of(lambda: RequestForwardContext(all_request_destinations=[]))
+
+
+def test_members_of_groups_keep_quiet_about_themselves():
+    group = SlackUserGroup(users=[{"user_id": "U1", "allow_self": True}], allow_self=False)
+    assert group.allow_self is False and group.users[0].user_id == "U1"
+    assert group == SlackUserGroup.parse_raw(group.json())
+    assert list(json.loads(group.json())) == ["allow_self", "timeout", "users"]
+    assert list(json.loads(SlackChannelName(channel_name="a").json())) == ["allow_self", "timeout", "channel_name"]
+
+
+def test_notifications_convert_and_refuse(event):
+    for timeout, seconds in ((0, 0), ("-5", -5), (15.9, 15), (None, None)):
+        assert Notification(destinations=[event.user], timeout=timeout).timeout == seconds
+    for timeout in ("soon", "1.5", [], {}):
+        assert "value is not a valid integer" in error_of(lambda: Notification(destinations=[event.user], timeout=timeout))
+    assert len(Notification(destinations=[event.user] * 3 + [slack.channel("#a")]).destinations) == 4
+    assert "value is not a valid list" in error_of(lambda: Notification(destinations=slack.channel("#a")))
+    try:
+        Notification([event.user])
+    except TypeError:
+        pass
+    else:
+        raise AssertionError("keyword arguments only")
+    data = json.loads(Notification(destinations=[slack.channel("#a"), event.user], timeout=5).json())
+    assert data["timeout"] == 5 and data["destinations"][0] == {"allow_self": False, "timeout": None, "channel_name": "#a"}
+    assert event.user.to_dict() == {"id": str(event.user.id), "username": "alice@example.com"}

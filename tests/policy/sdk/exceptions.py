@@ -64,3 +64,52 @@ def test_older_family():
     filled = SymIntegrationError("Group {group} in {place}", params={"group": "g"})
     assert "Group g in {place}" in str(filled)
     assert e.SymIntegrationError is not SymIntegrationError
+
+
+def test_hints_are_shown_whichever_base_comes_first():
+    class First(e.ExceptionWithHint, e.SlackError):
+        hint = "Do it."
+
+    class Second(e.SlackError, e.ExceptionWithHint):
+        @property
+        def hint(self):
+            return "Do it."
+
+    for kind in (First, Second):
+        error = kind("NAME", "It broke.")
+        assert str(error) == "It broke.\n\n*Hint:* Do it.", str(error)
+        assert error.error_code == "Slack:NAME" and error.to_dict()["message"] == "It broke."
+
+
+def test_the_missing_identity_points_to_the_command_line():
+    error = IdentityNotFound("a@example.com", "okta-1")
+    assert "symbot users" in error.hint and str(error) == f"{error.message}\n\n*Hint:* {error.hint}"
+    assert isinstance(error, e.IdentityError) and isinstance(error, e.ExceptionWithHint)
+
+
+def test_constructors_take_what_is_documented():
+    error = e.SymException("Type", "NAME", "text")
+    assert (error.error_code, error.message, str(error)) == ("Type:NAME", "text", "text")
+    assert e.SymException(error_type="T", name="N", message="m").error_code == "T:N"
+    for cls in (e.OktaError, e.AWSError, e.IdentityError, e.SDKError, e.AccessStrategyError, e.SymIntegrationError):
+        assert cls("N", "m", error_type="Other").error_code == "Other:N", cls
+    for cls in (e.JiraError, e.KnowBe4Error, e.AWSLambdaError, e.AWSIAMError, e.AWSSSOError):
+        try:
+            cls("N", "m", error_type="Other")
+        except TypeError:
+            continue
+        raise AssertionError(cls)
+    for cls in (e.AWSLambdaError, e.AWSIAMError, e.AWSSSOError):
+        assert issubclass(cls, e.AWSError)
+    assert issubclass(e.CouldNotSaveError, e.IdentityError) and issubclass(e.MissingArgument, e.SDKError)
+
+
+def test_older_family_without_hint_or_link():
+    assert str(SymSDKError("It broke.", None, None)) == "It broke."
+    plain = SymSDKError("It broke.")
+    assert (plain.message, plain.hint, plain.doc_url) == ("It broke.", None, None)
+    error = SymIntegrationError("m", "h", "https://{host}", error_code="c", params={"host": "example.com"})
+    assert (error.error_code, error.params, error.doc_url) == ("c", {"host": "example.com"}, "https://example.com")
+    assert SymIntegrationError().error_code is None and SymIntegrationError().doc_url is None
+    assert str(SymIntegrationError("m", "h {x}", params={"y": 1})) == "m\n\nHint: h {x}"
+    assert issubclass(SymIntegrationError, SymSDKError)

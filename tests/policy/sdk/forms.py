@@ -65,3 +65,57 @@ def test_forms_parse_and_keep_order():
     assert form.additional_header_text is None and form.flow_vars == {"k": "v"}
     form.fields["b"].value = 3
     assert form.fields["b"].value == 3
+
+
+def test_field_types():
+    assert [one.value for one in FieldType] == "string int bool duration slack_user slack_user_list str_list int_list".split()
+    assert FieldType("str_list") is FieldType.STR_LIST and FieldType.INT == "int"
+
+
+def test_what_may_not_be_changed():
+    def change(thing, name, value):
+        setattr(thing, name, value)
+
+    selection = SlackUserSelection(user_id="U1", username="bob")
+    for name in ("user_id", "username"):
+        assert "cannot be assigned" in error_of(lambda: change(selection, name, "x"), TypeError)
+    field = PromptField(name="a", type="int", original_allowed_values=[FieldOption(value=1, label="one")])
+    for name in ("name", "type", "original_allowed_values"):
+        assert "cannot be assigned" in error_of(lambda: change(field, name, []), TypeError)
+    assert field.original_allowed_values == [FieldOption(value=1, label="one")] and field.current_allowed_values == []
+
+
+def test_options_of_55_characters_are_possible():
+    option = FieldOption(value="x" * 55, label="y" * 55)
+    assert len(option.value) == len(option.label) == 55
+    assert FieldOption(value=["a"], label="l").value == ["a"]
+    assert option.dict() == {"value": "x" * 55, "label": "y" * 55}
+
+
+def test_people_in_fields():
+    one = PromptField(name="a", type="slack_user", value={"user_id": "U1", "username": "bob"})
+    assert one.value == SlackUserSelection(user_id="U1", username="bob") and type(one.value) is SlackUserSelection
+    one.value = {"user_id": "U2"}
+    assert type(one.value) is SlackUserSelection and one.value.user_id == "U2" and one.value.username is None
+    one.value = SlackUserSelection(user_id="U3")
+    assert one.value.user_id == "U3"
+    many = PromptField(name="a", type="slack_user_list", value=[{"user_id": "U1"}, SlackUserSelection(user_id="U2")])
+    assert [type(person) for person in many.value] == [SlackUserSelection] * 2
+    assert [person.user_id for person in many.value] == ["U1", "U2"]
+    # In fields of other types a dict is a dict.
+    assert PromptField(name="a", type="string", value={"user_id": "U1"}).value == {"user_id": "U1"}
+    assert PromptField(name="a", type="str_list", value=[{"user_id": "U1"}]).value == [{"user_id": "U1"}]
+    assert PromptField(name="a", type="slack_user").value is None
+
+
+def test_forms_can_be_assigned_to():
+    form = SymPromptForm(fields={"a": PromptField(name="a", type="int")})
+    assert form.flow_vars == {} and form.additional_header_text is None
+    form.additional_header_text = "Careful"
+    assert form.additional_header_text == "Careful"
+    form.fields["a"].visible = False
+    assert form.fields["a"].visible is False
+    assert "field required" in error_of(lambda: SymPromptForm())
+    assert "field required" in error_of(lambda: PromptField(name="a"))
+    assert "not a valid enumeration member" in error_of(lambda: PromptField(name="a", type="text"))
+    assert SymPromptForm.parse_raw(form.json()) == form

@@ -83,3 +83,19 @@ def test_roles():
     assert UserRole.ADMIN.permission_levels() == set(PermissionLevel)
     assert UserRole.MEMBER.permission_levels() == {PermissionLevel.MEMBER, PermissionLevel.ALL_USERS}
     assert UserRole.GUEST.permission_levels() == {PermissionLevel.ALL_USERS}
+
+
+def test_words():
+    assert [one.value for one in PermissionLevel] == ["admin", "member", "all_users"]
+    assert [one.value for one in UserRole] == ["admin", "member", "guest"]
+    assert PermissionLevel.ALL_USERS == "all_users" and UserRole.GUEST == "guest"
+    assert RequestPermission(webapp_view="all_users", approve_deny="member").webapp_view is PermissionLevel.ALL_USERS
+
+
+def test_both_fields_are_checked():
+    for name in ("webapp_view", "approve_deny"):
+        given = {"webapp_view": "admin", "approve_deny": "admin", name: "nobody"}
+        assert f"{name}\n  Must be a PermissionLevel or List[UUID]." in error_of(**given)
+    assert "2 validation errors for RequestPermission" in error_of()
+    text = error_of(webapp_view="x", approve_deny=[], allow_self_approval="perhaps")
+    assert text.startswith("3 validation errors for RequestPermission"), text

@@ -256,7 +256,7 @@ impl Setup {
                     name: "Make a Sym request".to_owned(),
                     description: "Choose a flow and ask for it".to_owned(),
                 }],
-                events: vec!["app_home_opened".to_owned()],
+                events: vec!["app_home_opened".to_owned(), "user_change".to_owned()],
                 scopes: DEFAULT_SCOPES.iter().map(|&s| s.to_owned()).collect(),
                 home_tab: true,
             },

@@ -7,6 +7,7 @@ mod bad_handlers;
 mod check;
 mod crash;
 mod demo;
+mod flowtest;
 mod harness;
 mod log_destination;
 mod probes;

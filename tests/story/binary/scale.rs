@@ -261,6 +261,7 @@ fn transition(number: u64, revision: u64) -> Commit {
     let run = Run {
         id,
         revision,
+        workspace: "T0123456789".to_owned(),
         flow: PinnedFlow {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),

@@ -50,7 +50,7 @@ def get_permissions(event):
 @reducer
 def get_request_notifications(event):
     return [
-        Notification(destinations=[slack.channel("#test-paalicete-10")], timeout=1),
+        Notification(destinations=[slack.channel("#test-paginate-10")], timeout=1),
         Notification(destinations=[slack.channel("#sym-requests")]),
     ]
 "##;
@@ -217,6 +217,11 @@ async fn verifies(
     Ok(())
 }
 
+fn end_of(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
 fn blobs(data: &Path) -> usize {
     std::fs::read_dir(data.join("store/blobs")).map_or(0, Iterator::count)
 }
@@ -272,13 +277,13 @@ async fn mixed_load_for_long_stops_nowhere_and_keeps_nothing()
         assert_eq!(blobs(&data.path()), 0, "sled keeps a value in a file");
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            Some(early) = people.join_next() => panic!("somebody stopped: {early:?}\n{}", bot.log()),
-            early = &mut deciding => panic!("the deciding stopped: {early:?}\n{}", bot.log()),
+            Some(early) = people.join_next() => panic!("{}\nsomebody stopped: {early:?}", end_of(&bot.log())),
+            early = &mut deciding => panic!("{}\nthe deciding stopped: {early:?}", end_of(&bot.log())),
         }
     }
     end.send(true)?;
     while let Some(ended) = people.join_next().await {
-        ended?.map_err(|error| format!("{error}\n{}", bot.log()))?;
+        ended?.map_err(|error| format!("{}\n{error}", end_of(&bot.log())))?;
     }
     let (submitted, decided) = (&deeds.submitted, &deeds.decided);
     let settling = Instant::now();

@@ -62,6 +62,28 @@ fn somebody_of_another_organisation_is_a_guest() {
 }
 
 #[test]
+fn somebody_who_is_a_guest_no_longer_is_let_in_at_once() {
+    story(Flows::examples()).run(async |stage| {
+        let gus = stage.gus.in_channel("#general");
+        gus.types("/sym req approval").await?;
+        stage
+            .gus
+            .expects_ephemeral("Guests cannot make requests")
+            .await?;
+        let account = |gus: &mut slack_sim::world::Person| gus.is_restricted = false;
+        stage.slack.changes("gus", account).await;
+        gus.types("/sym req approval").await?;
+        stage
+            .gus
+            .modal()
+            .await?
+            .expects_field("Why do you need access?")
+            .await?;
+        Ok(())
+    });
+}
+
+#[test]
 fn a_guest_does_not_decide_where_the_flow_does_not_let_guests_act() {
     story(flows(false, "PermissionLevel.ALL_USERS")).run(async |stage| {
         stage.alice_asks_for("access").await?;

@@ -266,6 +266,7 @@ impl Stage {
             .requests(admin, query)
             .await
             .unwrap()
+            .runs
     }
 
     /// Writes a file of the flows, as an editor does that saves it.

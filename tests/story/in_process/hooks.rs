@@ -213,6 +213,7 @@ async fn pipeline_asks(stage: &Stage, context: serde_json::Value) -> Told {
     let submission = Submission {
         id: uuid::Uuid::new_v4(),
         flow: stage.engine.pin(&flow).await?,
+        workspace: String::new(),
         requester: symbot::domain::PersonRef {
             id: uuid::Uuid::from_u128(7),
             slack_id: None,

@@ -29,8 +29,9 @@ PREDEFINED = {
     "user_ids": user_ids,
     "persist_user_identity": persist_user_identity,
 }
-# Compiled patterns are found by their text: one request must not choose what another one finds.
-_PATTERN_CACHES = (re._cache, re._cache2)
+# Compiled patterns are found by their text: one request must not choose what another one finds. Each cache with what it
+# holds when no request has run.
+_PATTERN_CACHES = [(cache, dict(cache)) for cache in (re._cache, re._cache2)]
 _BUILTINS = {**vars(builtins), "__import__": imports.guarded_import, **PREDEFINED}
 
 
@@ -174,8 +175,11 @@ def end():
     current.event = None
     current.outputs.clear()
     tracebacks.sources.clear()
-    for cache in _PATTERN_CACHES:
-        cache.clear()
+    for cache, before in _PATTERN_CACHES:
+        # Only what came is taken out: a cache that is as it was needs no second look by the host.
+        if len(cache) != len(before) or cache != before:
+            cache.clear()
+            cache.update(before)
 
 
 
@@ -295,6 +299,7 @@ def imports_of(code, inspecting):
 def loaded():
     """Called when modules were loaded, before they are recorded: what they make when it is first asked for, they make now."""
     leave_decimal()
+    _PATTERN_CACHES[:] = [(cache, dict(cache)) for cache, _ in _PATTERN_CACHES]
 
 
 def script(request):

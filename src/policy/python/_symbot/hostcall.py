@@ -30,8 +30,6 @@ def exception(class_name, name, message):
 
 def unavailable(cls, service):
     """What functions of a service raise that this version cannot reach."""
-    return cls(
-        "NOT_AVAILABLE",
-        f"The {service} integration is not available in this version of symbot. "
-        "Catch this exception to fall back to other rules.",
-    )
+    error = cls("NOT_AVAILABLE", f"The {service} integration is not available in this version of symbot.")
+    error.hint = f"Catch {cls.__name__} and fall back to rules that do not need {service}."
+    return error

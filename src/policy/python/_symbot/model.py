@@ -4,15 +4,17 @@ Keyword construction, coercion by annotation, validators, ``ValidationError`` (a
 ``dict``/``json``/``parse_obj``/``parse_raw``/``copy``, immutable fields. Conversion functions are made once per class.
 """
 
-import collections
 import collections.abc
 import datetime
 import enum
 import json
-import re
+import sys
 import types
 import typing
 import uuid
+
+from .convert import check_constraints, converter
+from .faults import Fault, ValidationError, fault, fault_of
 
 
 class _Undefined:
@@ -25,67 +27,15 @@ class _Undefined:
 UNDEFINED = _Undefined()
 
 
-class Fault(Exception):
-    """One or more conversion errors on their way up: a list of error dicts with ``loc`` relative to where it is raised."""
-
-    def __init__(self, errors):
-        super().__init__(errors)
-        self.errors = errors
-
-    def below(self, key):
-        return [dict(error, loc=(key, *error["loc"])) for error in self.errors]
-
-
-def fault(message, kind, **context):
-    error = {"loc": (), "msg": message, "type": kind}
-    if context:
-        error["ctx"] = context
-    return Fault([error])
-
-
-def _fault_of(exception):
-    if isinstance(exception, Fault):
-        return exception
-    if isinstance(exception, ValidationError):
-        return Fault(exception.errors())
-    if isinstance(exception, AssertionError):
-        return fault(str(exception), "assertion_error")
-    return fault(str(exception), "type_error" if isinstance(exception, TypeError) else "value_error")
-
-
-class ValidationError(ValueError):
-    """Everything that is wrong with the input of a model, in the order of its fields."""
-
-    def __init__(self, errors, model=None):
-        super().__init__(errors)
-        self._errors = errors
-        self.model = model
-
-    def errors(self):
-        return [dict(error) for error in self._errors]
-
-    def json(self, *, indent=2):
-        return json.dumps(self.errors(), indent=indent, default=str)
-
-    def __str__(self):
-        count = len(self._errors)
-        name = getattr(self.model, "__name__", "model")
-        lines = [f"{count} validation error{'' if count == 1 else 's'} for {name}"]
-        for error in self._errors:
-            extra = "".join(f"; {key}={value}" for key, value in error.get("ctx", {}).items())
-            lines.append(" -> ".join(str(part) for part in error["loc"]))
-            lines.append(f"  {error['msg']} (type={error['type']}{extra})")
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-
 class FieldInfo:
     """What ``Field(...)`` says about one field."""
 
-    CONSTRAINTS = ("min_items", "max_items", "min_length", "max_length", "gt", "ge", "lt", "le", "regex", "const")
+    CONSTRAINTS = tuple(
+        "min_items max_items unique_items min_length max_length gt ge lt le multiple_of regex const".split()
+    )
 
     def __init__(self, default=UNDEFINED, *, default_factory=None, alias=None, allow_mutation=True, exclude=None, **extra):
+        self.explicit = default is ...
         self.default = UNDEFINED if default is ... else default
         self.default_factory = default_factory
         self.alias = alias
@@ -102,7 +52,9 @@ def Field(default=UNDEFINED, **settings):
 def validator(*fields, pre=False, each_item=False, always=False, check_fields=True, whole=None, allow_reuse=False):
     def mark(function):
         function = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
-        return _Hooked(function, "field", fields, pre, each_item, always)
+        hooked = _Hooked(function, "field", fields, pre, each_item, always)
+        hooked.check_fields = check_fields
+        return hooked
 
     return mark
 
@@ -117,10 +69,15 @@ def root_validator(function=None, *, pre=False, allow_reuse=False, skip_on_failu
     return mark(function) if function is not None else mark
 
 
+class ConfigError(RuntimeError):
+    """A model class that contradicts itself."""
+
+
 class _Hooked:
     """A validator in a class body, before its class exists."""
 
     skip_on_failure = False
+    check_fields = True
 
     def __init__(self, function, kind, fields, pre, each_item, always):
         self.function = function
@@ -140,324 +97,18 @@ class _Hooked:
         return self.function(cls, value, **{name: given[name] for name in self.extras})
 
 
-# Conversions: each takes a value and returns the converted one or raises `Fault`, ValueError, TypeError or AssertionError.
+_ITEMS = (list, set, frozenset, collections.abc.Sequence, collections.abc.MutableSequence)
 
 
-def _to_str(value):
-    if isinstance(value, str):
-        return value.value if isinstance(value, enum.Enum) else value
-    if isinstance(value, (int, float)) or type(value).__name__ == "Decimal":
-        return str(value)
-    if isinstance(value, (bytes, bytearray)):
-        return value.decode()
-    raise fault("str type expected", "type_error.str")
-
-
-def _to_int(value):
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    try:
-        return int(value)
-    except (TypeError, ValueError, OverflowError):
-        raise fault("value is not a valid integer", "type_error.integer") from None
-
-
-def _to_float(value):
-    if isinstance(value, float):
-        return value
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise fault("value is not a valid float", "type_error.float") from None
-
-
-_TRUE = (1, "1", "on", "t", "true", "y", "yes")
-_FALSE = (0, "0", "off", "f", "false", "n", "no")
-
-
-def _to_bool(value):
-    if value is True or value is False:
-        return value
-    if isinstance(value, bytes):
-        value = value.decode()
-    if isinstance(value, str):
-        value = value.lower()
-    if isinstance(value, (str, int, float)):
-        if value in _TRUE:
-            return True
-        if value in _FALSE:
-            return False
-    raise fault("value could not be parsed to a boolean", "type_error.bool")
-
-
-def _to_uuid(value):
-    if isinstance(value, uuid.UUID):
-        return value
-    try:
-        if isinstance(value, str):
-            return uuid.UUID(value)
-        if isinstance(value, (bytes, bytearray)):
-            return uuid.UUID(value.decode())
-    except ValueError:
-        pass
-    raise fault("value is not a valid uuid", "type_error.uuid")
-
-
-def _to_datetime(value):
-    if isinstance(value, datetime.datetime):
-        return value
-    try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.datetime.fromtimestamp(value, datetime.timezone.utc)
-        if isinstance(value, str):
-            return datetime.datetime.fromisoformat(value)
-    except (ValueError, OverflowError):
-        pass
-    raise fault("invalid datetime format", "value_error.datetime")
-
-
-def _to_none(value):
-    if value is None:
-        return None
-    raise fault("value is not None", "type_error.not_none")
-
-
-def _to_dict(value):
-    if isinstance(value, dict):
-        return value
-    try:
-        return dict(value)
-    except (TypeError, ValueError):
-        raise fault("value is not a valid dict", "type_error.dict") from None
-
-
-def _sequence(kind, article_name):
-    def convert(value):
-        if isinstance(value, (list, tuple, set, frozenset, types.GeneratorType, collections.deque)):
-            return kind(value)
-        raise fault(f"value is not a valid {article_name}", f"type_error.{article_name}")
-
-    return convert
-
-
-_SEQUENCES = {
-    list: _sequence(list, "list"),
-    set: _sequence(set, "set"),
-    frozenset: _sequence(frozenset, "frozenset"),
-    tuple: _sequence(tuple, "tuple"),
-}
-
-
-def _of_items(outer, inner):
-    rebuild = {set: set, frozenset: frozenset, tuple: tuple}.get(outer)
-    convert = _SEQUENCES[outer]
-
-    def convert_all(value):
-        items, errors = [], []
-        for index, item in enumerate(convert(value)):
-            try:
-                items.append(inner(item))
-            except (Fault, ValueError, TypeError, AssertionError) as error:
-                errors.extend(_fault_of(error).below(index))
-        if errors:
-            raise Fault(errors)
-        return rebuild(items) if rebuild else items
-
-    return convert_all
-
-
-def _fixed_tuple(inners):
-    def convert(value):
-        value = _SEQUENCES[tuple](value)
-        if len(value) != len(inners):
-            raise fault(
-                f"wrong tuple length {len(value)}, expected {len(inners)}",
-                "value_error.tuple.length",
-                actual_length=len(value),
-                expected_length=len(inners),
-            )
-        return tuple(inner(item) for inner, item in zip(inners, value))
-
-    return convert
-
-
-def _of_pairs(key_of, value_of, ordered):
-    def convert(value):
-        result, errors = {}, []
-        for key, item in _to_dict(value).items():
-            try:
-                key = key_of(key)
-            except (Fault, ValueError, TypeError, AssertionError) as error:
-                errors.extend(_fault_of(error).below("__key__"))
-                continue
-            try:
-                result[key] = value_of(item)
-            except (Fault, ValueError, TypeError, AssertionError) as error:
-                errors.extend(_fault_of(error).below(key))
-        if errors:
-            raise Fault(errors)
-        return ordered(result) if ordered else result
-
-    return convert
-
-
-def _union(members):
-    converters = [converter(member) for member in members if member is not type(None)]
-    optional = type(None) in members
-
-    def convert(value):
-        if optional and value is None:
-            return None
-        errors = []
-        for one in converters:
-            try:
-                return one(value)
-            except (Fault, ValueError, TypeError, AssertionError) as error:
-                errors.extend(_fault_of(error).errors)
-        raise Fault(errors)
-
-    return convert
-
-
-def _enumeration(cls):
-    def convert(value):
-        try:
-            return cls(value)
-        except ValueError:
-            permitted = ", ".join(repr(member.value) for member in cls)
-            raise fault(
-                f"value is not a valid enumeration member; permitted: {permitted}",
-                "type_error.enum",
-                enum_values=list(cls),
-            ) from None
-
-    return convert
-
-
-def _literal(choices):
-    def convert(value):
-        if value in choices:
-            return value
-        permitted = ", ".join(repr(choice) for choice in choices)
-        raise fault(
-            f"unexpected value; permitted: {permitted}", "value_error.const", given=value, permitted=choices
-        )
-
-    return convert
-
-
-def _instance(cls):
-    def convert(value):
-        if isinstance(value, cls):
-            return value
-        raise fault(
-            f"instance of {cls.__name__} expected",
-            "type_error.arbitrary_type",
-            expected_arbitrary_type=cls.__name__,
-        )
-
-    return convert
-
-
-def _chain(functions):
-    def convert(value):
-        for function in functions:
-            value = function(value)
-        return value
-
-    return convert
-
-
-_PLAIN = {
-    str: _to_str,
-    int: _to_int,
-    float: _to_float,
-    bool: _to_bool,
-    dict: _to_dict,
-    uuid.UUID: _to_uuid,
-    datetime.datetime: _to_datetime,
-    type(None): _to_none,
-    list: _SEQUENCES[list],
-    set: _SEQUENCES[set],
-    frozenset: _SEQUENCES[frozenset],
-    tuple: _SEQUENCES[tuple],
-}
-
-
-def _same(value):
-    return value
-
-
-def converter(annotation):
-    """The conversion function of an annotation."""
-    if annotation in (typing.Any, object):
-        return _same
-    plain = _PLAIN.get(annotation) if isinstance(annotation, type) else None
-    if plain:
-        return plain
+def _type_of_items(annotation):
+    """What pydantic calls ``type_``: of lists and optional values what is in them."""
+    arguments = [one for one in typing.get_args(annotation) if one is not type(None)]
     origin = typing.get_origin(annotation)
-    arguments = typing.get_args(annotation)
-    if origin is not None:
-        if origin is typing.Union or origin is types.UnionType:
-            return _union(arguments)
-        if origin is typing.Literal:
-            return _literal(arguments)
-        if origin is typing.Annotated:
-            return converter(arguments[0])
-        if origin is tuple and arguments and arguments[-1] is not Ellipsis:
-            return _fixed_tuple([converter(argument) for argument in arguments])
-        if origin in _SEQUENCES:
-            return _of_items(origin, converter(arguments[0]))
-        if origin in (collections.abc.Sequence, collections.abc.Iterable, collections.abc.MutableSequence):
-            return _of_items(list, converter(arguments[0]))
-        if origin is collections.OrderedDict:
-            return _of_pairs(converter(arguments[0]), converter(arguments[1]), collections.OrderedDict)
-        if origin in (dict, collections.abc.Mapping, collections.abc.MutableMapping):
-            return _of_pairs(converter(arguments[0]), converter(arguments[1]), None)
-        return _same
-    if isinstance(annotation, type):
-        if issubclass(annotation, BaseModel):
-            return annotation.validate
-        own = getattr(annotation, "__get_validators__", None)
-        if own:
-            return _chain(list(own()))
-        if issubclass(annotation, enum.Enum):
-            return _enumeration(annotation)
-        if issubclass(annotation, str):
-            return lambda value: annotation(_to_str(value))
-        return _instance(annotation)
-    return _same
-
-
-def _check_constraints(value, constraints):
-    size = len(value) if hasattr(value, "__len__") else None
-    for name, limit in constraints.items():
-        if name in ("min_items", "max_items") and size is not None:
-            short = name == "min_items"
-            if size < limit if short else size > limit:
-                word = "least" if short else "most"
-                raise fault(f"ensure this value has at {word} {limit} items", f"value_error.list.{name}", limit_value=limit)
-        elif name in ("min_length", "max_length") and size is not None:
-            short = name == "min_length"
-            if size < limit if short else size > limit:
-                word = "least" if short else "most"
-                raise fault(
-                    f"ensure this value has at {word} {limit} characters", f"value_error.any_str.{name}", limit_value=limit
-                )
-        elif name == "gt" and not value > limit:
-            raise fault(f"ensure this value is greater than {limit}", "value_error.number.not_gt", limit_value=limit)
-        elif name == "ge" and not value >= limit:
-            raise fault(
-                f"ensure this value is greater than or equal to {limit}", "value_error.number.not_ge", limit_value=limit
-            )
-        elif name == "lt" and not value < limit:
-            raise fault(f"ensure this value is less than {limit}", "value_error.number.not_lt", limit_value=limit)
-        elif name == "le" and not value <= limit:
-            raise fault(
-                f"ensure this value is less than or equal to {limit}", "value_error.number.not_le", limit_value=limit
-            )
-        elif name == "regex" and not re.match(limit, value):
-            raise fault(f'string does not match regex "{limit}"', "value_error.str.regex", pattern=limit)
+    if origin in _ITEMS and arguments or origin in (typing.Union, types.UnionType) and len(arguments) == 1:
+        return _type_of_items(arguments[0])
+    if origin in (dict, collections.abc.Mapping, collections.abc.MutableMapping) and len(arguments) == 2:
+        return _type_of_items(arguments[1])
+    return annotation
 
 
 class ModelField:
@@ -465,19 +116,23 @@ class ModelField:
 
     def __init__(self, name, annotation, info):
         self.name = name
-        self.annotation = self.outer_type_ = self.type_ = annotation
+        self.annotation = self.outer_type_ = annotation
+        self.type_ = _type_of_items(annotation)
         self.field_info = info
         self.alias = info.alias or name
         self.default = None if info.default is UNDEFINED else info.default
         self.default_factory = info.default_factory
         members = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ()
-        self.allow_none = annotation in (typing.Any, object, type(None)) or type(None) in members
-        self.required = info.default is UNDEFINED and info.default_factory is None and not (
-            self.allow_none and annotation is not typing.Any and info.default is UNDEFINED and type(None) in members
+        self.allow_none = annotation in (typing.Any, object, type(None)) or type(None) in members or info.default is None
+        # Without a default, what may be None need not be given; `...` asks for it all the same.
+        self.required = info.default_factory is None and (
+            info.explicit or info.default is UNDEFINED and not self.allow_none
         )
-        if info.default is None:
-            self.allow_none = True
         self.convert = converter(annotation)
+        self.textual = self.type_ is str
+        self.constraints = dict(info.constraints)
+        if self.constraints.get("const"):
+            self.constraints["const"] = [info.default]
         self.pre, self.post = [], []
 
     def get_default(self):
@@ -488,6 +143,16 @@ class ModelField:
             return default.copy()
         return default
 
+    def _each(self, hooked, cls, items, values):
+        errors = []
+        for index, item in enumerate(items):
+            try:
+                yield hooked.run(cls, item, values, self)
+            except (ValueError, TypeError, AssertionError) as error:
+                errors.extend(fault_of(error).below(index))
+        if errors:
+            raise Fault(errors)
+
     def clean(self, cls, value, values):
         """The converted and validated value; raises `Fault`."""
         try:
@@ -497,19 +162,33 @@ class ModelField:
                 raise fault("none is not an allowed value", "type_error.none.not_allowed")
             if value is not None or not self.allow_none:
                 value = self.convert(value)
-                if self.field_info.constraints:
-                    _check_constraints(value, self.field_info.constraints)
+                if self.textual and isinstance(value, str):
+                    value = _trimmed(value, cls.__config__)
+                if self.constraints and value is not None:
+                    check_constraints(value, self.constraints)
             for hooked in self.post:
-                if hooked.each_item and isinstance(value, (list, tuple, set)):
-                    value = type(value)(hooked.run(cls, item, values, self) for item in value)
+                if hooked.each_item and isinstance(value, (list, tuple, set, frozenset)):
+                    value = type(value)(self._each(hooked, cls, value, values))
                 elif value is not None or hooked.always or self.required:
                     value = hooked.run(cls, value, values, self)
             return value
         except (Fault, ValueError, TypeError, AssertionError) as error:
-            raise _fault_of(error) from None
+            raise fault_of(error) from None
+
+
+def _trimmed(text, config):
+    """A text as the configuration of its model wants it."""
+    if config.anystr_strip_whitespace:
+        text = text.strip()
+    limits = {"min_length": config.min_anystr_length or None, "max_length": config.max_anystr_length}
+    check_constraints(text, {name: limit for name, limit in limits.items() if limit is not None})
+    return text
 
 
 class _Config:
+    anystr_strip_whitespace = False
+    min_anystr_length = 0
+    max_anystr_length = None
     extra = "ignore"
     allow_mutation = True
     validate_assignment = False
@@ -541,10 +220,10 @@ class ModelMeta(type):
         hooks = [hook for base in reversed(parents) for hook in base.__hooked__] + hooked
         cls.__hooked__ = hooks
         own_names = _annotated_names(cls)
-        hints = typing.get_type_hints(cls) if own_names else {}
+        hints = _hints(cls) if own_names else {}
         for field_name in own_names:
             annotation = hints.get(field_name, typing.Any)
-            if field_name.startswith("_") or typing.get_origin(annotation) is typing.ClassVar or annotation is typing.ClassVar:
+            if field_name.startswith("_") and field_name != "__root__" or typing.get_origin(annotation) is typing.ClassVar or annotation is typing.ClassVar:
                 continue
             default = cls.__dict__.get(field_name, UNDEFINED)
             info = default if isinstance(default, FieldInfo) else FieldInfo(default)
@@ -557,13 +236,45 @@ class ModelMeta(type):
                 info = FieldInfo(default)
                 delattr(cls, field_name)
                 fields[field_name] = ModelField(field_name, known.annotation, info)
+        for field_name, default in namespace.items():
+            if parents and field_name not in fields and field_name not in own_names and _is_plain_field(field_name, default):
+                delattr(cls, field_name)
+                info = default if isinstance(default, FieldInfo) else FieldInfo(default)
+                annotation = typing.Any if info.default in (None, UNDEFINED) else type(info.default)
+                fields[field_name] = ModelField(field_name, annotation, info)
+        known_names = {name for hook in hooks if hook.check_fields for name in hook.fields} - {"*"} - set(fields)
+        if known_names:
+            names = ", ".join(sorted(hook.function.__name__ for hook in hooked if known_names & set(hook.fields)))
+            raise ConfigError(
+                f"Validators defined with incorrect fields: {names} "
+                "(use check_fields=False if you're inheriting from the model and intended this)"
+            )
         for field in fields.values():
             mine = [hook for hook in hooks if hook.kind == "field" and (field.name in hook.fields or "*" in hook.fields)]
             field.pre = [hook for hook in mine if hook.pre]
             field.post = [hook for hook in mine if not hook.pre]
             field.always = any(hook.always for hook in mine)
         cls.__fields__ = fields
+        if cls.__config__.frozen and "__hash__" not in namespace:
+            cls.__hash__ = lambda self: hash(type(self)) + hash(tuple(self.__dict__.values()))
         return cls
+
+
+def _is_plain_field(name, value):
+    """Whether a value in a class body, without annotation, is a field: its type is then that of the value."""
+    if name.startswith("_") or name == "Config":
+        return False
+    return not isinstance(value, (types.FunctionType, property, type, classmethod, staticmethod)) and not hasattr(value, "__get__")
+
+
+def _hints(cls, **more):
+    """The annotations of a class, evaluated; a name that is not known yet stays as it is, see `update_forward_refs`."""
+    try:
+        return typing.get_type_hints(cls, localns={cls.__name__: cls, **more})
+    except NameError as error:
+        annotations = {name: typing.Any for name in _annotated_names(cls)}
+        cls.__unknown__ = str(error)
+        return annotations
 
 
 def _annotated_names(cls):
@@ -582,6 +293,8 @@ class BaseModel(metaclass=ModelMeta):
     __fields__ = {}
     __hooked__ = []
     __config__ = _Config
+    # Why annotations could not be evaluated, if so.
+    __unknown__ = None
 
     def __init__(self, /, **data):
         values, given = self.__class__._clean(data)
@@ -591,13 +304,15 @@ class BaseModel(metaclass=ModelMeta):
     @classmethod
     def _clean(cls, data):
         config = cls.__config__
+        if cls.__unknown__:
+            raise ConfigError(f"{cls.__name__}: {cls.__unknown__}; call {cls.__name__}.update_forward_refs() when it is")
         errors = []
         for hook in cls.__hooked__:
             if hook.kind == "root" and hook.pre:
                 try:
                     data = hook.function(cls, data)
                 except (ValueError, TypeError, AssertionError) as error:
-                    raise ValidationError(_fault_of(error).below("__root__"), cls) from None
+                    raise ValidationError(fault_of(error).below("__root__"), cls) from None
         values, given, used = {}, set(), set()
         for name, field in cls.__fields__.items():
             key = field.alias
@@ -633,23 +348,49 @@ class BaseModel(metaclass=ModelMeta):
                 try:
                     values = hook.function(cls, values)
                 except (ValueError, TypeError, AssertionError) as error:
-                    errors.extend(_fault_of(error).below("__root__"))
+                    errors.extend(fault_of(error).below("__root__"))
         if errors:
             raise ValidationError(errors, cls)
         if config.use_enum_values:
-            values = {key: value.value if isinstance(value, enum.Enum) else value for key, value in values.items()}
+            for key in given:
+                if isinstance(values.get(key), enum.Enum):
+                    values[key] = values[key].value
         return values, given
+
+    @classmethod
+    def __get_validators__(cls):
+        yield cls.validate
+
+    @classmethod
+    def update_forward_refs(cls, **names):
+        """Evaluates annotations that named what was not defined yet."""
+        if cls.__unknown__:
+            cls.__unknown__ = None
+            for name, annotation in _hints(cls, **names).items():
+                old = cls.__fields__.get(name)
+                if old is not None:
+                    new = cls.__fields__[name] = ModelField(name, annotation, old.field_info)
+                    new.pre, new.post, new.always = old.pre, old.post, old.always
+            if cls.__unknown__:
+                raise NameError(cls.__unknown__)
 
     @classmethod
     def validate(cls, value):
         if isinstance(value, cls):
-            return value
-        if isinstance(value, dict):
-            return cls(**value)
-        raise fault("value is not a valid dict", "type_error.dict")
+            return value.copy()
+        if "__root__" in cls.__fields__ and not (isinstance(value, dict) and value.keys() == {"__root__"}):
+            return cls(__root__=value)
+        if not isinstance(value, dict):
+            try:
+                value = dict(value)
+            except (TypeError, ValueError):
+                raise fault("value is not a valid dict", "type_error.dict") from None
+        return cls(**value)
 
     @classmethod
     def parse_obj(cls, obj):
+        if "__root__" in cls.__fields__ and not (isinstance(obj, dict) and obj.keys() == {"__root__"}):
+            obj = {"__root__": obj}
         if not isinstance(obj, dict):
             try:
                 obj = dict(obj)
@@ -668,13 +409,19 @@ class BaseModel(metaclass=ModelMeta):
             obj = json.loads(raw)
         except ValueError as error:
             problem = {"loc": ("__root__",), "msg": str(error), "type": "value_error.jsondecode"}
+            if isinstance(error, json.JSONDecodeError):
+                problem["ctx"] = {name: getattr(error, name) for name in ("msg", "doc", "pos", "lineno", "colno")}
             raise ValidationError([problem], cls) from None
         return cls.parse_obj(obj)
 
     @classmethod
     def construct(cls, _fields_set=None, **values):
         self = cls.__new__(cls)
-        full = {name: field.get_default() for name, field in cls.__fields__.items() if not field.required}
+        full = {
+            name: values[name] if name in values else field.get_default()
+            for name, field in cls.__fields__.items()
+            if name in values or not field.required
+        }
         full.update(values)
         object.__setattr__(self, "__dict__", full)
         object.__setattr__(self, "__fields_set__", set(values) if _fields_set is None else set(_fields_set))
@@ -684,9 +431,6 @@ class BaseModel(metaclass=ModelMeta):
         config = self.__config__
         field = self.__fields__.get(name)
         if field is None:
-            if name.startswith("_"):
-                object.__setattr__(self, name, value)
-                return
             if config.extra != "allow":
                 raise ValueError(f'"{type(self).__name__}" object has no field "{name}"')
         if not config.allow_mutation or config.frozen:
@@ -705,7 +449,7 @@ class BaseModel(metaclass=ModelMeta):
     def _iter(self, include=None, exclude=None, exclude_none=False, exclude_unset=False, exclude_defaults=False, by_alias=False):
         for name, value in self.__dict__.items():
             field = self.__fields__.get(name)
-            if include is not None and name not in include or exclude is not None and name in exclude:
+            if include is not None and name not in include or exclude is not None and _left_out(exclude, name):
                 continue
             if exclude_none and value is None or exclude_unset and name not in self.__fields_set__:
                 continue
@@ -713,15 +457,20 @@ class BaseModel(metaclass=ModelMeta):
                 continue
             if field is not None and field.field_info.exclude:
                 continue
-            yield (field.alias if by_alias and field else name), value
+            yield (field.alias if by_alias and field else name), name, value
 
-    def dict(self, **settings):
-        return {name: _plain(value, settings) for name, value in self._iter(**settings)}
+    def dict(self, *, include=None, exclude=None, **settings):
+        return {
+            key: _plain(value, _below(include, name), _below(exclude, name), settings)
+            for key, name, value in self._iter(include, exclude, **settings)
+        }
 
     def json(self, *, encoder=None, indent=None, **settings):
         dumps = {name: settings.pop(name) for name in ("sort_keys", "ensure_ascii", "separators") if name in settings}
-        encode = encoder or self._encode
-        return json.dumps(self.dict(**settings), default=encode, indent=indent, **dumps)
+        data = self.dict(**settings)
+        if "__root__" in self.__fields__:
+            data = data["__root__"]
+        return json.dumps(data, default=encoder or self._encode, indent=indent, **dumps)
 
     def _encode(self, value):
         for kind, encode in self.__config__.json_encoders.items():
@@ -730,7 +479,7 @@ class BaseModel(metaclass=ModelMeta):
         return encode_json(value)
 
     def copy(self, *, include=None, exclude=None, update=None, deep=False):
-        values = dict(self._iter(include=include, exclude=exclude))
+        values = {name: value for _, name, value in self._iter(include, exclude)}
         if deep:
             import copy
 
@@ -740,6 +489,12 @@ class BaseModel(metaclass=ModelMeta):
         object.__setattr__(new, "__dict__", values)
         object.__setattr__(new, "__fields_set__", set(self.__fields_set__) | set(update or {}))
         return new
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy(deep=True)
 
     def __eq__(self, other):
         if isinstance(other, BaseModel):
@@ -759,16 +514,33 @@ class BaseModel(metaclass=ModelMeta):
         return " ".join(f"{name}={value!r}" for name, value in self.__dict__.items())
 
 
-def _plain(value, settings):
+def _left_out(exclude, key):
+    """Whether `exclude`, a set of names or a dict of such, names the key itself and not only parts of it."""
+    return key in exclude and (not isinstance(exclude, dict) or exclude[key] in (..., True))
+
+
+def _below(wanted, key):
+    """What `include` or `exclude` says about the parts of one value."""
+    part = wanted.get(key, wanted.get("__all__")) if isinstance(wanted, dict) else None
+    return part if isinstance(part, (dict, set, frozenset)) else None
+
+
+def _plain(value, include, exclude, settings):
     if isinstance(value, BaseModel):
-        inner = {key: item for key, item in settings.items() if key not in ("include", "exclude")}
-        return value.dict(**inner)
+        return value.dict(include=include, exclude=exclude, **settings)
     if isinstance(value, dict):
-        return type(value)((key, _plain(item, settings)) for key, item in value.items()) if type(value) is not dict else {
-            key: _plain(item, settings) for key, item in value.items()
-        }
-    if isinstance(value, (list, tuple, set, frozenset)) and type(value) in (list, tuple, set, frozenset):
-        return type(value)([_plain(item, settings) for item in value])
+        items = [
+            (key, _plain(item, _below(include, key), _below(exclude, key), settings))
+            for key, item in value.items()
+            if (include is None or key in include) and not (exclude is not None and _left_out(exclude, key))
+        ]
+        return type(value)(items) if type(value) is not dict else dict(items)
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(
+            _plain(item, _below(include, index), _below(exclude, index), settings)
+            for index, item in enumerate(value)
+            if (include is None or index in include or "__all__" in include) and not (exclude is not None and _left_out(exclude, index))
+        )
     return value
 
 

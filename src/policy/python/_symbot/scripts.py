@@ -1,4 +1,4 @@
-"""`symbot python FILE`: a script in the sandbox of implementation files."""
+"""`symbot python FILE`: a script in the sandbox of implementation files, and with `--test` the tests in it."""
 
 import builtins
 import sys
@@ -42,25 +42,75 @@ class Finder:
     def exec_module(self, module):
         found = self.modules[module.__name__]
         tracebacks.sources[found["file"]] = found["source"]
-        own = dict(vars(builtins), __import__=imports.guarded_import)
+        # Implementation files among them find what they use without importing it.
+        own = dict(vars(builtins), __import__=imports.guarded_import, **driver.PREDEFINED)
         module.__dict__.update(__builtins__=own, __file__=found["file"])
         exec(_symbot_host.compile(found["source"], found["file"]), module.__dict__)
 
 
+# The module of the script that is being run.
+scope = None
+
+# What scripts may import beside what implementation files may.
+_FOR_SCRIPTS = ("pytest", "sys", "unittest")
+
+
+def _is_run_as_tests(request):
+    """Whether a script is a file of tests by its name, and does not say itself what running it means."""
+    stem = request["file"].rpartition("/")[2].removesuffix(".py")
+    return (stem.startswith("test_") or stem.endswith("_test")) and "__main__" not in request["source"]
+
+
+def _compiled(request, testing):
+    source, file = request["source"], request["file"]
+    if testing or "pytest" in source or "unittest" in source:
+        from . import assertions
+
+        try:
+            return compile(assertions.rewritten(source, file), file, "exec"), assertions.NAMES
+        except SyntaxError:
+            # Told by the compiler that all files go through, in its words.
+            pass
+    return _symbot_host.compile(source, file), {}
+
+
+def run_tests(arguments):
+    """Runs the tests of the script; the exit code."""
+    from . import testing
+
+    conftest = sys.modules.get("conftest")
+    return testing.run(vars(scope), scope.__file__, arguments, vars(conftest) if conftest is not None else None)
+
+
 def run(request):
+    global scope
     output, errors = Stream(False), Stream(True)
     driver.begin({}, output)
     sys.stderr = errors
     sys.argv = [request["file"], *request["arguments"]]
     finder = Finder(request["modules"])
     sys.meta_path.insert(0, finder)
-    imports.extra_roots.update(name.partition(".")[0] for name in finder.modules)
-    module = driver.namespace(request["file"], "__main__")
-    sys.modules["__main__"] = module
-    file, source = request["file"], request["source"]
-    tracebacks.sources[file] = source
+    imports.extra_roots.update(_FOR_SCRIPTS, (name.partition(".")[0] for name in finder.modules))
+    file = request["file"]
+    asked = request["tests"]
+    testing = asked or _is_run_as_tests(request)
+    name = file.rpartition("/")[2].removesuffix(".py") if asked else "__main__"
+    scope = module = driver.namespace(file, name)
+    sys.modules[name] = module
+    tracebacks.sources[file] = request["source"]
     try:
-        exec(_symbot_host.compile(source, file), module.__dict__)
+        if asked and "conftest" in finder.modules:
+            __import__("conftest")
+        code, names = _compiled(request, testing)
+        module.__builtins__.update(names)
+        exec(code, module.__dict__)
+        if asked:
+            return run_tests(request["arguments"])
+        if testing:
+            from . import testing as runner
+
+            if not runner.ran and runner.collect(module.__dict__):
+                return run_tests(())
         return 0
     except SystemExit as ending:
         if ending.code is None or isinstance(ending.code, int):

@@ -3,6 +3,9 @@
 CAUSES_MAX = 5
 FRAMES_MAX = 40
 
+# Frames of these say nothing about a test.
+_TEST_MODULES = ("pytest", "unittest", "unittest.mock")
+
 # Texts of the files that are being run, for their lines.
 sources = {}
 
@@ -49,7 +52,8 @@ def _frames(steps, file):
     while steps is not None:
         code = steps.tb_frame.f_code
         started = started or code.co_filename == file
-        if started and not code.co_filename.startswith(("_symbot.", "<frozen importlib")):
+        ours = code.co_filename.startswith(("_symbot.", "<frozen importlib")) or code.co_filename in _TEST_MODULES
+        if started and not ours:
             yield code.co_filename, steps.tb_lineno, code.co_name
         steps = steps.tb_next
 

@@ -257,12 +257,16 @@ impl SlackSim {
     /// A person's account is deactivated.
     pub fn deactivates(&self, person: &str) {
         let id = self.person(person).id().to_owned();
-        self.0.workspace.with(|w| {
-            if let Some(person) = w.person_mut(&id) {
-                person.deleted = true;
-            }
-        });
-        self.0.workspace.ring(&id);
+        self.0.workspace.change_person(&id, |p| p.deleted = true);
+    }
+
+    /// A person's account is changed, for example by an administrator; returns when the app knows, or never will.
+    pub async fn changes(&self, person: &str, change: impl FnOnce(&mut crate::world::Person)) {
+        let id = self.person(person).id().to_owned();
+        if let Some(told) = self.0.workspace.change_person(&id, change) {
+            // A task that panics has printed why.
+            let _ = told.await;
+        }
     }
 
     fn seen_until(&self, key: &str) -> String {

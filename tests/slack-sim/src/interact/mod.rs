@@ -16,8 +16,10 @@ pub use elements::{Place, Via};
 pub use submit::Submitted;
 
 use crate::log::ViolationKind;
+use crate::shapes;
 use crate::socket::{Delivered, Envelope, event_id};
 use crate::workspace::Workspace;
+use crate::world::Person;
 
 /// What Slack tells the person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,8 +78,8 @@ impl Workspace {
         PersonError(text)
     }
 
-    /// Sends a bot event, if the app subscribed to it.
-    fn emit(&self, event_name: &str, event: Value) {
+    /// Sends a bot event, if the app subscribed to it. The task ends when the app has it, or never will.
+    fn emit(&self, event_name: &str, event: Value) -> Option<JoinHandle<()>> {
         let payload = self.with(|w| {
             if !w.app.events.iter().any(|e| e == event_name) {
                 return None;
@@ -91,9 +93,25 @@ impl Workspace {
                 "is_ext_shared_channel": false,
             }))
         });
-        if let Some(payload) = payload {
-            self.deliver_event(event_name, payload);
-        }
+        payload.map(|payload| self.deliver_event(event_name, payload))
+    }
+
+    /// Changes a person's account and tells the app about it.
+    pub(crate) fn change_person(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Person),
+    ) -> Option<JoinHandle<()>> {
+        let event = self.change(|w, clock| {
+            change(w.person_mut(id)?);
+            let with_email = w.app.scopes.iter().any(|scope| scope == "users:read.email");
+            let user = shapes::user(w, w.person(id)?, with_email);
+            Some(json!({
+                "type": "user_change", "user": user, "cache_ts": clock.unix_seconds(), "event_ts": clock.ts(),
+            }))
+        });
+        self.ring(id);
+        event.and_then(|event| self.emit("user_change", event))
     }
 
     fn malformed_ack(&self, about: &str, detail: impl Into<String>) {

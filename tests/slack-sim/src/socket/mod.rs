@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::faults::SocketFault;
@@ -405,7 +406,7 @@ impl Workspace {
     }
 
     /// Sends an event and, while it is not acked, sends it again as Slack does: at once, then after longer waits.
-    pub(crate) fn deliver_event(&self, about: &str, payload: Value) {
+    pub(crate) fn deliver_event(&self, about: &str, payload: Value) -> JoinHandle<()> {
         let workspace = self.clone();
         let about = about.to_owned();
         tokio::spawn(async move {
@@ -422,7 +423,7 @@ impl Workspace {
                 tokio::time::sleep(*wait).await;
                 workspace.count("retries");
             }
-        });
+        })
     }
 }
 

@@ -64,6 +64,16 @@ class PromptField(_BaseModel):
     class Config:
         validate_assignment = True
 
+    @_validator("value")
+    def _people(cls, value, values):
+        """Of Slack user fields, people that are given as plain data."""
+        kind = values.get("type")
+        if kind is FieldType.SLACK_USER and isinstance(value, dict):
+            return SlackUserSelection(**value)
+        if kind is FieldType.SLACK_USER_LIST and isinstance(value, list):
+            return [SlackUserSelection(**one) if isinstance(one, dict) else one for one in value]
+        return value
+
 
 class SymPromptForm(_BaseModel):
     """A form while it is being filled in."""

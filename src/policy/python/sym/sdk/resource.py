@@ -251,6 +251,3 @@ class SymResource(SymBaseResource):
 
     def __repr__(self):
         return f"{type(self).__name__.removeprefix('SDK')}({self.srn})"
-
-    def __str__(self):
-        return repr(self)

@@ -20,14 +20,14 @@ class Strategy(_BaseModel):
     type: str
     name: str
     label: _Optional[str] = None
-    integration: _Optional[_Integration] = None
+    integration: _Integration
     targets: _List[_AccessTarget] = []
-    settings: _Dict[str, str] = {}
+    settings: _Dict[str, str]
     srn: _SRN
 
     def json(self, **settings):
         data = self.dict()
-        data["integration"] = self.integration.dict() if self.integration is not None else None
+        data["integration"] = self.integration.dict()
         data["targets"] = [target.dict() for target in self.targets]
         data["srn"] = str(self.srn)
         return _json.dumps(data, default=str, **{key: settings[key] for key in ("indent",) if key in settings})

@@ -17,7 +17,8 @@ class SymException(Exception):
         return {"error": True, "message": self.message, "code": self.error_code}
 
     def __str__(self):
-        return str(self.message)
+        hint = getattr(self, "hint", None)
+        return f"{self.message}\n\n*Hint:* {hint}" if hint else str(self.message)
 
 
 class ExceptionWithHint(_ABC):
