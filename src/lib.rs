@@ -8,6 +8,8 @@ pub mod domain;
 pub mod engine;
 pub mod flows;
 pub mod flowtest;
+#[cfg(test)]
+mod fuzzing;
 pub mod https;
 pub mod inspected;
 pub mod policy;

@@ -174,7 +174,7 @@ mod tests {
     fn a_good_flow_is_shown_as_a_row_and_ends_with_success() {
         let inspection = Inspection {
             handlers: vec!["get_permissions".to_owned(), "on_approve".to_owned()],
-            problems: Vec::new(),
+            ..Inspection::default()
         };
         let (code, text) = checked("ok/guide_minimal", false, &inspection);
         assert_eq!(code, ExitCode::SUCCESS, "{text}");
@@ -196,6 +196,7 @@ mod tests {
                 message: "invalid syntax".to_owned(),
                 hint: None,
             }],
+            prefetch: None,
         };
         let (code, text) = checked("ok/guide_minimal", false, &inspection);
         assert_eq!(code, ExitCode::FAILURE);
@@ -219,7 +220,7 @@ mod tests {
         );
         let former = Inspection {
             handlers: vec!["get_approvers".to_owned()],
-            problems: Vec::new(),
+            ..Inspection::default()
         };
         assert_eq!(
             checked("ok/guide_minimal", true, &former).0,

@@ -62,7 +62,7 @@ fn loaded(case: &Path) -> Loaded {
 fn fine() -> Inspection {
     Inspection {
         handlers: vec!["get_permissions".to_owned()],
-        problems: Vec::new(),
+        ..Inspection::default()
     }
 }
 

@@ -10,7 +10,8 @@ use super::build::FlowDetails;
 use super::catalog::{Implementation, PromptField, Strategy};
 use super::diagnostic::{Diagnostic, Severity};
 use super::load::{Loaded, code_of};
-use crate::policy::types::{Inspection, PythonProblem};
+use super::similar;
+use crate::policy::types::{Inspection, PrefetchReducer, PythonProblem};
 
 /// The one required handler.
 const REQUIRED_HANDLER: &str = "get_permissions";
@@ -43,6 +44,7 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         handlers: Vec::new(),
         diagnostics: loaded.diagnostics.clone(),
     };
+    let mut prefetched: HashMap<(Option<String>, Arc<str>), Prefetched<'_>> = HashMap::new();
     for details in &loaded.flows {
         let mut own = Inspection::default();
         for (position, code) in code_of(&details.flow).enumerate() {
@@ -56,12 +58,29 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
             }
         }
         let inspection = own;
+        if let Some(reducers) = &inspection.prefetch {
+            for missing in without_reducer(details, reducers) {
+                push(&mut result.diagnostics, missing);
+            }
+            let code = &details.flow.implementation;
+            let key = (code.file.clone(), Arc::clone(&code.source));
+            let uses = prefetched.entry(key).or_insert_with(|| Prefetched {
+                reducers: reducers.clone(),
+                flows: Vec::new(),
+            });
+            uses.flows.push(details);
+        }
         let broken = inspection.problems.iter().any(|problem| problem.error);
         let has = |name: &str| inspection.handlers.iter().any(|handler| handler == name);
         if !broken && !has(REQUIRED_HANDLER) && !has(FORMER_HANDLER) {
             push(&mut result.diagnostics, missing_handler(details));
         }
         result.handlers.push(inspection.handlers);
+    }
+    for uses in prefetched.values() {
+        for unused in uses.without_field() {
+            push(&mut result.diagnostics, unused);
+        }
     }
     result.diagnostics.sort_by(|left, right| {
         (&left.file, left.line, left.column, left.severity).cmp(&(
@@ -72,6 +91,83 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         ))
     });
     result
+}
+
+/// The prefetch reducers of a code, and the flows that use it.
+struct Prefetched<'a> {
+    reducers: Vec<PrefetchReducer>,
+    flows: Vec<&'a FlowDetails>,
+}
+
+impl Prefetched<'_> {
+    /// Reducers of fields that no flow of this code fetches options for: they are never called.
+    fn without_field(&self) -> Vec<Diagnostic> {
+        let fields = || {
+            self.flows
+                .iter()
+                .flat_map(|details| &details.flow.prompt_fields)
+        };
+        let Some(first) = self.flows.first() else {
+            return Vec::new();
+        };
+        let called = |reducer: &&PrefetchReducer| {
+            fields().any(|field| field.prefetch && field.name == reducer.field)
+        };
+        let unused = self.reducers.iter().filter(|reducer| !called(reducer));
+        unused
+            .map(|reducer| {
+                let PrefetchReducer {
+                    field, function, ..
+                } = reducer;
+                let known = fields().any(|one| one.name == *field);
+                let (message, hint) = if known {
+                    (
+                        format!("'{function}' is never called: the field '{field}' does not say prefetch = true"),
+                        Some("add it to the prompt_field, or remove the reducer".to_owned()),
+                    )
+                } else {
+                    (
+                        format!("'{function}' is never called: there is no field '{field}'"),
+                        similar(field, fields().map(|one| one.name.as_str()))
+                            .map(|other| format!("did you mean '{other}'?")),
+                    )
+                };
+                let problem = PythonProblem {
+                    error: false,
+                    line: reducer.line,
+                    column: reducer.column,
+                    message,
+                    hint,
+                };
+                python(&problem, &first.flow.implementation, first)
+            })
+            .collect()
+    }
+}
+
+/// Fields whose options nothing supplies: their form could not be shown.
+fn without_reducer(details: &FlowDetails, reducers: &[PrefetchReducer]) -> Vec<Diagnostic> {
+    let fields = details.flow.prompt_fields.iter();
+    fields
+        .filter(|field| field.prefetch)
+        .filter(|field| !reducers.iter().any(|reducer| reducer.field == field.name))
+        .map(|field| {
+            let problem = PythonProblem {
+                error: true,
+                line: 1,
+                column: 1,
+                message: format!(
+                    "there is no prefetch reducer for the field '{}' of the flow {}: its form could not be shown",
+                    field.name, details.flow.name
+                ),
+                hint: Some(format!(
+                    "define a function decorated with @prefetch(\"{}\") that returns a list of FieldOption",
+                    field.name
+                )),
+            };
+            python(&problem, &details.flow.implementation, details)
+        })
+        .collect()
 }
 
 /// A problem of Python code; code that is written in place has no file of its own to point into.

@@ -8,6 +8,8 @@
 mod baseline;
 mod data;
 mod decode;
+#[cfg(test)]
+mod fuzz;
 pub mod host;
 pub mod http;
 mod inherited;

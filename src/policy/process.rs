@@ -65,17 +65,7 @@ impl Process {
     }
 
     pub(super) async fn receive(&mut self) -> Result<FromWorker, String> {
-        let mut header = [0; 4];
-        self.output
-            .read_exact(&mut header)
-            .await
-            .map_err(|_| "the worker ended".to_owned())?;
-        let mut body = vec![0; wire::size_of_frame(header)?];
-        self.output
-            .read_exact(&mut body)
-            .await
-            .map_err(|_| "the worker ended within a message".to_owned())?;
-        serde_json::from_slice(&body).map_err(|error| format!("the worker spoke nonsense: {error}"))
+        wire::read(&mut self.output).await
     }
 
     /// Whether the process is gone without having been told to.

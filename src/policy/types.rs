@@ -295,6 +295,18 @@ pub struct Inspection {
     /// Names of decorated handlers, in order of definition.
     pub handlers: Vec<String>,
     pub problems: Vec<PythonProblem>,
+    /// `None` where the module could not be loaded.
+    #[serde(default)]
+    pub prefetch: Option<Vec<PrefetchReducer>>,
+}
+
+/// A function that supplies the options of a prompt field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrefetchReducer {
+    pub field: String,
+    pub function: String,
+    pub line: usize,
+    pub column: usize,
 }
 
 /// A problem of an implementation with its place.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::types::{HandlerFailure, HostError, Inspection};
 
@@ -165,4 +166,43 @@ pub fn size_of_frame(header: [u8; 4]) -> Result<usize, String> {
         return Err(format!("a message of {size} bytes was announced"));
     }
     Ok(size)
+}
+
+/// The next message of a worker.
+///
+/// # Errors
+/// When there is none any more, and when it is not one.
+pub async fn read<R: AsyncRead + Unpin>(input: &mut R) -> Result<FromWorker, String> {
+    let mut header = [0; 4];
+    input
+        .read_exact(&mut header)
+        .await
+        .map_err(|_| "the worker ended".to_owned())?;
+    let mut body = vec![0; size_of_frame(header)?];
+    input
+        .read_exact(&mut body)
+        .await
+        .map_err(|_| "the worker ended within a message".to_owned())?;
+    serde_json::from_slice(&body).map_err(|error| format!("the worker spoke nonsense: {error}"))
+}
+
+/// The next message of the bot; `None` at the end of input.
+///
+/// # Errors
+/// When it is not one.
+pub fn read_blocking<R: std::io::Read>(input: &mut R) -> Result<Option<ToWorker>, String> {
+    let mut header = [0; 4];
+    if let Err(error) = input.read_exact(&mut header) {
+        return match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => Ok(None),
+            _ => Err(error.to_string()),
+        };
+    }
+    let mut body = vec![0; size_of_frame(header)?];
+    input
+        .read_exact(&mut body)
+        .map_err(|error| error.to_string())?;
+    serde_json::from_slice(&body)
+        .map(Some)
+        .map_err(|error| format!("not understood: {error}"))
 }

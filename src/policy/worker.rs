@@ -5,7 +5,7 @@
 //! standard output ([`super::wire`]). There is no tokio, no logger and no setting here. What keeps a worker harmless is
 //! [`super::jail`]; what keeps one request from seeing another is a fresh namespace per call and [`super::baseline`].
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -85,21 +85,7 @@ impl Pipe {
 
     /// `None` at the end of input.
     fn receive(&self) -> Result<Option<ToWorker>, String> {
-        let mut input = std::io::stdin().lock();
-        let mut header = [0; 4];
-        if let Err(error) = input.read_exact(&mut header) {
-            return match error.kind() {
-                std::io::ErrorKind::UnexpectedEof => Ok(None),
-                _ => Err(error.to_string()),
-            };
-        }
-        let mut body = vec![0; wire::size_of_frame(header)?];
-        input
-            .read_exact(&mut body)
-            .map_err(|error| error.to_string())?;
-        serde_json::from_slice(&body)
-            .map(Some)
-            .map_err(|error| format!("not understood: {error}"))
+        wire::read_blocking(&mut std::io::stdin().lock())
     }
 }
 
@@ -414,5 +400,6 @@ fn refused(message: String) -> Inspection {
             message,
             hint: None,
         }],
+        prefetch: None,
     }
 }

@@ -240,3 +240,70 @@ async fn a_directory_without_flows_and_one_that_is_missing_are_errors() {
         assert!(ended.out.contains("error: "), "{}", ended.out);
     }
 }
+
+const PREFETCH_FLOW: &str = r#"resource "sym_flow" "this" {
+  name           = "teams"
+  label          = "Teams"
+  implementation = file("${path.module}/impl.py")
+  params {
+    prompt_field {
+      name     = "team"
+      type     = "string"
+      prefetch = true
+    }
+    prompt_field {
+      name = "site"
+      type = "string"
+    }
+  }
+}
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prefetch_fields_and_prefetch_reducers_are_held_against_each_other() {
+    let code = |reducers: &str| {
+        format!(
+            "from sym.sdk.annotations import prefetch, reducer\nfrom sym.sdk.integrations import slack\nfrom sym.sdk.notifications import Notification\nfrom sym.sdk.request_permission import PermissionLevel, RequestPermission\n{ORDINARY}{reducers}"
+        )
+    };
+    let lines = code("").lines().count();
+    let reducer =
+        |field: &str| format!("\n@prefetch(\"{field}\")\ndef of_{field}(event):\n    return []\n");
+    let at = |line: usize, rest: &str| format!("impl.py:{}:1: {rest}", lines + line);
+    for (what, reducers, expected) in [
+        ("one for the field", reducer("team"), vec![]),
+        (
+            "none",
+            String::new(),
+            vec![
+                "impl.py:1:1: error: there is no prefetch reducer for the field 'team' of the flow teams: its form could not be shown"
+                    .to_owned(),
+            ],
+        ),
+        (
+            "two",
+            reducer("team") + &reducer("team").replace("of_team", "again"),
+            vec![at(7, "error: there are several prefetch reducers for the field 'team': of_team, again")],
+        ),
+        (
+            "of a field that is not fetched, and of none",
+            reducer("team") + &reducer("site") + &reducer("teams"),
+            vec![
+                at(7, "warning: 'of_site' is never called: the field 'site' does not say prefetch = true"),
+                at(11, "warning: 'of_teams' is never called: there is no field 'teams'"),
+            ],
+        ),
+    ] {
+        let flows = Flows::new().with_files("teams", PREFETCH_FLOW, &code(&reducers));
+        let dir = flows.path().join("teams");
+        let ended = Start::new(&["check", &dir.display().to_string()])
+            .end()
+            .await;
+        let found: Vec<&str> = ended
+            .out
+            .lines()
+            .filter(|line| line.contains(": error: ") || line.contains(": warning: "))
+            .collect();
+        assert_eq!(found, expected, "{what}:\n{}", ended.out);
+    }
+}

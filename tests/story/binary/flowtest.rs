@@ -367,3 +367,108 @@ async fn nothing_to_test_is_not_a_success() {
     );
     Start::new(&["test", "--wrong"]).end().await.expect_code(2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn prefetched_options_hooks_that_fire_and_forwarding_are_as_in_the_bot() {
+    let root = Root::of(&[
+        (
+            "main.tf",
+            r#"resource "sym_flow" "this" {
+  name           = "hooks"
+  implementation = file("${path.module}/impl.py")
+  params {
+    prompt_field {
+      name     = "team"
+      type     = "string"
+      prefetch = true
+    }
+  }
+}
+"#,
+        ),
+        (
+            "impl.py",
+            r##"from sym.sdk.annotations import hook, prefetch, reducer
+from sym.sdk.forms import FieldOption
+from sym.sdk.integrations import slack
+from sym.sdk.notifications import Notification
+from sym.sdk.request_permission import RequestPermission
+from sym.sdk.templates import ApprovalTemplate
+
+
+@prefetch("team")
+def teams(event):
+    return [FieldOption(value=f"{event.user.first_name}-{n}", label=f"Team {n}") for n in (1, 2)]
+
+
+@hook
+def on_request(event):
+    if event.payload.fields["team"] == "alice-2":
+        return ApprovalTemplate.approve(reason="own team")
+    if event.user.first_name == "bob":
+        return ApprovalTemplate.ignore(message="not you")
+
+
+@reducer
+def get_permissions(event):
+    print("asked for", event.payload.fields["team"])
+    return RequestPermission(webapp_view="admin", approve_deny="member")
+
+
+@reducer
+def get_request_notifications(event):
+    return [
+        Notification(destinations=[slack.channel("#one")], timeout=60),
+        Notification(destinations=[slack.channel("#two")]),
+    ]
+
+
+@hook
+def on_request_forward(event, context):
+    print(context.current_destination_index, "to", context.next_destination_index)
+    print(context.all_request_destinations[context.next_destination_index].channel_name)
+"##,
+        ),
+        (
+            "tests.yaml",
+            r##"people:
+  alice: {first_name: alice}
+  bob: {first_name: bob}
+  ada: {role: admin}
+cases:
+  - name: people are asked
+    request: {user: alice, fields: {team: alice-1}}
+    expect:
+      hooks: {on_request: proceed}
+      notifications: [{to: "#one", timeout: 60}, "#two"]
+      prints: asked for alice-1
+    then:
+      - {event: request_forward, channel: internal, expect: {prints: "0 to 1\n#two", hooks: {on_request_forward: proceed}}}
+  - name: the hook decides, and the reducers say who sees it
+    request: {user: alice, fields: {team: alice-2}}
+    expect:
+      hooks: {on_request: {approve: {reason: own team}}}
+      permissions: {webapp_view: admin}
+      notifications: [{to: "#one", timeout: 60}, "#two"]
+      prints: asked for alice-2
+      may_view: [alice, ada]
+  - name: the hook refuses, and nobody is asked
+    request: {user: bob, fields: {team: bob-1}}
+    expect:
+      hooks: {on_request: {ignore: not you}}
+      may_view: [bob, ada]
+"##,
+        ),
+    ]);
+    let ended = Start::new(&["test", root.path_text()]).end().await;
+    ended.expect_code(0);
+    assert!(ended.out.ends_with("3 passed, 0 failed\n"), "{}", ended.out);
+    // What is not among the fetched options cannot be asked for.
+    let wrong = std::fs::read_to_string(root.0.path().join("tests.yaml"))
+        .expect("the cases")
+        .replace("{team: bob-1}", "{team: alice-1}");
+    std::fs::write(root.0.path().join("tests.yaml"), wrong).expect("a file");
+    let ended = Start::new(&["test", root.path_text()]).end().await;
+    let text = &ended.expect_code(1).out;
+    assert!(text.contains("the form is refused at 'team'"), "{text}");
+}

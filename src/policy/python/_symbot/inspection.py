@@ -4,74 +4,13 @@ import ast
 import builtins
 import difflib
 
-from . import driver, names
+from . import driver, lookups, names, scopes
 
-# Where names that files use without importing them come from.
-IMPORTS = {
-    "slack": "from sym.sdk.integrations import slack",
-    "user": "from sym.sdk.integrations.sym import get_or_create_user_by_email",
-    "user_ids": "from sym.sdk.user import user_ids",
-    "persist_user_identity": "from sym.sdk.utils import persist_user_identity",
-}
 _DECORATORS = ("reducer", "hook", "prefetch")
-_MODULE_NAMES = frozenset(["__name__", "__file__", "__doc__", "__builtins__", "__annotations__"])
-
-
-class _Names(ast.NodeVisitor):
-    """Every name that the file binds anywhere, and the first place where each is read."""
-
-    def __init__(self):
-        self.bound = set()
-        self.read = {}
-        self.star = False
-
-    def visit_Name(self, node):
-        if isinstance(node.ctx, ast.Load):
-            self.read.setdefault(node.id, node)
-        else:
-            self.bound.add(node.id)
-
-    def _definition(self, node):
-        self.bound.add(node.name)
-        self.generic_visit(node)
-
-    visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _definition
-
-    def visit_arg(self, node):
-        self.bound.add(node.arg)
-        self.generic_visit(node)
-
-    def visit_alias(self, node):
-        if node.name == "*":
-            self.star = True
-        else:
-            self.bound.add(node.asname or node.name.partition(".")[0])
-
-    def visit_ExceptHandler(self, node):
-        if node.name:
-            self.bound.add(node.name)
-        self.generic_visit(node)
-
-    def visit_Global(self, node):
-        self.bound.update(node.names)
-
-    visit_Nonlocal = visit_Global
-
-    def visit_MatchAs(self, node):
-        if node.name:
-            self.bound.add(node.name)
-        self.generic_visit(node)
-
-    visit_MatchStar = visit_MatchAs
-
-    def visit_MatchMapping(self, node):
-        if node.rest:
-            self.bound.add(node.rest)
-        self.generic_visit(node)
-
-    def visit_TypeVar(self, node):
-        self.bound.add(node.name)
-        self.generic_visit(node)
+_MODULE_NAMES = frozenset(["__name__", "__file__", "__doc__", "__builtins__", "__annotations__", "__class__"])
+_KNOWN = frozenset(vars(builtins)) | _MODULE_NAMES
+# How much alike a name is that was probably meant to be a handler's.
+_ALIKE = 0.8
 
 
 def _decorators(function):
@@ -85,44 +24,63 @@ def _column(node):
     return node.col_offset + 1
 
 
-def inspect(file, source):
-    problems = []
+class _Report:
+    """Problems as they are found."""
 
-    def report(error, node, message, hint=None):
+    def __init__(self):
+        self.problems = []
+
+    def __call__(self, error, node, message, hint=None):
         line, column = (node.lineno, _column(node)) if hasattr(node, "lineno") else node
-        problems.append({"error": error, "line": line, "column": column, "message": message, "hint": hint})
+        self.problems.append({"error": error, "line": line, "column": column, "message": message, "hint": hint})
 
+    def is_told(self, line):
+        return any(problem["line"] == line for problem in self.problems)
+
+    def answer(self, handlers=(), prefetch=None):
+        """What the host gets; `prefetch` is None where it is not known."""
+        self.problems.sort(key=lambda problem: (problem["line"], problem["column"]))
+        return {"handlers": list(handlers), "problems": self.problems, "prefetch": prefetch}
+
+
+def inspect(file, source):
+    report = _Report()
     try:
         tree = ast.parse(source, file)
+        seen = scopes.Names(tree)
         scope = driver.load(file, source)
     except SyntaxError as error:
         report(True, (error.lineno or 1, max(error.offset or 1, 1)), f"{error.msg}")
-        return {"handlers": [], "problems": problems}
+        return report.answer()
     except driver.Ended as ended:
         failure = ended.failure
-        column = 1
-        text = failure["message"] if failure["kind"] == "syntax" else f"{failure['exception']}: {failure['message']}"
-        report(True, (failure["line"] or 1, column), text)
-        return {"handlers": [], "problems": problems}
+        if failure["kind"] == "syntax":
+            report(True, (failure["line"] or 1, 1), failure["message"])
+            return report.answer()
+        _unloaded(tree, seen, failure, report)
+        return report.answer()
 
     found = driver.handlers_of(scope)
-    functions = {node.name: node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+    functions = {node.name: node for node in scopes.functions(tree)}
     handlers = [name for name, (kind, _, _) in found.items() if kind != "prefetch" and names.KIND_OF.get(name) == kind]
+    prefetch = []
 
     for name, (kind, function, field) in found.items():
         node = functions.get(name, (1, 1))
         expected = names.KIND_OF.get(name)
         if kind == "prefetch":
+            line, column = (node.lineno, _column(node)) if hasattr(node, "lineno") else node
+            prefetch.append({"field": str(field), "function": name, "line": line, "column": column})
             twice = [one for one, (other, _, same) in found.items() if other == kind and same == field]
             if len(twice) > 1 and twice[-1] == name:
                 report(True, node, f"there are several prefetch reducers for the field '{field}': {', '.join(twice)}", "keep one of them")
         elif expected is None:
-            close = difflib.get_close_matches(name, names.KIND_OF, 1)
+            close = _handler_like(name, 0.6)
             report(
                 False,
                 node,
                 f"'{name}' is not the name of a {kind}: it is never called",
-                f"did you mean '{close[0]}'?" if close else None,
+                f"did you mean '{close}'?" if close else None,
             )
         elif expected != kind:
             report(True, node, f"'{name}' is a {expected}, but is decorated with @{kind}", f"use @{expected}")
@@ -141,14 +99,8 @@ def inspect(file, source):
                 "remove it, or wait for a version that calls it",
             )
     for name, node in functions.items():
-        if name in names.KIND_OF and name not in found:
-            if not any(one in _DECORATORS for one in _decorators(node)):
-                report(
-                    False,
-                    node,
-                    f"'{name}' has the name of a {names.KIND_OF[name]} but no decorator: it is never called",
-                    f"add @{names.KIND_OF[name]} above it if it should be",
-                )
+        if name not in found and not any(one in _DECORATORS for one in _decorators(node)):
+            _undecorated(name, node, seen, report)
         if isinstance(node, ast.AsyncFunctionDef) and name in found:
             report(True, node, f"'{name}' is an async function; handlers are plain functions")
     _check_parameters(found, functions, report)
@@ -168,9 +120,65 @@ def inspect(file, source):
             "'get_approvers' is never called, because get_permissions is defined",
             "return its destinations from get_request_notifications",
         )
-    _check_names(tree, report)
-    problems.sort(key=lambda problem: (problem["line"], problem["column"]))
-    return {"handlers": handlers, "problems": problems}
+    _check_repeated(tree, report)
+    lookups.check_names(seen, _KNOWN, scope, report)
+    lookups.check_imports(tree, report)
+    lookups.check_attributes(tree, seen, scope, report)
+    return report.answer(handlers, prefetch)
+
+
+def _unloaded(tree, seen, failure, report):
+    """A file that raises when it is run: what is wrong with it all the same."""
+    lookups.check_imports(tree, report)
+    line = failure["line"] or 1
+    if not report.is_told(line):
+        report(True, (line, 1), f"{failure['exception']}: {failure['message']}")
+
+    def elsewhere(error, node, message, hint=None):
+        if node.lineno != line:
+            report(error, node, message, hint)
+
+    lookups.check_names(seen, _KNOWN, None, elsewhere)
+    for node in scopes.functions(tree):
+        if not any(one in _DECORATORS for one in _decorators(node)):
+            _undecorated(node.name, node, seen, report)
+
+
+def _handler_like(name, alike):
+    close = difflib.get_close_matches(name.lower(), names.KIND_OF, 1, alike)
+    return close[0] if close else None
+
+
+def _undecorated(name, node, seen, report):
+    """A function without a decorator that was perhaps meant to be a handler."""
+    if name in names.KIND_OF:
+        kind = names.KIND_OF[name]
+        report(
+            False,
+            node,
+            f"'{name}' has the name of a {kind} but no decorator: it is never called",
+            f"add @{kind} above it if it should be",
+        )
+        return
+    close = None if seen.is_read(name) else _handler_like(name, _ALIKE)
+    if close:
+        kind = names.KIND_OF[close]
+        report(
+            False,
+            node,
+            f"'{name}' is nearly the name of the {kind} '{close}', and nothing calls it",
+            f"name it {close} and add @{kind} above it if it should be",
+        )
+
+
+def _check_repeated(tree, report):
+    """Python keeps the last definition of a name."""
+    last = {}
+    for node in scopes.functions(tree):
+        if node.name in names.KIND_OF and node.name in last and node in tree.body and last[node.name] in tree.body:
+            text = f"'{node.name}' is defined again in line {node.lineno}: this one is never called"
+            report(False, last[node.name], text, "keep one of them")
+        last[node.name] = node
 
 
 def _check_parameters(found, functions, report):
@@ -189,18 +197,3 @@ def _check_parameters(found, functions, report):
         if least > len(given) or needs_keyword or (most < 1 and arguments.vararg is None):
             wanted = "one argument, the event" if len(given) == 1 else f"the arguments {', '.join(given)}"
             report(True, node, f"'{name}' must take {wanted}")
-
-
-def _check_names(tree, report):
-    seen = _Names()
-    seen.visit(tree)
-    if seen.star:
-        return
-    known = set(vars(builtins)) | _MODULE_NAMES
-    for name, node in seen.read.items():
-        if name in seen.bound or name in known:
-            continue
-        if name in IMPORTS:
-            report(False, node, f"'{name}' is used without being imported; it works here, but import it", IMPORTS[name])
-        else:
-            report(False, node, f"'{name}' is not defined in this file: using it raises a NameError")
