@@ -131,6 +131,7 @@ fn request() -> EventInput {
         role: "member".to_owned(),
         slack_id: Some("U0ALICE".to_owned()),
         known: true,
+        identities: Vec::new(),
         user_type: None,
     };
     let fields: Map<String, Value> = [

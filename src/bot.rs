@@ -5,6 +5,7 @@
 //! can come in: otherwise an effect of a new request could be found in the outbox and be carried out twice. At the end:
 //! intake stops, what is in flight finishes, everything is written down, workers end.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -16,16 +17,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::SharedClock;
+use crate::commands::{commands, open_control};
 use crate::config::{Settings, WebSettings};
+use crate::control::Control;
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
+use crate::flows::catalog::{Catalog, Environment};
 use crate::inspected::{Checked, Checker};
+use crate::policy::http::HttpGate;
 use crate::policy::pool::{Pool, PoolConfig};
 use crate::reload::{Reloader, log_diagnostic};
+use crate::secrets::Secrets;
 use crate::slack::api::{ApiError, Identity, SlackApi};
 use crate::slack::directory::{Admins, Directory};
 use crate::slack::pacing::Backoff;
 use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
-use crate::store::contract::Store;
 use crate::store::sled::{Options, SledStore};
 use crate::web::{self, WebConfig};
 
@@ -62,6 +67,7 @@ pub struct Bot {
     pool: Pool,
     socket: SocketHandle,
     web: Option<RunningWeb>,
+    control: Option<Control>,
     stop: CancellationToken,
     background: Vec<JoinHandle<()>>,
 }
@@ -83,10 +89,21 @@ impl Bot {
     pub async fn start(settings: Settings, clock: SharedClock) -> Result<Self, StartError> {
         let began = Instant::now();
         // The workers take longest to start: they warm up while everything else is read and opened.
-        let pool = start_pool(settings.worker_program.as_deref(), settings.workers)?;
+        let pool = start_pool(
+            settings.worker_program.as_deref(),
+            settings.workers,
+            clock.clone(),
+        )?;
+        let http = HttpGate::new(&settings.http_allow).map_err(|error| {
+            StartError::new(
+                format!("SYMBOT_HTTP_ALLOW: {error}"),
+                "list hosts that requests in impl.py may reach, with commas between, or leave it unset",
+            )
+        })?;
         let checker = Checker::new(pool.clone());
-        let mut checked = load_flows(&settings, &checker, &pool).await?;
+        let mut checked = load_flows(&settings, &checker).await?;
         let catalog = std::mem::take(&mut checked.loaded.catalog);
+        report_secrets(&catalog, &settings.secrets).await;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
             settings.slack.api_url.as_deref(),
@@ -120,11 +137,13 @@ impl Bot {
         let engine = Arc::new(Engine::new(
             store.clone(),
             clock,
-            Book::new(catalog, store),
+            Book::new(catalog, store.clone()),
             Outside::new(OutsideParts {
                 api: api.clone(),
                 directory,
                 pool: pool.clone(),
+                http,
+                secrets: settings.secrets,
                 handler_timeout: settings.handler_timeout,
                 web: web.as_ref().map(|web| web.config.clone()),
                 contacts: settings.admins,
@@ -143,6 +162,7 @@ impl Bot {
         ));
         let mut background = engine.start_background();
         background.push(tokio::spawn(reloader.clone().run()));
+        let control = open_control(&settings.data, commands(&engine, &store));
         if let Some(web) = &web {
             let pages = web::router(Arc::new(Pages(engine.clone())), web.config.clone());
             drop(web.pages.send_replace(pages));
@@ -153,6 +173,7 @@ impl Bot {
             Arc::new(Intake(engine.clone())),
         );
         engine.outside.follow(&socket);
+        tokio::spawn(report_sandbox(pool.clone()));
         tokio::spawn(report_ready(pool.clone(), socket.connected(), began));
         Ok(Self {
             engine,
@@ -160,6 +181,7 @@ impl Bot {
             pool,
             socket,
             web,
+            control,
             stop,
             background,
         })
@@ -175,6 +197,12 @@ impl Bot {
     #[must_use]
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine
+    }
+
+    /// The policy workers, for tests that run handlers again.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Reads the flows again when asked to.
@@ -243,6 +271,10 @@ impl Bot {
             tracing::error!(%error, "the web app ended badly");
             clean = false;
         }
+        // Before the store: from then on the directory may belong to the next process, and its socket is there.
+        if let Some(control) = self.control {
+            control.close().await;
+        }
         if let Err(error) = self.engine.close(CLOSE_PATIENCE).await {
             tracing::error!(%error, "the store could not be closed");
             clean = false;
@@ -260,6 +292,26 @@ async fn wait_for_fatal(fatal: &mut tokio::sync::watch::Receiver<Option<String>>
     match fatal.wait_for(Option::is_some).await {
         Ok(reason) => reason.clone().unwrap_or_default(),
         Err(_) => std::future::pending().await,
+    }
+}
+
+/// Says which parts of the sandbox this machine does not have.
+async fn report_sandbox(pool: Pool) {
+    loop {
+        match pool.sandbox_gaps(WARM_PATIENCE).await {
+            Ok(gaps) => {
+                for gap in gaps {
+                    tracing::warn!(
+                        gap,
+                        "policy workers run without a part of their sandbox, which this machine does not have: code in flows is less confined than it should be"
+                    );
+                }
+                return;
+            }
+            // `report_ready` says so.
+            Err(_) if pool.stopped() => return,
+            Err(_) => {}
+        }
     }
 }
 
@@ -343,11 +395,15 @@ pub fn told_to_reload() -> Result<Arc<Notify>, StartError> {
     Ok(told)
 }
 
-/// Workers of `program`, or of this program, warming up in the background.
+/// Workers of `program`, or of this program, warming up in the background; `clock` tells handlers the time.
 ///
 /// # Errors
 /// When the program does not know its own path.
-pub fn start_pool(program: Option<&Path>, workers: usize) -> Result<Pool, StartError> {
+pub fn start_pool(
+    program: Option<&Path>,
+    workers: usize,
+    clock: SharedClock,
+) -> Result<Pool, StartError> {
     let program = match program {
         Some(program) => program.to_owned(),
         None => std::env::current_exe().map_err(|error| {
@@ -357,16 +413,12 @@ pub fn start_pool(program: Option<&Path>, workers: usize) -> Result<Pool, StartE
             )
         })?,
     };
-    Ok(Pool::start(PoolConfig::of(program, workers)))
+    Ok(Pool::start_at(PoolConfig::of(program, workers), clock))
 }
 
 /// Loads the flows and looks at their code; a problem in one of them keeps the bot from starting, with every problem on
 /// record.
-async fn load_flows(
-    settings: &Settings,
-    checker: &Checker,
-    pool: &Pool,
-) -> Result<Checked, StartError> {
+async fn load_flows(settings: &Settings, checker: &Checker) -> Result<Checked, StartError> {
     let checked = checker.check(&settings.flows.load_options()).await;
     for diagnostic in &checked.inspected.diagnostics {
         log_diagnostic(diagnostic);
@@ -377,11 +429,6 @@ async fn load_flows(
             "symbot check with the same directories shows them with their lines",
         ));
     }
-    for part in pool.weakened() {
-        tracing::warn!(
-            "policy workers run without {part}: code in flows is less confined than it should be"
-        );
-    }
     tracing::info!(
         flows = checked.loaded.catalog.flows.len(),
         version = checked.loaded.catalog.version,
@@ -390,8 +437,26 @@ async fn load_flows(
     Ok(checked)
 }
 
+/// Says which secrets the flows refer to that nobody has supplied: better now than when somebody needs access.
+async fn report_secrets(catalog: &Catalog, secrets: &Secrets) {
+    let mut told = HashSet::new();
+    for flow in &catalog.flows {
+        for secret in flow.environment.iter().flat_map(Environment::secrets) {
+            if told.insert(&secret.id)
+                && let Err(error) = secrets.value(&secret.path, secret.json_key()).await
+            {
+                tracing::warn!(
+                    flow = flow.name,
+                    path = secret.path,
+                    "a secret has no value, and code that asks for it gets an error: {error}"
+                );
+            }
+        }
+    }
+}
+
 /// Opens the store on a thread that may block.
-async fn open_store(settings: &Settings) -> Result<Arc<dyn Store>, StartError> {
+async fn open_store(settings: &Settings) -> Result<Arc<SledStore>, StartError> {
     let dir = settings.data.clone();
     let opened =
         tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default())).await;

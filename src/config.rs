@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::flows::LoadOptions;
 use crate::secret::Secret;
+use crate::secrets::{Secrets, VARIABLE_PREFIX};
 
 /// Flags of `symbot run`. Each also has an environment variable, which an empty value leaves unset; the flag wins.
 #[derive(Debug, Clone, Default, Args)]
@@ -97,6 +98,10 @@ pub struct Settings {
     pub web: Option<WebSettings>,
     pub handler_timeout: Duration,
     pub workers: usize,
+    /// Hosts that `requests` in implementations may reach, as written.
+    pub http_allow: Vec<String>,
+    /// Where values of `sym_secret` come from.
+    pub secrets: Secrets,
     /// The program that policy workers are started from; `None` is this program itself. Only where the bot runs inside
     /// another program, as in tests, is it given.
     pub worker_program: Option<PathBuf>,
@@ -152,7 +157,7 @@ const HANDLER_TIMEOUT_MAX_SECONDS: u64 = 600;
 const WEB_ADDR_DEFAULT: &str = "127.0.0.1:7374";
 
 /// Settings of later versions: said, not ignored silently.
-const NOT_YET: [&str; 3] = ["SYMBOT_SMTP_URL", "SYMBOT_MAIL_FROM", "SYMBOT_HTTP_ALLOW"];
+const NOT_YET: [&str; 2] = ["SYMBOT_SMTP_URL", "SYMBOT_MAIL_FROM"];
 
 impl Settings {
     /// Checks flags and reads the environment.
@@ -244,17 +249,12 @@ impl Settings {
                 .data
                 .or_else(|| environment("SYMBOT_DATA").map(PathBuf::from))
                 .unwrap_or_else(|| PathBuf::from("data")),
-            admins: args
-                .admins
-                .or_else(|| environment("SYMBOT_ADMINS"))
-                .unwrap_or_default()
-                .split(',')
-                .map(|who| who.trim().to_owned())
-                .filter(|who| !who.is_empty())
-                .collect(),
+            admins: listed(args.admins.or_else(|| environment("SYMBOT_ADMINS"))),
             web,
             handler_timeout: Duration::from_secs(handler_timeout),
             workers,
+            http_allow: listed(environment("SYMBOT_HTTP_ALLOW")),
+            secrets: secrets()?,
             worker_program: None,
         })
     }
@@ -305,6 +305,15 @@ impl FlowSettings {
     }
 }
 
+/// What stands between commas.
+fn listed(text: Option<String>) -> Vec<String> {
+    text.unwrap_or_default()
+        .split(',')
+        .map(|entry| entry.trim().to_owned())
+        .filter(|entry| !entry.is_empty())
+        .collect()
+}
+
 /// Cores of this machine.
 #[must_use]
 pub fn cores() -> usize {
@@ -317,16 +326,39 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// `TF_VAR_name=value` of the environment, sorted by name.
-#[allow(clippy::disallowed_methods)]
 fn terraform_variables() -> Vec<(String, String)> {
+    variables_with("TF_VAR_")
+}
+
+/// Variables whose names begin with `prefix`, without it, sorted by name.
+#[allow(clippy::disallowed_methods)]
+fn variables_with(prefix: &str) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = std::env::vars_os()
         .filter_map(|(name, value)| {
-            let name = name.to_str()?.strip_prefix("TF_VAR_")?.to_owned();
+            let name = name.to_str()?.strip_prefix(prefix)?.to_owned();
             Some((name, value.to_str()?.to_owned()))
         })
         .collect();
     found.sort();
     found
+}
+
+/// `SYMBOT_SECRETS_DIR` and `SYMBOT_SECRET_…`.
+fn secrets() -> Result<Secrets, ConfigError> {
+    let dir = environment("SYMBOT_SECRETS_DIR").map(PathBuf::from);
+    if let Some(dir) = &dir
+        && !dir.is_dir()
+    {
+        return Err(ConfigError::new(
+            format!("SYMBOT_SECRETS_DIR: {} is no directory", dir.display()),
+            "give a directory of files with secrets, or leave it unset",
+        ));
+    }
+    let variables = variables_with(VARIABLE_PREFIX)
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name, Secret::new(value)));
+    Ok(Secrets::new(dir, variables))
 }
 
 /// `SYMBOT_LOG`, for the tracing filter.

@@ -1,38 +1,93 @@
 //! `symbot backup` and `symbot restore`. A backup of a running bot is made by the bot, which is asked over its control socket;
 //! of a stopped one, here.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::explain::Complaint;
 use super::{EXIT_WRONG, complain};
-use crate::store::sled::{BackupSummary, Options, RestoreFrom, SledStore};
+use crate::control::{AskError, Part, Reply, ask};
+use crate::store::contract::{Store as _, StoreError};
+use crate::store::datadir::has_store;
+use crate::store::sled::{BackupSummary, NewBackup, Options, RestoreFrom, SledStore};
 
 /// Writes a backup of a data directory to a new file.
 pub async fn backup(data: &Path, to: &Path) -> ExitCode {
-    if !data.join("store").is_dir() {
+    if !has_store(data) {
         return complain(
             EXIT_WRONG,
             &format!("{} holds no store", data.display()),
             "give the data directory of the bot with --data or SYMBOT_DATA",
         );
     }
-    match of_stopped(data, to).await {
+    match make(data, to).await {
         Ok(summary) => {
             println!("{}", made(&summary, to));
             ExitCode::SUCCESS
         }
-        Err(error) => complain(EXIT_WRONG, &error.to_string(), ""),
+        Err(complaint) => complain(EXIT_WRONG, &complaint.message, &complaint.hint),
     }
 }
 
-async fn of_stopped(
-    data: &Path,
-    to: &Path,
-) -> Result<BackupSummary, crate::store::contract::StoreError> {
+async fn make(data: &Path, to: &Path) -> Result<BackupSummary, Complaint> {
+    // First, so that nobody is asked for a backup that cannot be kept.
+    let new = NewBackup::create(to).map_err(|error| stores(&error))?;
+    match ask(data, "backup", Value::Null).await {
+        Ok(reply) => {
+            let summary = receive(reply, &new).await?;
+            new.finish().map_err(|error| stores(&error))?;
+            Ok(summary)
+        }
+        Err(AskError::NotRunning) => {
+            drop(new);
+            of_stopped(data, to).await.map_err(|error| stores(&error))
+        }
+        Err(error) => Err(asked(error)),
+    }
+}
+
+/// Takes a backup from the running bot.
+async fn receive(reply: Reply, new: &NewBackup) -> Result<BackupSummary, Complaint> {
+    let Some(mut body) = reply.body else {
+        return Err(asked(AskError::Failed("it sent no backup".to_owned())));
+    };
+    let mut out = new;
+    loop {
+        match body.next().await.map_err(asked)? {
+            Part::Bytes(bytes) => out.write_all(&bytes).map_err(|error| {
+                Complaint::new(format!("the backup cannot be written: {error}"), "")
+            })?,
+            Part::End(summary) => {
+                return BackupSummary::deserialize(summary)
+                    .map_err(|error| asked(AskError::Failed(error.to_string())));
+            }
+        }
+    }
+}
+
+async fn of_stopped(data: &Path, to: &Path) -> Result<BackupSummary, StoreError> {
     let store = SledStore::open(data, Options::default())?;
     let summary = store.backup(to).await?;
-    crate::store::contract::Store::close(&store).await?;
+    store.close().await?;
     Ok(summary)
+}
+
+fn stores(error: &StoreError) -> Complaint {
+    Complaint::new(error.to_string(), "")
+}
+
+fn asked(error: AskError) -> Complaint {
+    match error {
+        AskError::Refused(error) => Complaint::new(error.message, error.hint),
+        error => Complaint::new(
+            error.to_string(),
+            "is the bot still running, and of the same version as this program?",
+        ),
+    }
 }
 
 fn made(summary: &BackupSummary, to: &Path) -> String {

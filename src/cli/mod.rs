@@ -8,8 +8,10 @@ mod audit;
 mod backup;
 mod check;
 mod demo;
+pub mod explain;
 mod test;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -22,6 +24,7 @@ use crate::inspected::Checker;
 use crate::policy::python_cmd::{self, PythonCommand};
 use crate::store::sled::RestoreFrom;
 use crate::telemetry;
+use explain::Complaint;
 
 /// The thing asked about is wrong.
 const EXIT_WRONG: u8 = 1;
@@ -59,6 +62,33 @@ enum Command {
     Backup(BackupArgs),
     /// Make a new data directory from a backup, from the journals, or from both
     Restore(RestoreArgs),
+    /// Tell the story of a request: who, what, which handler said what, where it went, who decided
+    Explain(ExplainArgs),
+    /// Run the recorded handler calls of a request again and compare what comes out
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ExplainArgs {
+    /// Id of the request
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Directory of the store and the audit journal; the bot may be running on it
+    #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
+    data: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct ReplayArgs {
+    /// Id of the request
+    #[arg(value_name = "RUN")]
+    run: String,
+    /// Directory of the store and the audit journal; the bot may be running on it
+    #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
+    data: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -171,6 +201,10 @@ pub fn main() -> ExitCode {
             };
             backup::restore(&from, &args.data)
         }
+        Command::Explain(args) => with_runtime(async move {
+            print_or_complain(explain::explain(&args.data, &args.run, args.json).await)
+        }),
+        Command::Replay(args) => replay(args),
     }
 }
 
@@ -224,7 +258,11 @@ fn check(args: CheckArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
-        let pool = match start_pool(None, config::cores().min(CHECK_WORKERS_MAX)) {
+        let pool = match start_pool(
+            None,
+            config::cores().min(CHECK_WORKERS_MAX),
+            std::sync::Arc::new(SystemClock),
+        ) {
             Ok(pool) => pool,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
@@ -252,7 +290,7 @@ fn test(args: CheckArgs) -> ExitCode {
         Err(error) => return wrong_setting(&error),
     };
     with_runtime(async move {
-        let pool = match start_pool(None, 1) {
+        let pool = match start_pool(None, 1, std::sync::Arc::new(SystemClock)) {
             Ok(pool) => pool,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
@@ -292,6 +330,36 @@ fn python(args: PythonArgs) -> ExitCode {
             Err(message) => complain(EXIT_WRONG, &message, ""),
         }
     })
+}
+
+fn replay(args: ReplayArgs) -> ExitCode {
+    with_runtime(async move {
+        let pool = match start_pool(None, 1, std::sync::Arc::new(SystemClock)) {
+            Ok(pool) => pool,
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        };
+        let replayed = explain::replay(&args.data, &args.run, &pool).await;
+        pool.shutdown().await;
+        match replayed {
+            Ok((report, true)) => print_or_complain(Ok(report)),
+            Ok((report, false)) => {
+                print_or_complain(Ok(report));
+                ExitCode::from(EXIT_WRONG)
+            }
+            Err(complaint) => print_or_complain(Err(complaint)),
+        }
+    })
+}
+
+fn print_or_complain(told: Result<String, Complaint>) -> ExitCode {
+    match told {
+        Ok(text) => {
+            let mut out = std::io::stdout().lock();
+            let written_out = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+            written(written_out.map(|()| ExitCode::SUCCESS))
+        }
+        Err(complaint) => complain(EXIT_WRONG, &complaint.message, &complaint.hint),
+    }
 }
 
 fn audit(command: &AuditCommand) -> ExitCode {

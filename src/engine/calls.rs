@@ -2,11 +2,12 @@
 //!
 //! Events are made from a run and the firing that is under way; people and channels in them are looked up when the call is made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::host::EngineHost;
+use super::host::{EngineHost, Scope};
 use super::outbox::Held;
 use super::{BookError, Engine};
 use crate::domain::audit::plain_value;
@@ -16,10 +17,10 @@ use crate::domain::person::{Person, PersonRef, Role, person_id};
 use crate::domain::routing::{Destination, Notification};
 use crate::domain::run::{ChannelType, ChosenTarget, Run, RunError};
 use crate::domain::step::problem_code;
-use crate::flows::catalog::{Flow, Implementation};
+use crate::flows::catalog::{Environment, Flow, Implementation};
 use crate::policy::types::{
     Arguments, ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerAnswer,
-    HandlerCall, HandlerFailure, RunInput, UserInput,
+    HandlerCall, HandlerFailure, IntegrationInput, RunInput, UserInput,
 };
 use crate::slack::text;
 
@@ -36,13 +37,15 @@ pub(super) struct Asking<'a> {
 }
 
 impl Engine {
-    /// Calls handlers in a worker: the only place that does.
+    /// Calls handlers in a worker: the only place that does. What happened is kept with the run.
     pub(super) async fn call_handlers(
         self: &Arc<Self>,
         asking: Asking<'_>,
         handlers: Vec<String>,
         input: EventInput,
     ) -> Result<HandlerAnswer, HandlerFailure> {
+        let scope = Scope::of(&asking, &input);
+        let run = scope.run;
         let call = HandlerCall {
             source: asking.code.source.clone(),
             file: asking
@@ -54,8 +57,12 @@ impl Engine {
             input,
             deadline: asking.deadline,
         };
-        let host = Arc::new(EngineHost::new(self.clone()));
-        let answer = self.outside.pool.call(call, host).await?;
+        let host = Arc::new(EngineHost::new(self.clone(), scope));
+        let (answer, record) = self.outside.pool.call_recorded(call, host).await;
+        if !matches!(&answer, Err(failure) if failure.kind == FailureKind::Unavailable) {
+            self.keep_record(run, record);
+        }
+        let answer = answer?;
         if !answer.printed.is_empty() {
             let run = asking.run.map(|run| run.id.to_string());
             tracing::info!(
@@ -119,7 +126,7 @@ impl Engine {
         flow: &Flow,
         firing: &Firing,
     ) -> (EventInput, Option<Vec<SubmittedField>>) {
-        let requester = user_input(&self.recorded(&run.requester, Role::Member).await);
+        let requester = self.user_input(&self.recorded(&run.requester, Role::Member).await);
         let user = self.acting(run, &firing.by, &requester).await;
         let (mut fields, named) = self.fields_for_handlers(run, flow).await;
         if let Work::Decide {
@@ -203,13 +210,13 @@ impl Engine {
         if by.is_automation() {
             return UserInput {
                 user_type: Some("bot".to_owned()),
-                ..user_input(&as_recorded(by, Role::Member))
+                ..self.user_input(&as_recorded(by, Role::Member))
             };
         }
         if by.id == run.requester.id {
             return requester.clone();
         }
-        user_input(&self.recorded(by, Role::Guest).await)
+        self.user_input(&self.recorded(by, Role::Guest).await)
     }
 
     /// A person with the role of this moment; what was recorded, with the role `otherwise`, when Slack does not answer.
@@ -286,7 +293,7 @@ impl Engine {
             active: true,
         });
         user.name = Some(person.name.clone());
-        json!({ "$user": user_input(&person) })
+        json!({ "$user": self.user_input(&person) })
     }
 }
 
@@ -384,7 +391,7 @@ fn source_input(run: &Run) -> ChannelInput {
     }
 }
 
-/// A person as handlers and host calls see them.
+/// A person as handlers and host calls see them, without identities in other services.
 pub(crate) fn user_input(person: &Person) -> UserInput {
     UserInput {
         id: person.id.to_string(),
@@ -397,6 +404,7 @@ pub(crate) fn user_input(person: &Person) -> UserInput {
         slack_id: person.slack_id.clone(),
         known: true,
         user_type: None,
+        identities: Vec::new(),
     }
 }
 
@@ -418,6 +426,36 @@ pub(crate) fn flow_input(flow: &Flow) -> FlowInput {
             .map(|environment| EnvironmentInput {
                 name: environment.name.clone(),
                 label: environment.label.clone(),
+                integrations: integrations_input(environment),
             }),
     }
+}
+
+/// The integrations of an environment as handlers see them: secrets by their names, without their values.
+fn integrations_input(environment: &Environment) -> BTreeMap<String, IntegrationInput> {
+    environment
+        .services
+        .iter()
+        .map(|(key, service)| {
+            let mut settings: Map<String, Value> = service
+                .settings
+                .iter()
+                .map(|(name, value)| (name.clone(), json!(value)))
+                .collect();
+            for (name, secret) in &service.secrets {
+                settings.insert(name.clone(), json!({ "$secret": secret }));
+            }
+            if let Some(list) = &service.secret_list {
+                let list = list.iter().map(|secret| json!({ "$secret": secret }));
+                settings.insert("secrets".to_owned(), list.collect());
+            }
+            let input = IntegrationInput {
+                kind: service.kind.clone(),
+                name: service.name.clone(),
+                external_id: service.external_id.clone(),
+                settings,
+            };
+            (key.clone(), input)
+        })
+        .collect()
 }

@@ -1,101 +1,115 @@
 //! Carries out the host calls of handlers: what [`policy::host`](crate::policy::host) declares, and nothing else.
+//!
+//! [`people`] knows who people are, [`slack`] asks and writes in Slack, [`own`] has what the bot keeps itself: identities,
+//! the history, the key-value store, secrets. Which request and flow a call is about stands in its [`Scope`], never in its
+//! arguments: code cannot ask for what belongs to another flow.
+
+mod own;
+mod people;
+mod slack;
+
+pub(crate) use people::{placeholder, stranger};
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde_json::{Value, json};
-use uuid::Uuid;
+use chrono::DateTime;
+use serde_json::Value;
 
 use super::Engine;
-use super::calls::user_input;
-use super::outbox::Held;
-use crate::domain::routing::Destination;
+use super::calls::Asking;
+use crate::domain::run::RunId;
+use crate::domain::time::Timestamp;
+use crate::flows::catalog::SecretRef;
 use crate::policy::host::unavailable;
-use crate::policy::types::{Host, HostError, UserInput};
-use crate::slack::directory::NameError;
-use crate::slack::message;
+use crate::policy::types::{EventInput, Host, HostError};
 
-/// How long a message that a handler sends is tried; the handler waits, within its own deadline.
-const SEND_PATIENCE: Duration = Duration::from_secs(8);
+/// What a handler call is about.
+#[derive(Debug, Clone)]
+pub(super) struct Scope {
+    /// The request, or the form that may become one.
+    pub run: RunId,
+    /// Slug of the flow, and its environment: by slug, and as people see it.
+    pub flow: String,
+    pub environment: Option<String>,
+    pub environment_title: Option<String>,
+    /// What the environment's integrations refer to: all that the flow may have.
+    pub secrets: Vec<SecretRef>,
+    /// The event being handled, such as `approve`.
+    pub event: String,
+    pub at: Timestamp,
+    /// Whether the event is not part of the request's history yet, as for `on_…` hooks.
+    pub pending: bool,
+    /// Id of who made the request.
+    pub requester: String,
+    /// Id of the chosen target.
+    pub target: Option<String>,
+}
+
+impl Scope {
+    pub(super) fn of(asking: &Asking<'_>, input: &EventInput) -> Self {
+        let environment = asking.flow.environment.as_ref();
+        let at = DateTime::parse_from_rfc3339(&input.timestamp)
+            .map_or(Timestamp(0), |at| Timestamp(at.timestamp_millis()));
+        let in_history = asking.run.is_some_and(|run| {
+            run.history
+                .iter()
+                .any(|entry| entry.event == input.name && entry.at >= at)
+        });
+        let asked_by = asking.run.map(|run| run.requester.id.to_string());
+        let target = asking.run.and_then(|run| run.target.as_ref());
+        Self {
+            // Without a run it is the id of the form; one that is none belongs to no run.
+            run: RunId::parse_str(&input.run.id).unwrap_or_default(),
+            flow: asking.flow.name.clone(),
+            environment: environment.map(|environment| environment.name.clone()),
+            environment_title: environment.map(|environment| environment.title().to_owned()),
+            secrets: environment
+                .map(|environment| environment.secrets().cloned().collect())
+                .unwrap_or_default(),
+            event: input.name.clone(),
+            at,
+            pending: !in_history,
+            requester: asked_by.unwrap_or_else(|| input.user.id.clone()),
+            target: target.map(|target| target.id.clone()),
+        }
+    }
+}
 
 /// Host calls of one handler call.
 pub(super) struct EngineHost {
     engine: Arc<Engine>,
+    scope: Scope,
 }
 
 impl EngineHost {
-    pub(super) fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+    pub(super) fn new(engine: Arc<Engine>, scope: Scope) -> Self {
+        Self { engine, scope }
     }
 
     async fn carry_out(&self, name: &str, arguments: &Value) -> Result<Value, HostError> {
-        let text = |key: &str| arguments[key].as_str().unwrap_or_default();
-        let directory = &self.engine.outside.directory;
         match name {
-            "users.by_email" => {
-                let email = text("email");
-                match directory.person_by_email(email).await {
-                    Ok(Some(person)) => Ok(json!(user_input(&person))),
-                    Ok(None) if arguments["create"] == true => Ok(json!(stranger(email))),
-                    Ok(None) => Ok(Value::Null),
-                    Err(error) => Err(trouble("SymIntegrationError", &error)),
-                }
-            }
-            "users.by_id" => {
-                let id = text("id");
-                let found = match Uuid::parse_str(id) {
-                    Ok(uuid) => directory.person_by_id(uuid).await,
-                    Err(_) if looks_like_slack_id(id) => directory.person_by_slack_id(id).await,
-                    Err(_) => Ok(None),
-                };
-                match found {
-                    Ok(Some(person)) => Ok(json!(user_input(&person))),
-                    Ok(None) => Ok(json!(placeholder(id))),
-                    Err(error) => Err(trouble("SymIntegrationError", &error)),
-                }
-            }
-            "users.by_slack_id" => match directory.person_by_slack_id(text("slack_id")).await {
-                Ok(person) => Ok(json!(person.as_ref().map(user_input))),
-                Err(error) => Err(trouble("SlackError", &error)),
-            },
-            "users.by_mention" => match directory.person_by_mention(text("text")).await {
-                Ok(person) => Ok(json!(person.as_ref().map(user_input))),
-                Err(NameError::Api(error)) => Err(trouble("SlackError", &error)),
-                Err(error) => Err(HostError {
-                    name: "AMBIGUOUS_USER".to_owned(),
-                    ..trouble("SlackError", &error)
-                }),
-            },
+            "users.by_email" => self.user_by_email(arguments).await,
+            "users.by_id" => self.user_by_id(text(arguments, "id")).await,
+            "users.by_slack_id" => self.user_by_slack_id(text(arguments, "slack_id")).await,
+            "users.by_mention" => self.user_by_mention(text(arguments, "text")).await,
+            "slack.get_user_info" => self.get_user_info(text(arguments, "slack_id")).await,
+            "slack.list_users" => self.list_users(arguments["active_only"] == true).await,
+            "slack.is_user_in_group" => self.is_user_in_group(arguments).await,
+            "slack.users_in_channel" => self.users_in_channel(arguments).await,
             "slack.send_message" => self.send_message(arguments).await,
+            "slack.send_thread_message" => {
+                self.send_thread_message(text(arguments, "message")).await
+            }
+            "identities.persist" => self.persist_identity(arguments).await,
+            "events.count" => self.count_events(arguments).await,
+            "store.fetch" => self.fetch(text(arguments, "path")).await,
+            "store.put" => self.put(text(arguments, "path"), &arguments["value"]).await,
+            "secrets.retrieve" => self.retrieve_secret(text(arguments, "id")).await,
+            "http.request" => self.engine.outside.http.request(arguments).await,
             other => Err(unavailable(other)),
         }
-    }
-
-    async fn send_message(&self, arguments: &Value) -> Result<Value, HostError> {
-        let failed = |name: &str, message: String| HostError {
-            class: "SlackError".to_owned(),
-            name: name.to_owned(),
-            message,
-        };
-        let destination: Destination = serde_json::from_value(arguments["destination"].clone())
-            .map_err(|error| failed("INVALID_ARGUMENT", error.to_string()))?;
-        let outside = &self.engine.outside;
-        let words = message::plain_message(arguments["message"].as_str().unwrap_or_default());
-        let sent = match outside.find(&destination, SEND_PATIENCE).await {
-            Ok(channel) => outside.post(&channel, &words, SEND_PATIENCE).await,
-            Err(held) => Err(held),
-        };
-        sent.map_err(|held| {
-            let name = match &held {
-                Held::Slack(error) => error.code().unwrap_or("UNAVAILABLE").to_ascii_uppercase(),
-                Held::Never(_) => "CHANNEL_NOT_FOUND".to_owned(),
-                _ => "UNAVAILABLE".to_owned(),
-            };
-            failed(&name, format!("{}: {held}", destination.describe()))
-        })?;
-        Ok(Value::Null)
     }
 }
 
@@ -109,58 +123,14 @@ impl Host for EngineHost {
     }
 }
 
-fn trouble(class: &str, error: &dyn std::fmt::Display) -> HostError {
+fn text<'a>(arguments: &'a Value, key: &str) -> &'a str {
+    arguments[key].as_str().unwrap_or_default()
+}
+
+fn failed(class: &str, name: &str, message: impl Into<String>) -> HostError {
     HostError {
         class: class.to_owned(),
-        name: "LOOKUP_FAILED".to_owned(),
-        message: error.to_string(),
-    }
-}
-
-/// Slack's user ids begin with U or W, followed by capitals and digits.
-fn looks_like_slack_id(text: &str) -> bool {
-    text.len() > 3
-        && text.starts_with(['U', 'W'])
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-}
-
-/// For an address that nobody in Slack has: usable as a value, not reachable.
-pub(crate) fn stranger(email: &str) -> UserInput {
-    let id = Uuid::new_v5(
-        &Uuid::NAMESPACE_URL,
-        format!("mailto:{}", email.to_lowercase()).as_bytes(),
-    );
-    UserInput {
-        email: Some(email.to_owned()),
-        ..placeholder(&id.to_string())
-    }
-    .named(email)
-}
-
-/// For an id that nobody has.
-pub(crate) fn placeholder(id: &str) -> UserInput {
-    UserInput {
-        id: id.to_owned(),
-        email: None,
-        username: id.to_owned(),
-        name: id.to_owned(),
-        first_name: None,
-        last_name: None,
-        role: "guest".to_owned(),
-        slack_id: None,
-        known: false,
-        user_type: None,
-    }
-}
-
-impl UserInput {
-    fn named(self, name: &str) -> Self {
-        Self {
-            username: name.to_owned(),
-            name: name.to_owned(),
-            ..self
-        }
+        name: name.to_owned(),
+        message: message.into(),
     }
 }

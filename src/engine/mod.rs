@@ -17,8 +17,11 @@ mod calls;
 mod destinations;
 mod done;
 mod firing;
+mod flow_store;
+mod history;
 mod hooks;
 mod host;
+mod identities;
 mod intake;
 mod live;
 mod metrics;
@@ -26,6 +29,7 @@ mod outbox;
 mod outside;
 mod pages;
 mod prompts;
+mod records;
 mod reload;
 mod routing;
 mod runs;
@@ -60,6 +64,9 @@ use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
 use destinations::Destinations;
 use done::DoneBatch;
+use flow_store::FlowStore;
+use identities::Identities;
+use records::Records;
 use runs::Runs;
 
 /// Everything the engine works with.
@@ -71,6 +78,9 @@ pub struct Engine {
     runs: Runs,
     timers: Timers,
     done: Arc<DoneBatch>,
+    records: Records,
+    identities: Identities,
+    flow_store: FlowStore,
     destinations: Destinations,
     /// Effects and other background work, awaited at shutdown.
     tasks: TaskTracker,
@@ -118,6 +128,9 @@ impl Engine {
             outside,
             runs: Runs::default(),
             done: Arc::default(),
+            records: Records::default(),
+            identities: Identities::default(),
+            flow_store: FlowStore::default(),
             destinations: Destinations::default(),
             tasks: TaskTracker::new(),
             closing: tokio_util::sync::CancellationToken::new(),
@@ -158,12 +171,13 @@ impl Engine {
         self.book.catalog()
     }
 
-    /// Starts timers, the recording of finished effects, and sending to log destinations.
+    /// Starts timers, the recording of finished effects and of handler calls, and sending to log destinations.
     #[must_use]
     pub fn start_background(self: &Arc<Self>) -> Vec<tokio::task::JoinHandle<()>> {
         vec![
             tokio::spawn(self.clone().run_timers()),
             tokio::spawn(self.done.clone().run(self.store.clone())),
+            tokio::spawn(self.clone().keep_records()),
             tokio::spawn(self.clone().run_destinations()),
         ]
     }
@@ -248,6 +262,12 @@ impl Engine {
         } = transition;
         // Finished effects of whatever run go along, which saves a commit of their own.
         let finished = self.done.take();
+        let records = self.take_records(run.id, run.revision == 1).await?;
+        let mut values = records.changes();
+        values.extend(finished.changes());
+        if run.revision == 1 {
+            values.push(history::index(&run));
+        }
         let commit = Commit {
             dedup: along.dedup,
             run: Some(run.clone()),
@@ -255,7 +275,7 @@ impl Engine {
             outbox_done: along.done.into_iter().chain(finished.ids()).collect(),
             timers: timers.clone(),
             audit,
-            values: Vec::new(),
+            values,
             now: Some(self.clock.now()),
         };
         if let Err(error) = self.store.commit(commit).await {
@@ -270,6 +290,7 @@ impl Engine {
             return Err(error);
         }
         finished.recorded();
+        records.recorded();
         let run = Arc::new(run);
         *place = Some(run.clone());
         self.timers.apply(&timers);
@@ -309,7 +330,7 @@ impl Engine {
         }
     }
 
-    /// Goes on where the last process stopped: timers first, then the outbox.
+    /// Reads what is kept in memory, and goes on where the last process stopped: timers first, then the outbox.
     ///
     /// # Errors
     /// The store's.
@@ -322,6 +343,8 @@ impl Engine {
             .into_iter()
             .map(TimerChange::Set)
             .collect();
+        self.identities.load(self.store.as_ref()).await?;
+        self.index_old_requests().await?;
         let effects = self.store.pending_effects().await?;
         if !timers.is_empty() || !effects.is_empty() {
             tracing::info!(
@@ -352,6 +375,7 @@ impl Engine {
             );
         }
         self.done.flush(self.store.as_ref()).await?;
+        self.write_all_records().await?;
         self.store.close().await
     }
 }

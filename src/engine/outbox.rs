@@ -14,6 +14,7 @@ use crate::domain::effect::{
 use crate::domain::event::{DeliveryOutcome, Event};
 use crate::domain::routing::Destination;
 use crate::domain::run::{Delivery, MessageRef, Run, RunId};
+use crate::kept::GivenUp;
 use crate::slack::answer::{self, ErrorReport};
 use crate::slack::api::{ApiError, Post};
 use crate::slack::message;
@@ -63,6 +64,11 @@ impl Engine {
             if let Held::Store(error @ StoreError::TooLarge { .. }) = &held {
                 // Trying again would change nothing, and would go on for ever.
                 tracing::error!(run = %stored.id.run, effect = stored.id.number, %error, "what an effect came to cannot be kept; given up");
+                self.note_given_up(
+                    stored.id,
+                    "what an effect came to cannot be kept",
+                    &error.to_string(),
+                );
                 return self.done.add(stored.id);
             }
             tracing::error!(run = %stored.id.run, effect = stored.id.number, "an effect is held up: {held}");
@@ -240,7 +246,7 @@ impl Engine {
             .await
         {
             Ok(()) => {}
-            Err(held) => give_up(id, "a request message could not be updated", held)?,
+            Err(held) => self.give_up(id, "a request message could not be updated", held)?,
         }
         self.done.add(id);
         Ok(())
@@ -260,11 +266,16 @@ impl Engine {
                     .direct_message(slack_id, &news, TELL_PATIENCE)
                     .await;
                 if let Err(held) = sent {
-                    give_up(id, "the requester could not be told", held)?;
+                    self.give_up(id, "the requester could not be told", held)?;
                 }
             }
             None => {
                 tracing::warn!(run = %run.id, "the requester has no Slack identity and was not told");
+                self.note_given_up(
+                    id,
+                    "the requester could not be told",
+                    "the requester has no Slack identity",
+                );
             }
         }
         self.done.add(id);
@@ -278,12 +289,35 @@ impl Engine {
                 Ok(()) => {}
                 Err(Held::Slack(error)) if !error.fatal() => {
                     tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given; given up");
+                    self.note_given_up(id, "a private answer could not be given", &reason(&error));
                 }
-                Err(held) => give_up(id, "a private answer could not be given", held)?,
+                Err(held) => self.give_up(id, "a private answer could not be given", held)?,
             }
         }
         self.done.add(id);
         Ok(())
+    }
+
+    /// What can never work is logged, kept with the run and done with; everything else is tried again.
+    fn give_up(&self, id: EffectId, what: &str, held: Held) -> Result<(), Held> {
+        let reason = match held {
+            Held::Slack(error) if error.permanent() && !error.fatal() => error.to_string(),
+            Held::Never(reason) => reason,
+            held => return Err(held),
+        };
+        tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
+        self.note_given_up(id, what, &reason);
+        Ok(())
+    }
+
+    fn note_given_up(&self, id: EffectId, what: &str, reason: &str) {
+        let given_up = GivenUp {
+            effect: id.number,
+            at: self.clock.now(),
+            what: what.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.done.given_up(id, &given_up);
     }
 
     async fn report_error(
@@ -317,25 +351,10 @@ impl Engine {
                 .post_to_error_logger(channel, &words, TELL_PATIENCE)
                 .await
         {
-            give_up(id, "the error logger's channel cannot be reached", held)?;
+            self.give_up(id, "the error logger's channel cannot be reached", held)?;
         }
         self.done.add(id);
         Ok(())
-    }
-}
-
-/// What can never work is logged and done with; everything else is tried again.
-fn give_up(id: EffectId, what: &str, held: Held) -> Result<(), Held> {
-    match held {
-        Held::Slack(error) if error.permanent() && !error.fatal() => {
-            tracing::error!(run = %id.run, effect = id.number, %error, "{what}; given up");
-            Ok(())
-        }
-        Held::Never(reason) => {
-            tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
-            Ok(())
-        }
-        held => Err(held),
     }
 }
 

@@ -12,7 +12,9 @@ use crate::domain::effect::AnswerTo;
 use crate::domain::person::Person;
 use crate::domain::routing::Destination;
 use crate::domain::run::{MessageRef, RunId};
+use crate::policy::http::HttpGate;
 use crate::policy::pool::Pool;
+use crate::secrets::Secrets;
 use crate::slack::api::{ApiError, Post, SlackApi};
 use crate::slack::directory::Directory;
 use crate::slack::inbound::Actor;
@@ -32,6 +34,10 @@ pub struct Outside {
     pub directory: Arc<Directory>,
     pub pacer: Pacer,
     pub pool: Pool,
+    /// The way of implementations to the network.
+    pub http: HttpGate,
+    /// Values of secrets, for flows that may have them.
+    pub secrets: Secrets,
     pub handler_timeout: Duration,
     /// Makes links to the web app; `None` when it is off.
     pub web: Option<WebConfig>,
@@ -49,6 +55,8 @@ pub struct OutsideParts {
     pub api: SlackApi,
     pub directory: Arc<Directory>,
     pub pool: Pool,
+    pub http: HttpGate,
+    pub secrets: Secrets,
     pub handler_timeout: Duration,
     pub web: Option<WebConfig>,
     pub contacts: Vec<String>,
@@ -94,6 +102,8 @@ impl Outside {
             directory: parts.directory,
             pacer: Pacer::default(),
             pool: parts.pool,
+            http: parts.http,
+            secrets: parts.secrets,
             handler_timeout: parts.handler_timeout,
             web: parts.web,
             contacts: parts.contacts,

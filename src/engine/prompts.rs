@@ -14,7 +14,7 @@ use tokio::task::JoinError;
 use uuid::Uuid;
 
 use super::Engine;
-use super::calls::{Asking, flow_input, user_input, wrong_result};
+use super::calls::{Asking, flow_input, wrong_result};
 use super::live::{OpenForm, written};
 use super::outside::Started;
 use crate::domain::person::Person;
@@ -409,7 +409,7 @@ impl Engine {
         person: &Person,
         metadata: &FormMetadata,
     ) -> EventInput {
-        let user = user_input(person);
+        let user = self.user_input(person);
         let channel = ChannelInput {
             channel_type: metadata.source.kind.as_str().to_owned(),
             identifier: match metadata.source.kind {

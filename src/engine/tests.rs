@@ -45,6 +45,8 @@ fn engine_at(store: Arc<dyn Store>, clock: SharedClock) -> Arc<Engine> {
         api: api.clone(),
         directory: Arc::new(Directory::new(api, &identity, Admins::new(&[]))),
         pool: Pool::start(PoolConfig::of("/nonexistent/symbot".into(), 1)),
+        http: crate::policy::http::HttpGate::new(&[]).unwrap(),
+        secrets: crate::secrets::Secrets::default(),
         handler_timeout: Duration::from_secs(1),
         web: None,
         contacts: Vec::new(),

@@ -15,7 +15,7 @@ use super::objects::{Object, Objects, Referred, Written};
 use super::params::WrittenParams;
 use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
-use super::{code, destinations, rules};
+use super::{code, destinations, rules, services};
 
 /// Name space of target ids: UUIDs of version 5 over the target's address.
 const TARGET_IDS: Uuid = Uuid::from_u128(0x6c1b_5a0e_6f3d_5f43_9d3a_2f5e_8b7c_9a10);
@@ -351,6 +351,7 @@ impl<'a> Builder<'a> {
                 .map(str::to_owned),
             integrations: environment.text_map("integrations"),
             error_logger,
+            services: services::read(self.world, self.objects, environment),
         })
     }
 

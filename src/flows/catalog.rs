@@ -109,6 +109,9 @@ pub struct Environment {
     pub integrations: BTreeMap<String, String>,
     /// Destination of the environment's error logger: channel name or id.
     pub error_logger: Option<String>,
+    /// The integrations themselves, by the same keys; those that are not part of the configuration are missing.
+    #[serde(default)]
+    pub services: BTreeMap<String, Service>,
 }
 
 impl Environment {
@@ -117,6 +120,58 @@ impl Environment {
     pub fn title(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
     }
+
+    /// All secrets that the environment's integrations refer to.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.services.values().flat_map(|service| {
+            let listed = service.secret_list.iter().flatten();
+            service.secrets.values().chain(listed)
+        })
+    }
+}
+
+/// `sym_integration`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    pub external_id: String,
+    /// Settings that are plain text.
+    pub settings: BTreeMap<String, String>,
+    /// Settings that are the id of a `sym_secret`.
+    pub secrets: BTreeMap<String, SecretRef>,
+    /// `secret_ids_json`: `settings["secrets"]` in Python.
+    pub secret_list: Option<Vec<SecretRef>>,
+}
+
+/// `sym_secret`: where its value is, never the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretRef {
+    /// UUID made from the address.
+    pub id: String,
+    /// The secret's name in its store.
+    pub path: String,
+    pub label: Option<String>,
+    pub settings: BTreeMap<String, String>,
+    pub source: SecretSource,
+}
+
+impl SecretRef {
+    /// The key to take out of the stored JSON object.
+    #[must_use]
+    pub fn json_key(&self) -> Option<&str> {
+        self.settings.get("json_key").map(String::as_str)
+    }
+}
+
+/// `sym_secrets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretSource {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    pub settings: BTreeMap<String, String>,
 }
 
 /// Seconds of a duration as configurations write it: a positive whole number and one of `s`, `m`, `h`, `d`, `mo` (months

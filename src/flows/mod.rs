@@ -35,6 +35,7 @@ mod references;
 pub mod report;
 mod rules;
 mod schema;
+mod services;
 mod source;
 mod types;
 mod value;

@@ -8,9 +8,20 @@
 //! [`Destination`](crate::domain::routing::Destination) as JSON. Failures are [`HostError`]s; their class is the one
 //! given here unless the description says otherwise, because existing flows catch exactly these.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::types::HostError;
+
+/// Deadlines of host calls, within that of the handler: one look-up in Slack, which the directory repeats a few times; one that
+/// may read a long list; a message; what the bot has on its own disk.
+const LOOK_UP: Duration = Duration::from_secs(15);
+const LIST: Duration = Duration::from_secs(60);
+const SEND: Duration = Duration::from_secs(15);
+const OWN: Duration = Duration::from_secs(5);
+/// The gate has limits of its own (30 s), and names them better.
+const HTTP: Duration = Duration::from_secs(35);
 
 /// The kind of value that an argument takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +53,8 @@ pub enum Reach {
     FlowStore,
     /// Reaches the hosts that the operator has listed.
     Network,
+    /// Reads secrets that the flow's environment refers to.
+    Secrets,
 }
 
 /// A declared host call.
@@ -50,6 +63,8 @@ pub struct HostCall {
     pub name: &'static str,
     pub reach: Reach,
     pub arguments: &'static [(&'static str, Kind)],
+    /// Its deadline; past it the exception has the name `TIMEOUT`.
+    pub within: Duration,
     /// Class in `sym.sdk.exceptions` that its failures have.
     pub exception: &'static str,
     /// What is answered, and how it fails.
@@ -62,6 +77,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "users.by_email",
         reach: Reach::ReadPeople,
         arguments: &[("email", Kind::Text), ("create", Kind::Bool)],
+        within: LOOK_UP,
         exception: "SymIntegrationError",
         answer: "a user; with create=false null when nobody has the address. With create=true an unknown address gives a \
                  placeholder (known=false, slack_id=null, username=email, id made from the address), never null",
@@ -70,6 +86,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "users.by_id",
         reach: Reach::ReadPeople,
         arguments: &[("id", Kind::Text)],
+        within: LIST,
         exception: "SymIntegrationError",
         answer: "a user; for an unknown id a placeholder with that text as id and username, known=false",
     },
@@ -77,6 +94,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "users.by_mention",
         reach: Reach::ReadPeople,
         arguments: &[("text", Kind::Text)],
+        within: LIST,
         exception: "SlackError",
         answer: "the user that `@Name` or `Name` stands for (display name, real name or handle), null when nobody does; \
                  several: SlackError AMBIGUOUS_USER",
@@ -85,6 +103,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "users.by_slack_id",
         reach: Reach::ReadPeople,
         arguments: &[("slack_id", Kind::Text)],
+        within: LOOK_UP,
         exception: "SlackError",
         answer: "a user, null when there is none",
     },
@@ -92,6 +111,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "slack.get_user_info",
         reach: Reach::ReadPeople,
         arguments: &[("slack_id", Kind::Text)],
+        within: LOOK_UP,
         exception: "SlackError",
         answer: "Slack's user object; USER_NOT_FOUND",
     },
@@ -99,6 +119,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "slack.list_users",
         reach: Reach::ReadPeople,
         arguments: &[("active_only", Kind::Bool)],
+        within: LIST,
         exception: "SlackError",
         answer: "a list of Slack's user objects",
     },
@@ -106,6 +127,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "slack.is_user_in_group",
         reach: Reach::ReadSlack,
         arguments: &[("slack_id", Kind::Text), ("group_id", Kind::Text)],
+        within: LOOK_UP,
         exception: "SlackError",
         answer: "a bool; GROUP_NOT_FOUND",
     },
@@ -113,6 +135,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "slack.users_in_channel",
         reach: Reach::ReadSlack,
         arguments: &[("channel", Kind::Destination)],
+        within: LIST,
         exception: "SlackError",
         answer: "a list of users; CHANNEL_NOT_FOUND, NOT_IN_CHANNEL",
     },
@@ -120,6 +143,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "slack.send_message",
         reach: Reach::WriteSlack,
         arguments: &[("destination", Kind::Destination), ("message", Kind::Text)],
+        within: SEND,
         exception: "SlackError",
         answer: "null",
     },
@@ -127,6 +151,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "slack.send_thread_message",
         reach: Reach::WriteSlack,
         arguments: &[("message", Kind::Text)],
+        within: SEND,
         exception: "SlackError",
         answer: "null; fails when the request was never sent to Slack",
     },
@@ -139,6 +164,7 @@ pub const HOST_CALLS: &[HostCall] = &[
             ("service_id", Kind::Text),
             ("user_id", Kind::Text),
         ],
+        within: OWN,
         exception: "CouldNotSaveError",
         answer: "null",
     },
@@ -153,6 +179,7 @@ pub const HOST_CALLS: &[HostCall] = &[
             ("filter_on", Kind::Text),
             ("include_errored", Kind::Bool),
         ],
+        within: OWN,
         exception: "SymIntegrationError",
         answer: "a number; since and until are ISO 8601 and inclusive",
     },
@@ -160,6 +187,7 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "store.fetch",
         reach: Reach::FlowStore,
         arguments: &[("path", Kind::Text)],
+        within: OWN,
         exception: "SymIntegrationError",
         answer: "the value at the dotted path or null; KeyError when a part of the path holds a plain value",
     },
@@ -167,8 +195,18 @@ pub const HOST_CALLS: &[HostCall] = &[
         name: "store.put",
         reach: Reach::FlowStore,
         arguments: &[("path", Kind::Text), ("value", Kind::Json)],
+        within: OWN,
         exception: "SymIntegrationError",
         answer: "null; KeyError when a part of the path holds a plain value",
+    },
+    HostCall {
+        name: "secrets.retrieve",
+        reach: Reach::Secrets,
+        arguments: &[("id", Kind::Text)],
+        within: OWN,
+        exception: "SymIntegrationError",
+        answer: "the value as text, of a secret that the flow's environment refers to; SECRET_NOT_FOUND otherwise and when \
+                 nobody has supplied it",
     },
     HostCall {
         name: "http.request",
@@ -181,11 +219,48 @@ pub const HOST_CALLS: &[HostCall] = &[
             ("timeout", Kind::Json),
             ("redirects", Kind::Bool),
         ],
+        within: HTTP,
         exception: "RequestException",
         answer: "the response, see policy::http, which carries it out; the class of a failure is a name in \
                  requests.exceptions. At most 1 MB and 30 s, only to listed hosts",
     },
 ];
+
+impl HostCall {
+    /// What is raised when the deadline has passed.
+    #[must_use]
+    pub fn late(&self) -> HostError {
+        refusal(
+            self.exception,
+            "TIMEOUT",
+            format!(
+                "{} was not done within {} s",
+                self.name,
+                self.within.as_secs()
+            ),
+        )
+    }
+}
+
+/// What is raised for an answer that no worker takes.
+#[must_use]
+pub fn too_large(name: &str) -> HostError {
+    refusal(
+        exception_of(name),
+        "ANSWER_TOO_LARGE",
+        format!(
+            "the answer of {name} is larger than {} MB",
+            super::wire::FRAME_MAX_BYTES >> 20
+        ),
+    )
+}
+
+fn exception_of(name: &str) -> &'static str {
+    HOST_CALLS
+        .iter()
+        .find(|call| call.name == name)
+        .map_or("SymException", |call| call.exception)
+}
 
 /// The declaration of the call, when name and arguments fit it.
 ///
@@ -238,12 +313,8 @@ pub fn check(name: &str, arguments: &Value) -> Result<&'static HostCall, HostErr
 /// The answer of an engine that does not carry out this call.
 #[must_use]
 pub fn unavailable(name: &str) -> HostError {
-    let class = HOST_CALLS
-        .iter()
-        .find(|call| call.name == name)
-        .map_or("SymException", |call| call.exception);
     refusal(
-        class,
+        exception_of(name),
         "NOT_AVAILABLE",
         format!("{name} is not available in this version of symbot"),
     )

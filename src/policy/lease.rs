@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::host;
 use super::pool::Inner;
 use super::process::Process;
-use super::recording::{RecordedAnswer, RecordedHostCall};
+use super::recording::{RecordedAnswer, RecordedHostCall, asks_the_same};
 use super::types::{FailureKind, HandlerFailure, Host, HostError};
-use super::wire::{FromWorker, ToWorker};
+use super::wire::{self, FromWorker, ToWorker};
 
 /// Host calls that one handler call may make; more is a loop.
 const HOST_CALLS_MAX: usize = 500;
@@ -43,16 +43,13 @@ impl Lease {
             match self.process()?.receive().await? {
                 FromWorker::Host { name, arguments } => {
                     let (answer, now_ns) = answers.to(asked.len(), &name, &arguments).await;
-                    let reply = match &answer {
-                        RecordedAnswer::Value(value) => ToWorker::Answer {
-                            value: value.clone(),
-                            now_ns,
-                        },
-                        RecordedAnswer::Raise(error) => ToWorker::Raise {
-                            error: error.clone(),
-                            now_ns,
-                        },
-                    };
+                    let mut answer = answer;
+                    let mut frame = wire::frame(&reply_of(&answer, now_ns));
+                    if frame.is_err() {
+                        tracing::warn!(call = name, "the answer of a host call is too large");
+                        answer = RecordedAnswer::Raise(host::too_large(&name));
+                        frame = wire::frame(&reply_of(&answer, now_ns));
+                    }
                     asked.push(RecordedHostCall {
                         name,
                         arguments,
@@ -64,7 +61,7 @@ impl Lease {
                         asked.truncate(HOST_CALLS_MAX);
                         return Err(format!("it made more than {HOST_CALLS_MAX} host calls"));
                     }
-                    self.process()?.send(&reply).await?;
+                    self.process()?.send_frame(&frame?).await?;
                 }
                 reply @ (FromWorker::Called(_) | FromWorker::Inspected(_)) => return Ok(reply),
                 _ => return Err("the worker gave an answer to another question".to_owned()),
@@ -164,14 +161,21 @@ impl Answers<'_> {
             Self::Live { host, inner } => {
                 let answer = match host::check(name, arguments) {
                     Ok(_) if number >= HOST_CALLS_MAX => Err(too_many_calls()),
-                    Ok(_) => host.call(name, arguments).await,
+                    Ok(declared) => {
+                        match tokio::time::timeout(declared.within, host.call(name, arguments))
+                            .await
+                        {
+                            Ok(answer) => answer,
+                            Err(_) => Err(declared.late()),
+                        }
+                    }
                     Err(error) => Err(error),
                 };
                 let answer = answer.map_or_else(RecordedAnswer::Raise, RecordedAnswer::Value);
                 (answer, inner.now_ns())
             }
             Self::Recorded(calls) => match calls.get(number) {
-                Some(call) if call.name == name && call.arguments == *arguments => {
+                Some(call) if asks_the_same(calls, number, name, arguments) => {
                     (call.answer.clone(), call.now_ns)
                 }
                 _ => (
@@ -184,6 +188,19 @@ impl Answers<'_> {
                 ),
             },
         }
+    }
+}
+
+fn reply_of(answer: &RecordedAnswer, now_ns: u64) -> ToWorker {
+    match answer {
+        RecordedAnswer::Value(value) => ToWorker::Answer {
+            value: value.clone(),
+            now_ns,
+        },
+        RecordedAnswer::Raise(error) => ToWorker::Raise {
+            error: error.clone(),
+            now_ns,
+        },
     }
 }
 

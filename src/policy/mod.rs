@@ -20,6 +20,7 @@ pub mod pool;
 mod process;
 pub mod python_cmd;
 pub mod recording;
+pub mod secrecy;
 pub mod types;
 mod vm;
 pub mod wire;

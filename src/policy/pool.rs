@@ -167,6 +167,12 @@ impl Pool {
         lock(&self.inner.weakened).clone()
     }
 
+    /// Whether [`Pool::shutdown`] was called.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.inner.stop.is_cancelled()
+    }
+
     /// Process ids of the idle workers.
     #[must_use]
     pub fn idle_process_ids(&self) -> Vec<u32> {
@@ -198,7 +204,8 @@ impl Pool {
         self.call_recorded(call, host).await.0
     }
 
-    /// Runs handlers; gives the record of it next to the answer.
+    /// Runs handlers; gives the record of it next to the answer. Values of secrets are masked in what the answer says to
+    /// people (printed text, errors), not yet in the record: [`RecordedCall::masked`].
     pub async fn call_recorded(
         &self,
         call: HandlerCall,
@@ -217,14 +224,20 @@ impl Pool {
                 printed: String::new(),
             },
             duration_ms: 0,
+            cut: false,
         };
         let answers = Answers::Live {
             host: &*host,
             inner: &self.inner,
         };
-        let answer = self
+        let mut answer = self
             .run(&mut record, call.source, call.deadline, answers, false)
             .await;
+        let masker = record.masker();
+        match &mut answer {
+            Ok(answer) => masker.text(&mut answer.printed),
+            Err(failure) => failure.mask(&masker),
+        }
         (answer, record)
     }
 
@@ -239,6 +252,9 @@ impl Pool {
         source: Arc<str>,
         deadline: Duration,
     ) -> Result<RecordedCall, ReplayError> {
+        if recorded.cut {
+            return Err(ReplayError::Cut);
+        }
         let code = fingerprint(&source);
         if code != recorded.code {
             return Err(ReplayError::OtherSource(code));

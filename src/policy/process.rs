@@ -57,9 +57,13 @@ impl Process {
     }
 
     pub(super) async fn send(&mut self, message: &ToWorker) -> Result<(), String> {
-        let bytes = wire::frame(message)?;
+        self.send_frame(&wire::frame(message)?).await
+    }
+
+    /// Sends what [`wire::frame`] has made.
+    pub(super) async fn send_frame(&mut self, frame: &[u8]) -> Result<(), String> {
         self.input
-            .write_all(&bytes)
+            .write_all(frame)
             .await
             .map_err(|error| error.to_string())
     }

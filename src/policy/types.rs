@@ -152,6 +152,20 @@ pub struct FlowInput {
 pub struct EnvironmentInput {
     pub name: String,
     pub label: Option<String>,
+    /// By the key as it is written, such as `circleci_id`.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub integrations: std::collections::BTreeMap<String, IntegrationInput>,
+}
+
+/// `Integration`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntegrationInput {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    pub external_id: String,
+    /// Texts; a secret is `{"$secret": …}`, see [`crate::flows::catalog::SecretRef`], and `secrets` is a list of such.
+    pub settings: Map<String, Value>,
 }
 
 /// `User`. Also the JSON answer of host calls that return a user.
@@ -173,6 +187,19 @@ pub struct UserInput {
     /// `bot` for the flow's own code where it acts; `None` for people.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub user_type: Option<String>,
+    /// Who the person is in other services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<IdentityInput>,
+}
+
+/// `UserIdentity`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityInput {
+    /// Type of the service, such as `okta`.
+    pub service: String,
+    /// The service's account, such as a Slack team.
+    pub service_id: String,
+    pub user_id: String,
 }
 
 /// The decoded answer of a successful call.

@@ -8,6 +8,7 @@
 //!   store/         sled
 //!   audit/         the audit journal
 //!   changes/       the change log
+//!   control.sock   while the bot runs: commands reach it there, see [`crate::control`]
 //! ```
 //!
 //! **The mark.** sled repairs a damaged file by dropping its end, which looks exactly like commits that were never

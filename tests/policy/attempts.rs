@@ -156,7 +156,7 @@ attempts! {
     aborting: "import random\nrandom._os.abort()" => Raises(&["AttributeError"]);
     changing_the_event: "event.user = None" => Raises(&["AttributeError"]);
     changing_who_asked_behind_the_back: "object.__setattr__(event.user, '_data', {'username': 'mallory', 'id': 'x'})\nprint(event.user.username)" => Prints("mallory\n");
-    reading_secrets_of_another_flow: "from sym.sdk.integrations import slack\nslack._hostcall.call('secrets.retrieve', flow='other', name='prod')" => Raises(&["SymException"]);
+    reading_secrets_of_another_flow: "from sym.sdk.integrations import slack\nslack._hostcall.call('secrets.retrieve', flow='other', name='prod')" => Raises(&["SymIntegrationError"]);
     naming_another_run: "from sym.sdk.integrations import slack\nslack._hostcall.call('slack.send_thread_message', message='x', run='other')" => Raises(&["SlackError"]);
     smuggling_an_object_as_text: "class T(str):\n    def __str__(self):\n        return 'x'\nfrom sym.sdk.integrations import slack\nslack._hostcall.call('store.fetch', path=T('a'))" => Raises(&["TypeError"]);
     smuggling_not_a_number: "from sym.sdk.integrations import slack\nslack._hostcall.call('http.request', method='GET', url='http://a', headers=[], body=None, timeout=float('nan'), redirects=1)" => Raises(&["SymException"]);

@@ -58,6 +58,7 @@ pub fn person(name: &str) -> UserInput {
         role: "member".to_owned(),
         slack_id: Some(format!("U{}", name.to_uppercase())),
         known: true,
+        identities: Vec::new(),
         user_type: None,
     }
 }

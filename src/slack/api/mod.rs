@@ -228,6 +228,25 @@ impl SlackApi {
             .await
     }
 
+    /// The members (ids) of a user group.
+    ///
+    /// # Errors
+    /// When the call fails; `no_such_subteam` when there is no such group.
+    pub async fn usergroups_users_list(&self, group: &str) -> Result<Vec<String>, ApiError> {
+        const METHOD: &str = "usergroups.users.list";
+        let answer = self
+            .transport
+            .get(METHOD, &[("usergroup", group)], READ_WITHIN)
+            .await?;
+        let users = answer["users"].as_array();
+        let users = users.ok_or_else(|| incomplete(METHOD, "users"))?;
+        Ok(users
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect())
+    }
+
     /// Opens (or finds) the direct message with one person or the group with several, and returns its id.
     ///
     /// # Errors

@@ -8,10 +8,11 @@
 mod cache;
 mod channel;
 mod member;
+mod membership;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ const LIST_TRUSTED_FOR: Duration = Duration::from_secs(30);
 const CONVERSATION_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const PEOPLE_KEPT: usize = 50_000;
 const CHANNELS_KEPT: usize = 10_000;
+/// Slack's own objects have 2 KB each.
+const OBJECTS_KEPT: usize = 1_000;
+const GROUPS_KEPT: usize = 1_000;
 /// Pages of a list that are read; at 200 entries each this is a workspace of 200,000.
 const PAGES: usize = 1000;
 
@@ -70,6 +74,11 @@ pub struct Directory {
     /// Name → channel, of those that the app can see.
     channel_list: Cache<Arc<HashMap<String, Channel>>>,
     conversations: Cache<String>,
+    /// What only code in flows asks for: Slack's own objects, members of user groups and of conversations (ids).
+    objects: Cache<Arc<serde_json::Value>>,
+    all_objects: Cache<Arc<Vec<serde_json::Value>>>,
+    groups: Cache<Arc<HashSet<String>>>,
+    members: Cache<Arc<Vec<String>>>,
     /// Ids here → Slack ids, of everybody ever seen: one follows from the other, so nothing expires.
     seen: Mutex<HashMap<Uuid, String>>,
 }
@@ -90,6 +99,10 @@ impl Directory {
             channels: Cache::new(STALE_FOR, CHANNELS_KEPT),
             channel_list: Cache::new(STALE_FOR, 1),
             conversations: Cache::new(CONVERSATION_FOR, PEOPLE_KEPT),
+            objects: Cache::new(FRESH_FOR, OBJECTS_KEPT),
+            all_objects: Cache::new(FRESH_FOR, 1),
+            groups: Cache::new(FRESH_FOR, GROUPS_KEPT),
+            members: Cache::new(FRESH_FOR, GROUPS_KEPT),
             seen: Mutex::new(HashMap::new()),
         }
     }
@@ -128,6 +141,7 @@ impl Directory {
     /// Slack says that something about this person has changed: the next question about them goes to Slack.
     pub fn forget(&self, slack_id: &str) {
         self.people.forget(slack_id);
+        self.objects.forget(slack_id);
     }
 
     async fn ask_for_person(&self, slack_id: &str) -> Result<Option<Arc<Member>>, ApiError> {

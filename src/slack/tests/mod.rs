@@ -73,6 +73,7 @@ fn flow(prompt_fields: Vec<PromptField>) -> Flow {
             label: Some("Main".to_owned()),
             integrations: BTreeMap::new(),
             error_logger: None,
+            services: BTreeMap::new(),
         }),
         vars: BTreeMap::new(),
         params: Params::default(),

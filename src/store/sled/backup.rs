@@ -34,7 +34,7 @@ const PART_BYTES: usize = 1 << 20;
 const FRAME_LIMIT_BYTES: usize = 2 * BLOB_LIMIT_BYTES;
 
 /// What a backup holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct BackupSummary {
     /// Number of the last commit in it.
     pub commits: u64,
@@ -99,8 +99,9 @@ fn create(path: &Path) -> Result<NewBackup, StoreError> {
             path.display()
         )));
     }
+    // Two that make the same file at once must not write into each other's.
     let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(".unfinished");
+    unfinished.push(format!(".{}.unfinished", std::process::id()));
     let unfinished = PathBuf::from(unfinished);
     let file = OpenOptions::new()
         .write(true)

@@ -223,7 +223,7 @@ pub struct Setup {
 }
 
 /// Scopes that a request-and-approval app needs.
-const DEFAULT_SCOPES: [&str; 10] = [
+const DEFAULT_SCOPES: [&str; 12] = [
     "commands",
     "chat:write",
     "chat:write.public",
@@ -233,6 +233,8 @@ const DEFAULT_SCOPES: [&str; 10] = [
     "users:read.email",
     "channels:read",
     "groups:read",
+    "im:read",
+    "mpim:read",
     "usergroups:read",
 ];
 

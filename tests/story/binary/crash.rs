@@ -83,17 +83,16 @@ async fn timers_go_on_over_a_kill_and_overdue_ones_fire_at_the_start() -> Tested
     tokio::time::sleep(Duration::from_millis(200)).await;
     bot.kill().await;
     let bot = up(&start).await;
-    assert_eq!(
-        running.buttons(),
-        ["Approve", "Deny"],
-        "fired before its time"
-    );
+    // On a busy machine the start alone may take longer than the timer.
+    let ready = tokio::time::Instant::now();
     running.expects_text("Expired").await?;
-    let lived = running.edited_at().expect("edited") - running.posted_at;
+    let edited = running.edited_at().expect("edited");
+    let due = running.posted_at + Duration::from_secs(TIMEOUT_SECONDS);
+    assert!(edited >= due, "fired {:?} before its time", due - edited);
     assert!(
-        lived >= Duration::from_secs(TIMEOUT_SECONDS)
-            && lived < Duration::from_secs(TIMEOUT_SECONDS + 3),
-        "expired after {lived:?}"
+        edited < due.max(ready) + Duration::from_secs(3),
+        "fired {:?} after its time",
+        edited - due
     );
     alice.dm_with_bot().expects_text("has expired").await?;
     bot.terminate().await.expect_code(0);

@@ -15,13 +15,18 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use slack_sim::{DriverError, Form, Person, SeenMessage, Setup, SlackSim};
 use symbot::bot::Bot;
+use symbot::cli::explain::{Replayed, replay_one, sources_of};
 use symbot::clock::ManualClock;
 use symbot::config::{FlowSettings, Settings, SlackSettings, WebSettings};
+use symbot::control;
 use symbot::domain::person::{Person as Somebody, Role};
 use symbot::domain::run::{Delivery, Run, Status};
 use symbot::engine::{Engine, Pages};
+use symbot::policy::pool::{Pool, PoolConfig};
+use symbot::policy::recording::RecordedOutcome;
 use symbot::reload::Reloader;
 use symbot::secret::Secret;
+use symbot::secrets::Secrets;
 use symbot::slack::view::ids;
 use symbot::store::datadir::{audit_dir, audit_lines_written};
 use symbot::store::journal;
@@ -39,6 +44,9 @@ const STORY_LIMIT: Duration = Duration::from_secs(90);
 
 /// How long tasks that block may go on after a story.
 const RUNTIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// Handler calls of one story that are run again at its end.
+const REPLAYS_MAX: usize = 20;
 
 const DOES_NOT_START: &str = "the bot does not start";
 
@@ -59,6 +67,8 @@ pub struct Story {
     web: bool,
     admins: Vec<String>,
     handler_timeout: Duration,
+    http_allow: Vec<String>,
+    secrets: Secrets,
     watch: bool,
 }
 
@@ -74,10 +84,19 @@ pub struct Stage {
     pub gus: Person,
     /// `http://127.0.0.1:PORT`; empty when the web app is off.
     pub web_url: String,
+    data: PathBuf,
     /// Takes over changed flows.
     pub reloader: Arc<Reloader>,
     flows: Flows,
     log: String,
+}
+
+/// A pool of one worker, within a runtime.
+pub fn pool() -> Pool {
+    Pool::start(PoolConfig::of(
+        PathBuf::from(env!("CARGO_BIN_EXE_symbot")),
+        1,
+    ))
 }
 
 /// A story over these flows, in the company that slack-sim describes.
@@ -91,6 +110,8 @@ pub fn story(flows: Flows) -> Story {
         web: false,
         admins: Vec::new(),
         handler_timeout: Duration::from_secs(20),
+        http_allow: Vec::new(),
+        secrets: Secrets::default(),
         watch: false,
     }
 }
@@ -123,14 +144,37 @@ impl Story {
         self
     }
 
+    /// What `SYMBOT_HTTP_ALLOW` says.
+    pub fn http_allow(mut self, hosts: &[&str]) -> Self {
+        self.http_allow = hosts.iter().map(|&host| host.to_owned()).collect();
+        self
+    }
+
+    /// Values of secrets, by the names of their variables without `SYMBOT_SECRET_`.
+    pub fn secrets(mut self, values: &[(&str, &str)]) -> Self {
+        let values = values
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), Secret::new(value)));
+        self.secrets = Secrets::new(None, values);
+        self
+    }
+
     /// Tells it.
     ///
     /// # Panics
     /// When the story or what is judged behind it goes wrong.
     pub fn run(self, tell: impl AsyncFnOnce(&Stage) -> Told) {
-        let (name, runtime) = backstage();
         let data = tempfile::tempdir().unwrap();
-        let problems = runtime.block_on(self.perform(&name, data.path(), tell));
+        self.run_on(data.path(), tell);
+    }
+
+    /// Tells it with a data directory that stays.
+    ///
+    /// # Panics
+    /// As [`Story::run`].
+    pub fn run_on(self, data: &Path, tell: impl AsyncFnOnce(&Stage) -> Told) {
+        let (name, runtime) = backstage();
+        let problems = runtime.block_on(self.perform(&name, data, tell));
         runtime.shutdown_timeout(RUNTIME_LIMIT);
         let log = take(&name);
         let mut problems = problems;
@@ -168,6 +212,23 @@ impl Story {
         );
     }
 
+    /// The bot refuses to start for this reason, before it has read anything.
+    ///
+    /// # Panics
+    /// When it starts, or gives another reason.
+    pub fn does_not_start_because(self, reason: &str) {
+        let (name, runtime) = backstage();
+        let data = tempfile::tempdir().unwrap();
+        let problems = runtime.block_on(self.perform(&name, data.path(), async |_| Ok(())));
+        runtime.shutdown_timeout(RUNTIME_LIMIT);
+        take(&name);
+        let expected = format!("{DOES_NOT_START}: {reason}");
+        assert!(
+            problems.iter().any(|what| what.starts_with(&expected)),
+            "{problems:?}"
+        );
+    }
+
     async fn perform(
         self,
         name: &str,
@@ -195,6 +256,8 @@ impl Story {
             }),
             handler_timeout: self.handler_timeout,
             workers: 1,
+            http_allow: self.http_allow,
+            secrets: self.secrets,
             worker_program: Some(PathBuf::from(env!("CARGO_BIN_EXE_symbot"))),
         };
         let bot = match Bot::start(settings, Arc::new(clock.clone())).await {
@@ -219,6 +282,7 @@ impl Story {
                 slack: slack.clone(),
                 clock,
                 engine: bot.engine().clone(),
+                data: data.to_owned(),
                 reloader: bot.reloader().clone(),
                 flows: self.flows,
                 log: name.to_owned(),
@@ -231,6 +295,7 @@ impl Story {
                 Err(panic) => problems.push(panic_text(panic.as_ref())),
             }
         }
+        problems.extend(differences(&bot, data).await);
         if !bot.shutdown().await {
             problems.push("the bot did not end cleanly".to_owned());
         }
@@ -247,26 +312,22 @@ impl Story {
 impl Stage {
     /// Everybody's requests, newest first.
     pub async fn runs(&self) -> Vec<Run> {
-        let admin = Somebody {
-            id: uuid::Uuid::nil(),
-            slack_id: None,
-            email: None,
-            name: "the test".to_owned(),
-            first_name: None,
-            last_name: None,
-            role: Role::Admin,
-            active: true,
-        };
-        let query = ListQuery {
-            open_only: false,
-            before: None,
-            limit: 1000,
-        };
-        Pages(self.engine.clone())
-            .requests(admin, query)
-            .await
-            .unwrap()
-            .runs
+        all_runs(&self.engine).await
+    }
+
+    /// What the bot tells of a request over its control socket.
+    pub async fn explained(&self, run: &Run) -> symbot::explain::Story {
+        explained(&self.data, run).await.unwrap()
+    }
+
+    /// What the handlers of a request printed, all calls together.
+    pub async fn printed(&self, run: &Run) -> String {
+        let story = self.explained(run).await;
+        let printed = story.calls.iter().map(|kept| match &kept.call.outcome {
+            RecordedOutcome::Results { printed, .. } => printed.as_str(),
+            RecordedOutcome::Failure(failure) => failure.printed.as_str(),
+        });
+        printed.collect()
     }
 
     /// Writes a file of the flows, as an editor does that saves it.
@@ -406,6 +467,62 @@ impl Stage {
             .cloned()
             .unwrap_or_else(|| panic!("no log line with {parts:?} in\n{}", log.join("\n")))
     }
+}
+
+async fn all_runs(engine: &Arc<Engine>) -> Vec<Run> {
+    let admin = Somebody {
+        id: uuid::Uuid::nil(),
+        slack_id: None,
+        email: None,
+        name: "the test".to_owned(),
+        first_name: None,
+        last_name: None,
+        role: Role::Admin,
+        active: true,
+    };
+    let query = ListQuery {
+        open_only: false,
+        before: None,
+        limit: 1000,
+    };
+    Pages(engine.clone())
+        .requests(admin, query)
+        .await
+        .unwrap()
+        .runs
+}
+
+async fn explained(data: &Path, run: &Run) -> Result<symbot::explain::Story, String> {
+    let reply = control::ask(data, "explain", serde_json::json!({ "run": run.id })).await;
+    let reply = reply.map_err(|error| error.to_string())?;
+    serde_json::from_value(reply.value).map_err(|error| error.to_string())
+}
+
+/// Runs recorded handler calls of the story again: each has to give the same, byte for byte.
+async fn differences(bot: &Bot, data: &Path) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut left = REPLAYS_MAX;
+    for run in all_runs(bot.engine()).await {
+        let story = match explained(data, &run).await {
+            Ok(story) => story,
+            Err(error) => {
+                problems.push(format!("request {} cannot be explained: {error}", run.id));
+                continue;
+            }
+        };
+        let sources = sources_of(&story);
+        for kept in story.calls.iter().take(left) {
+            left -= 1;
+            match replay_one(kept, &sources, bot.pool()).await {
+                Replayed::Same | Replayed::Stopped => {}
+                other => problems.push(format!(
+                    "a recorded call of {:?} cannot be repeated: {other:?}\n{kept:#?}",
+                    kept.call.handlers
+                )),
+            }
+        }
+    }
+    problems
 }
 
 /// A runtime whose threads have a name of their own.

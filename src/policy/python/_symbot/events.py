@@ -8,6 +8,7 @@ from sym.sdk.event import Channel, Event, EventMeta, Payload
 from sym.sdk.flow import Environment, Flow, Run
 from sym.sdk.forms import FieldOption, PromptField
 from sym.sdk.resource import SRN
+from sym.sdk.secret import Secret, SecretSource
 from sym.sdk.strategies.integration import Integration
 from sym.sdk.target import AccessTarget
 from sym.sdk.templates.approval import ApprovalTemplate
@@ -195,11 +196,51 @@ class SDKIntegration(_ReadOnly, Integration):
             _name=data.get("name") or name,
             _type=kind,
             _external_id=data.get("external_id"),
-            _settings=dict(data.get("settings") or {}),
+            _settings={key: _setting(value) for key, value in (data.get("settings") or {}).items()},
         )
 
     def _make_srn(self):
         return _srn("integration", self._name, "latest", type=_slug(self._type))
+
+
+def _setting(value):
+    """A setting of an integration: text, a secret, or a list of secrets."""
+    if isinstance(value, dict) and "$secret" in value:
+        return SDKSecret(value["$secret"])
+    if isinstance(value, list):
+        return [_setting(item) for item in value]
+    return value
+
+
+class SDKSecretSource(_ReadOnly, SecretSource):
+    def __init__(self, data):
+        self._fill(_data=data)
+
+    def _make_srn(self):
+        return _srn("secrets", self._data.get("name"), "latest", type=_slug(self.type))
+
+    name = property(lambda self: self._data.get("name"))
+    type = property(lambda self: self._data.get("type"))
+    settings = property(lambda self: dict(self._data.get("settings") or {}))
+
+
+class SDKSecret(_ReadOnly, Secret):
+    """Where a secret is; the value comes from the host each time it is asked for, and is not kept here."""
+
+    def __init__(self, data):
+        self._fill(_data=data)
+
+    def _make_srn(self):
+        return _srn("secret", self.path, "latest", self._data["id"], _slug(self.source.type or "secret"))
+
+    id = property(lambda self: uuid.UUID(self._data["id"]))
+    path = property(lambda self: self._data["path"])
+    label = property(lambda self: self._data.get("label"))
+    source = property(lambda self: SDKSecretSource(self._data.get("source") or {}))
+    settings = property(lambda self: dict(self._data.get("settings") or {}))
+
+    def retrieve_value(self):
+        return hostcall.call("secrets.retrieve", id=self._data["id"])
 
 
 class SDKEnvironment(_ReadOnly, Environment):

@@ -23,6 +23,8 @@ use crate::workspace::Workspace;
 const TICKET_LIFETIME: Duration = Duration::from_secs(30);
 /// After `refresh_requested` the old connection is closed when this has passed.
 const REFRESH_GRACE: Duration = Duration::from_secs(10);
+/// How long a repeated envelope waits for a connection.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(60);
 /// Acked envelopes are remembered this long, to tell a second ack from one of nothing.
 const ENVELOPES_KEPT: usize = 20_000;
 
@@ -280,9 +282,17 @@ impl Workspace {
                 let (workspace, id, text) = (self.clone(), id.to_owned(), text.to_owned());
                 tokio::spawn(async move {
                     tokio::time::sleep(wait).await;
-                    let mut hub = lock(&workspace.0.hub);
-                    if let Some(index) = hub.pick() {
-                        hub.send(index, &id, &text);
+                    // The app may be between two connections.
+                    let give_up = Instant::now() + CONNECTS_WITHIN;
+                    while Instant::now() < give_up {
+                        {
+                            let mut hub = lock(&workspace.0.hub);
+                            if let Some(index) = hub.pick() {
+                                hub.send(index, &id, &text);
+                                return;
+                            }
+                        }
+                        tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                 });
             }
