@@ -77,7 +77,8 @@ async fn demo(args: DemoArgs) -> ExitCode {
     let data = match args.data {
         Some(data) => data,
         None => match tempfile::Builder::new().prefix("symbot-demo-").tempdir() {
-            Ok(directory) => temporary.insert(directory).path().to_owned(),
+            // A directory in it, so that the bot makes it with the mode that it wants.
+            Ok(directory) => temporary.insert(directory).path().join("data"),
             Err(error) => {
                 return complain(
                     EXIT_WRONG,
