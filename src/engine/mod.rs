@@ -16,6 +16,7 @@ mod book;
 mod calls;
 mod destinations;
 mod done;
+mod filter;
 mod flow_store;
 mod history;
 mod hooks;

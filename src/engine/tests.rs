@@ -29,6 +29,7 @@ fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
         enterprise_id: None,
     };
     let catalog = Catalog {
+        filter: None,
         log_destinations: Vec::new(),
         version: "1".to_owned(),
         flows: Vec::new(),

@@ -171,7 +171,7 @@ fn a_stopped_bot_is_explained_from_its_directory_and_its_calls_repeat() {
 fn every_handler() -> Flows {
     let field = |name: &str, more: &str| {
         format!(
-            "prompt_field {{\n  name = \"{name}\"\n  label = \"{name}\"\n  type = \"string\"\n  {more}\n}}\n"
+            "\nprompt_field {{\n  name = \"{name}\"\n  label = \"{name}\"\n  type = \"string\"\n  {more}\n}}\n"
         )
     };
     let params = [
