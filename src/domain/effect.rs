@@ -129,7 +129,7 @@ pub enum TimerChange {
 }
 
 /// A durable timer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timer {
     pub due: Timestamp,
     pub run: RunId,

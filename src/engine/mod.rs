@@ -17,6 +17,7 @@ mod calls;
 mod destinations;
 mod done;
 mod filter;
+mod firing;
 mod flow_store;
 mod history;
 mod hooks;
@@ -39,10 +40,8 @@ mod tests;
 mod timers;
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -55,9 +54,10 @@ pub use outside::{Outside, OutsideParts};
 pub use pages::Pages;
 pub(crate) use prompts::prefetched;
 pub(crate) use routing::{reducers, routing};
+pub use timers::Timers;
 
 use crate::clock::SharedClock;
-use crate::domain::effect::{EffectId, Reply, StoredEffect, Timer, TimerChange};
+use crate::domain::effect::{EffectId, Reply, StoredEffect, TimerChange};
 use crate::domain::event::{Event, Submission};
 use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Told, Transition};
@@ -69,7 +69,6 @@ use flow_store::FlowStore;
 use identities::Identities;
 use records::Records;
 use runs::Runs;
-use timers::Timers;
 
 /// Everything the engine works with.
 pub struct Engine {
@@ -124,11 +123,11 @@ impl Engine {
     pub fn new(store: Arc<dyn Store>, clock: SharedClock, book: Book, outside: Outside) -> Self {
         Self {
             store,
+            timers: Timers::new(clock.clone()),
             clock,
             book,
             outside,
             runs: Runs::default(),
-            timers: Timers::default(),
             done: Arc::default(),
             records: Records::default(),
             identities: Identities::default(),
@@ -360,66 +359,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Fires timers until the engine closes.
-    pub async fn run_timers(self: Arc<Self>) {
-        let engine = &self;
-        loop {
-            let now = self.clock.now();
-            // Together, so that many overdue ones after a long stop share commits instead of waiting for one another.
-            futures_util::stream::iter(self.timers.take_due(now))
-                .for_each_concurrent(TIMERS_TOGETHER, |timer| async move {
-                    let (run, notification) = (timer.run, timer.notification);
-                    let fired = AssertUnwindSafe(engine.fire(timer)).catch_unwind().await;
-                    if fired.is_err() {
-                        tracing::error!(%run, notification, "a timer panicked; it is tried again at the next start");
-                    }
-                })
-                .await;
-            let wait = async {
-                match self.timers.next_due() {
-                    Some(due) => self.clock.sleep_until(due).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                () = wait => {}
-                () = self.timers.changed() => {}
-                () = self.closing.cancelled() => return,
-            }
-        }
-    }
-
-    async fn fire(self: &Arc<Self>, timer: Timer) {
-        let event = Event::TimerFired {
-            notification: timer.notification,
-        };
-        match self.apply(timer.run, event, Along::default()).await {
-            Ok(Applied::Changed { .. }) => {}
-            Ok(_) => {
-                // Decided or forwarded at the same moment; take it out of the store should it still be there.
-                let cancel = TimerChange::Cancel {
-                    run: timer.run,
-                    notification: timer.notification,
-                };
-                let commit = Commit {
-                    timers: vec![cancel],
-                    ..Commit::default()
-                };
-                if let Err(error) = self.store.commit(commit).await {
-                    tracing::error!(%error, run = %timer.run, "a timer that is over could not be removed");
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, run = %timer.run, "a timer could not be handled; trying again");
-                let again = Timer {
-                    due: self.clock.now().plus_seconds(TIMER_RETRY_SECONDS),
-                    ..timer
-                };
-                self.timers.apply(&[TimerChange::Set(again)]);
-            }
-        }
-    }
-
     /// Lets what is in flight finish, for at most `patience`, and writes everything down.
     ///
     /// # Errors
@@ -441,9 +380,3 @@ impl Engine {
         self.store.close().await
     }
 }
-
-/// Pause before a timer whose commit failed is tried again.
-const TIMER_RETRY_SECONDS: u64 = 1;
-
-/// Timers handled at a time: enough to fill the store's group commits.
-const TIMERS_TOGETHER: usize = 64;

@@ -55,7 +55,7 @@ impl Engine {
 
     /// Lets seconds pass by the engine's clock.
     pub async fn rest(&self, seconds: u64) {
-        let until = self.clock.now().plus_seconds(seconds);
+        let until = self.clock.steady().plus_seconds(seconds);
         self.clock.sleep_until(until).await;
     }
 }

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod timing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Applied, Book, Engine, Outside, OutsideParts};
-use crate::clock::SystemClock;
+use crate::clock::{SharedClock, SystemClock};
 use crate::domain::event::Submission;
 use crate::domain::person::PersonRef;
 use crate::domain::run::{ChannelType, PinnedFlow, RunId, SourceChannel};
@@ -18,6 +20,10 @@ use crate::slack::directory::{Admins, Directory};
 use crate::store::{MemoryStore, Store};
 
 fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
+    engine_at(store, Arc::new(SystemClock))
+}
+
+fn engine_at(store: Arc<dyn Store>, clock: SharedClock) -> Arc<Engine> {
     let token = Secret::new("xoxb-nobody".to_owned());
     // Nothing listens there.
     let api = SlackApi::new(Some("http://127.0.0.1:9/api"), &token, &token).unwrap();
@@ -47,7 +53,7 @@ fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
         contacts: Vec::new(),
     });
     let book = Book::new(catalog, store.clone());
-    Arc::new(Engine::new(store, Arc::new(SystemClock), book, outside))
+    Arc::new(Engine::new(store, clock, book, outside))
 }
 
 fn submission(id: RunId) -> Submission {

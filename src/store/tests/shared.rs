@@ -200,16 +200,13 @@ async fn timers_come_earliest_first_and_are_replaced_and_cancelled(store: &dyn S
         timers,
         ..Commit::default()
     };
-    let set = |timer: &Timer| TimerChange::Set(timer.clone());
+    let set = |timer: &Timer| TimerChange::Set(*timer);
     let (late, early, middle) = (timer(1, 0, 900), timer(2, 0, 15), timer(1, 1, 60));
     store
         .commit(change(vec![set(&late), set(&early), set(&middle)]))
         .await
         .unwrap();
-    assert_eq!(
-        store.timers().await.unwrap(),
-        vec![early.clone(), middle.clone(), late]
-    );
+    assert_eq!(store.timers().await.unwrap(), vec![early, middle, late]);
     let sooner = timer(1, 0, 1);
     store
         .commit(change(vec![

@@ -407,7 +407,12 @@ impl Flows {
 }}
 "#
         );
-        self.with_files(name, &terraform, &format!("{IMPORTS}{code}"))
+        self.with_terraform(name, &terraform, code)
+    }
+
+    /// Adds a root module; `code` follows the imports.
+    pub fn with_terraform(self, name: &str, terraform: &str, code: &str) -> Self {
+        self.with_files(name, terraform, &format!("{IMPORTS}{code}"))
     }
 
     /// Adds a root module of these two files.

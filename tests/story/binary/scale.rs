@@ -154,7 +154,7 @@ fn size_of(path: &Path) -> u64 {
 }
 
 /// Resident memory of one process, in MB.
-fn resident_mb(process: u32) -> u64 {
+pub(super) fn resident_mb(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kb = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());

@@ -30,7 +30,7 @@ const DECIDERS: [&str; 2] = ["bob", "erin"];
 
 /// splitmix64, so that a storm can be repeated.
 #[derive(Clone)]
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -41,7 +41,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.next() % limit
     }
 }
@@ -64,7 +64,7 @@ struct Shown {
 }
 
 #[allow(clippy::disallowed_methods)]
-fn setting(name: &str) -> Option<u64> {
+pub(super) fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

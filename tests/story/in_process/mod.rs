@@ -5,7 +5,7 @@
 //! for the product's time: it moves the clock.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod browser;
+pub mod browser;
 mod filtering;
 mod flows;
 mod harness;

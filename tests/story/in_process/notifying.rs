@@ -128,6 +128,41 @@ fn nobody_acts_and_the_request_goes_from_one_to_two_to_three_and_expires() {
 }
 
 #[test]
+fn setting_the_clock_of_the_machine_forwards_nothing_early_and_nothing_late() {
+    for an_hour in [3_600, -3_600] {
+        story(Flows::examples()).run(async |stage| {
+            asks(stage, "#general", None, false).await?;
+            let first = stage.request_in("#general").await?;
+            stage.until_sent(0).await;
+            stage.clock.set_by(an_hour);
+            stage
+                .until("the setting to be noticed", async || {
+                    let log = stage.log().join("\n");
+                    log.contains("the clock of this machine was set")
+                })
+                .await;
+            stage.clock.advance(Duration::from_millis(14_900));
+            assert_eq!(stage.slack.channel("#test-paginate-10").message_count(), 0);
+            assert_eq!(first.buttons(), ["Approve", "Deny"]);
+            stage.clock.advance(Duration::from_millis(100));
+            let second = stage.request_in("#test-paginate-10").await?;
+            is_forwarded(&first).await?;
+            // The next one is timed by the clock as it is now.
+            stage.until_sent(1).await;
+            stage.fifteen_seconds_pass();
+            let third = stage.bob.dm_with_bot().next_request().await?;
+            is_forwarded(&second).await?;
+            stage.bob.presses(&third, "Approve").await?;
+            third.expects_text("*Approved* by @bob").await?;
+            let run = stage.the_run().await;
+            let (made, closed) = (run.created_at.0, run.closed_at.unwrap().0);
+            assert_eq!((closed - made) / 1_000, 30 + an_hour);
+            Ok(())
+        });
+    }
+}
+
+#[test]
 fn the_second_and_the_third_notification_can_be_decided_too() {
     story(Flows::examples()).run(async |stage| {
         asks(stage, "#general", None, false).await?;
