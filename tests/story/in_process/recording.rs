@@ -260,7 +260,7 @@ fn every_call_of_a_request_is_kept_those_of_its_form_and_hooks_included() {
         assert_eq!(called().await, expected);
         let story = stage.explained(&run).await;
         for kept in &story.calls {
-            assert_eq!(kept.call.host_calls.len(), 1, "{:?}", kept.call.handlers);
+            assert!(!kept.call.host_calls.is_empty(), "{:?}", kept.call.handlers);
         }
         assert_eq!(sources_of(&story).len(), 2);
         Ok(())
