@@ -14,6 +14,7 @@
 
 mod book;
 mod calls;
+mod changes;
 mod destinations;
 mod done;
 mod filter;
