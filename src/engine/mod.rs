@@ -17,6 +17,7 @@ mod calls;
 mod changes;
 mod destinations;
 mod done;
+mod filter;
 mod firing;
 mod flow_store;
 mod history;
