@@ -2,14 +2,18 @@
 //!
 //! Secrets are wrapped the moment they are read; every problem names the setting and says what to do.
 
+mod values;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 
-use crate::flows::LoadOptions;
+use crate::flows::{Assignment, LoadOptions};
 use crate::secret::Secret;
 use crate::secrets::{Secrets, VARIABLE_PREFIX};
+
+pub use values::ValueArgs;
 
 /// Flags of `symbot run`. Each also has an environment variable, which an empty value leaves unset; the flag wins.
 #[derive(Debug, Clone, Default, Args)]
@@ -17,12 +21,8 @@ pub struct RunArgs {
     /// Terraform root module with flows, or a folder of such; repeatable [env: SYMBOT_FLOWS, with ":" between; default: flows]
     #[arg(long = "flows", value_name = "DIR")]
     pub flows: Vec<PathBuf>,
-    /// File with values for Terraform variables, as in Terraform; repeatable
-    #[arg(long = "var-file", value_name = "FILE")]
-    pub var_files: Vec<PathBuf>,
-    /// Value of a Terraform variable, as in Terraform; repeatable [env: TF_VAR_…]
-    #[arg(long = "var", value_name = "K=V")]
-    pub vars: Vec<String>,
+    #[command(flatten)]
+    pub values: ValueArgs,
     /// Take over changes of the flows' files when they are saved; SIGHUP does so in any case
     #[arg(long)]
     pub watch: bool,
@@ -111,8 +111,8 @@ pub struct Settings {
 #[derive(Debug, Clone, Default)]
 pub struct FlowSettings {
     pub dirs: Vec<PathBuf>,
-    pub var_files: Vec<PathBuf>,
-    pub vars: Vec<(String, String)>,
+    /// `--var` and `--var-file`.
+    pub assignments: Vec<Assignment>,
     /// `TF_VAR_*` without the prefix.
     pub env_vars: Vec<(String, String)>,
     /// Whether the files are watched for changes.
@@ -243,7 +243,7 @@ impl Settings {
             slack,
             flows: FlowSettings {
                 watch: args.watch,
-                ..FlowSettings::new(flow_dirs, args.var_files, &args.vars)?
+                ..FlowSettings::new(flow_dirs, &args.values)?
             },
             data: args
                 .data
@@ -265,27 +265,10 @@ impl FlowSettings {
     ///
     /// # Errors
     /// A `--var` without `=`.
-    pub fn new(
-        dirs: Vec<PathBuf>,
-        var_files: Vec<PathBuf>,
-        vars: &[String],
-    ) -> Result<Self, ConfigError> {
-        let vars = vars
-            .iter()
-            .map(|var| match var.split_once('=') {
-                Some((name, value)) if !name.trim().is_empty() => {
-                    Ok((name.trim().to_owned(), value.to_owned()))
-                }
-                _ => Err(ConfigError::new(
-                    format!("--var \"{var}\" has no name and value"),
-                    "write --var name=value, as in Terraform",
-                )),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+    pub fn new(dirs: Vec<PathBuf>, values: &ValueArgs) -> Result<Self, ConfigError> {
         Ok(Self {
             dirs,
-            var_files,
-            vars,
+            assignments: values.assignments()?,
             env_vars: terraform_variables(),
             watch: false,
         })
@@ -298,8 +281,7 @@ impl FlowSettings {
     pub fn load_options(&self) -> LoadOptions {
         LoadOptions {
             dirs: self.dirs.clone(),
-            var_files: self.var_files.clone(),
-            vars: self.vars.clone(),
+            assignments: self.assignments.clone(),
             env_vars: self.env_vars.clone(),
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::flows::Loaded;
 use crate::flows::diagnostic::Severity;
-use crate::flows::report::{Inspected, report};
+use crate::flows::report::{Inspected, not_supported, report};
 
 /// Writes what was found and says how the process is to end: 0 fine, 1 with errors.
 ///
@@ -34,6 +34,14 @@ fn write_text(loaded: &Loaded, inspected: &Inspected, out: &mut dyn Write) -> st
     let table = table(loaded, inspected);
     if !table.is_empty() {
         writeln!(out, "{table}")?;
+    }
+    let missing = not_supported(loaded, inspected);
+    if !missing.is_empty() {
+        writeln!(out, "NOT SUPPORTED")?;
+        for line in missing {
+            writeln!(out, "  {line}")?;
+        }
+        writeln!(out)?;
     }
     for diagnostic in &inspected.diagnostics {
         writeln!(out, "{}", diagnostic.render(&loaded.sources))?;
@@ -183,6 +191,32 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("1 flow, no errors, no warnings\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_not_supported_is_listed_once_with_its_flows() {
+        let inspection = Inspection {
+            handlers: vec!["get_permissions".to_owned(), "on_escalate".to_owned()],
+            ..Inspection::default()
+        };
+        let (_, text) = checked("ok/custom_strategy", false, &inspection);
+        let of = |what: &str| text.lines().filter(|line| line.starts_with(what)).count();
+        assert_eq!(of("NOT SUPPORTED"), 1, "{text}");
+        assert_eq!(
+            of("  strategy custom: after an approval, access is granted"),
+            1,
+            "{text}"
+        );
+        assert_eq!(of("  on_escalate: not called ("), 1, "{text}");
+        let plain = Inspection {
+            handlers: vec!["get_permissions".to_owned()],
+            ..Inspection::default()
+        };
+        assert!(
+            !checked("ok/guide_minimal", false, &plain)
+                .1
+                .contains("NOT SUPPORTED")
+        );
     }
 
     #[test]

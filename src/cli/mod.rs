@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 
 use crate::bot::{Bot, start_pool, told_to_end, told_to_reload};
 use crate::clock::SystemClock;
-use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings};
+use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings, ValueArgs};
 use crate::inspected::Checker;
 use crate::policy::python_cmd::{self, PythonCommand};
 use crate::store::sled::RestoreFrom;
@@ -99,12 +99,8 @@ struct CheckArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
-    /// File with values for Terraform variables; repeatable
-    #[arg(long = "var-file", value_name = "FILE")]
-    var_files: Vec<PathBuf>,
-    /// Value of a Terraform variable; repeatable
-    #[arg(long = "var", value_name = "K=V")]
-    vars: Vec<String>,
+    #[command(flatten)]
+    values: ValueArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -253,7 +249,7 @@ fn check(args: CheckArgs) -> ExitCode {
     } else {
         args.dirs
     };
-    let settings = match FlowSettings::new(dirs, args.var_files, &args.vars) {
+    let settings = match FlowSettings::new(dirs, &args.values) {
         Ok(settings) => settings,
         Err(error) => return wrong_setting(&error),
     };
@@ -285,7 +281,7 @@ fn test(args: CheckArgs) -> ExitCode {
     } else {
         args.dirs
     };
-    let settings = match FlowSettings::new(dirs, args.var_files, &args.vars) {
+    let settings = match FlowSettings::new(dirs, &args.values) {
         Ok(settings) => settings,
         Err(error) => return wrong_setting(&error),
     };

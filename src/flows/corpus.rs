@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::report::{inspect, report};
-use super::{LoadOptions, Loaded, load};
+use super::{Assignment, LoadOptions, Loaded, load};
 use crate::policy::types::Inspection;
 
 fn cases(kind: &str) -> Vec<PathBuf> {
@@ -32,7 +32,7 @@ fn options(case: &Path) -> LoadOptions {
         return options;
     };
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let pairs = |key: &str| {
+    let pairs = |key: &str| -> Vec<(String, String)> {
         json[key]
             .as_object()
             .into_iter()
@@ -40,15 +40,17 @@ fn options(case: &Path) -> LoadOptions {
             .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
             .collect()
     };
-    options.vars = pairs("vars");
     options.env_vars = pairs("env");
-    options.var_files = json["var_files"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|file| case.join(file.as_str().unwrap()))
+    let files = json["var_files"].as_array().into_iter().flatten();
+    options.assignments = files
+        .map(|file| Assignment::File(case.join(file.as_str().unwrap())))
+        .chain(pairs("vars").into_iter().map(value))
         .collect();
     options
+}
+
+fn value((name, text): (String, String)) -> Assignment {
+    Assignment::Value { name, text }
 }
 
 fn accepts() -> bool {
@@ -106,15 +108,34 @@ fn bad_configurations_give_the_expected_problems() {
 }
 
 #[test]
+fn later_values_of_the_command_line_count_over_earlier_ones() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/variable_precedence");
+    let file = || Assignment::File(case.join("other.tfvars"));
+    let line = || value(("f".to_owned(), "command line".to_owned()));
+    for (assignments, expected) in [
+        (vec![file(), line()], "command line"),
+        (vec![line(), file()], "var-file"),
+        (
+            vec![line(), value(("f".to_owned(), "again".to_owned()))],
+            "again",
+        ),
+    ] {
+        let mut options = options(&case);
+        options.assignments = assignments;
+        assert_eq!(load(&options).catalog.flows[0].vars["f"], expected);
+    }
+}
+
+#[test]
 fn loading_twice_gives_the_same_versions_and_another_text_another_version() {
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok/guide_variables");
     let first = loaded(&case);
     assert_eq!(first.catalog.version, loaded(&case).catalog.version);
     let mut options = options(&case);
-    options.vars = vec![(
+    options.assignments = vec![value((
         "flow_variables".to_owned(),
         "{ request_channel = \"#other\" }".to_owned(),
-    )];
+    ))];
     let other = load(&options);
     assert_ne!(first.catalog.version, other.catalog.version);
     assert_ne!(

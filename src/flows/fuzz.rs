@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::report::{inspect, report};
-use super::{LoadOptions, functions, load};
+use super::{Assignment, LoadOptions, functions, load};
 use crate::fuzzing::{Dice, peak_memory_kb, rounds};
 use crate::policy::types::Inspection;
 
@@ -305,7 +305,10 @@ fn loads(round: u64, files: &BTreeMap<PathBuf, String>) {
     let began = Instant::now();
     let loaded = load(&LoadOptions {
         dirs: vec![base],
-        vars: vec![("b".to_owned(), "[1, {".to_owned())],
+        assignments: vec![Assignment::Value {
+            name: "b".to_owned(),
+            text: "[1, {".to_owned(),
+        }],
         ..LoadOptions::default()
     });
     let took = began.elapsed();

@@ -1,5 +1,5 @@
 //! Values for the variables of root modules, in Terraform's order: environment, `terraform.tfvars`,
-//! `terraform.tfvars.json`, `*.auto.tfvars` by name, then files and values of the command line.
+//! `terraform.tfvars.json`, `*.auto.tfvars` by name, then files and values of the command line as they were written.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use hcl_edit::structure::Structure;
 use super::config::{ModuleConfig, join_shown};
 use super::eval::{Given, Scope, World};
 use super::json::{self, Json, JsonValue};
-use super::load::LoadOptions;
+use super::load::{Assignment, LoadOptions};
 use super::parse::{parse_body, parse_expression, read_text};
 use super::source::{Failure, Place, similar};
 use super::value::Value;
@@ -42,18 +42,15 @@ pub fn collect(
         );
         read_file(world, config, &path, shown, false, strict, &mut values);
     }
-    for path in &options.var_files {
-        read_file(
-            world,
-            config,
-            path,
-            path.to_string_lossy().into_owned(),
-            true,
-            strict,
-            &mut values,
-        );
-    }
-    for (name, text) in &options.vars {
+    for assignment in &options.assignments {
+        let (name, text) = match assignment {
+            Assignment::Value { name, text } => (name, text),
+            Assignment::File(path) => {
+                let shown = path.to_string_lossy().into_owned();
+                read_file(world, config, path, shown, true, strict, &mut values);
+                continue;
+            }
+        };
         // The name of a variable has no dot: this is the value of a resource or module that only an apply would know.
         if name.contains('.') {
             world.supply(name, Value::from(text.as_str()));

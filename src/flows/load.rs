@@ -19,13 +19,19 @@ use super::watch::Watched;
 pub struct LoadOptions {
     /// Root modules, or folders whose children are root modules.
     pub dirs: Vec<PathBuf>,
-    /// Files of values, later ones over earlier ones.
-    pub var_files: Vec<PathBuf>,
-    /// Names and values from the command line. A name with a dot, such as `aws_iam_role.x.arn`, gives the value of
-    /// something that only an apply would know.
-    pub vars: Vec<(String, String)>,
+    /// What the command line gives, later ones over earlier ones.
+    pub assignments: Vec<Assignment>,
     /// `TF_VAR_*` of the environment, names without that prefix.
     pub env_vars: Vec<(String, String)>,
+}
+
+/// Values for variables, given on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignment {
+    /// A file of values.
+    File(PathBuf),
+    /// One value. A name with a dot, such as `aws_iam_role.x.arn`, gives the value of something that only an apply would know.
+    Value { name: String, text: String },
 }
 
 /// What came out. The catalog is for use only when [`Loaded::has_errors`] is false.
@@ -197,7 +203,10 @@ fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleCo
     if configs.len() < 2 {
         return;
     }
-    for (name, _) in &options.vars {
+    for assignment in &options.assignments {
+        let Assignment::Value { name, .. } = assignment else {
+            continue;
+        };
         if !name.contains('.')
             && !configs
                 .iter()

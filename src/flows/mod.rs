@@ -42,5 +42,5 @@ mod value;
 pub mod watch;
 
 pub use build::FlowDetails;
-pub use load::{LoadOptions, Loaded, load};
+pub use load::{Assignment, LoadOptions, Loaded, load};
 pub(crate) use source::similar;

@@ -1,7 +1,7 @@
 //! The answer of `symbot check`: what the flows are, which handlers their code has, and all problems, those of the Python
 //! code included. What Python says is handed in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -224,6 +224,80 @@ fn missing_handler(details: &FlowDetails) -> Diagnostic {
             "define {REQUIRED_HANDLER}(event) with the decorator @reducer"
         )),
     }
+}
+
+/// Words of environments (`okta` of `okta_id`) whose functions in `sym.sdk.integrations` raise an error, because this version
+/// has no such integration.
+const WITHOUT_INTEGRATION: [&str; 12] = [
+    "aptible",
+    "aws_iam",
+    "aws_lambda",
+    "aws_sso",
+    "boundary",
+    "github",
+    "google",
+    "jira",
+    "knowbe4",
+    "okta",
+    "onelogin",
+    "pagerduty",
+];
+
+/// Hooks of events that never happen here, because no access is granted or taken away.
+const NEVER_CALLED: [&str; 4] = [
+    "on_escalate",
+    "after_escalate",
+    "on_deescalate",
+    "after_deescalate",
+];
+
+/// What of these flows this version does not do, a line for each, in the order of their flows; what the diagnostics say
+/// already is not repeated.
+#[must_use]
+pub fn not_supported(loaded: &Loaded, inspected: &Inspected) -> Vec<String> {
+    let mut granted_by_hand: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut integrations: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut hooks: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (position, details) in loaded.flows.iter().enumerate() {
+        let flow = &details.flow;
+        let name = flow.name.as_str();
+        if let Some(strategy) = &flow.strategy {
+            granted_by_hand
+                .entry(&strategy.strategy_type)
+                .or_default()
+                .push(name);
+        }
+        for key in flow
+            .environment
+            .iter()
+            .flat_map(|environment| environment.integrations.keys())
+        {
+            let word = key.strip_suffix("_id").unwrap_or(key);
+            if WITHOUT_INTEGRATION.contains(&word) {
+                integrations.entry(word).or_default().push(name);
+            }
+        }
+        for handler in inspected.handlers.get(position).into_iter().flatten() {
+            if NEVER_CALLED.contains(&handler.as_str()) {
+                hooks.entry(handler).or_default().push(name);
+            }
+        }
+    }
+    let lines = |of: BTreeMap<&str, Vec<&str>>, what: &dyn Fn(&str) -> String| -> Vec<String> {
+        of.into_iter()
+            .map(|(key, flows)| format!("{} ({})", what(key), flows.join(", ")))
+            .collect()
+    };
+    [
+        lines(granted_by_hand, &|kind| {
+            format!("strategy {kind}: after an approval, access is granted and removed by hand")
+        }),
+        lines(integrations, &|word| {
+            format!("integration {word}: its functions raise an error")
+        }),
+        lines(hooks, &|hook| format!("{hook}: not called")),
+    ]
+    .concat()
 }
 
 /// The JSON object of `symbot check --json`.
