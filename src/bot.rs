@@ -5,7 +5,6 @@
 //! can come in: otherwise an effect of a new request could be found in the outbox and be carried out twice. At the end:
 //! intake stops, what is in flight finishes, everything is written down, workers end.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,12 +20,10 @@ use crate::commands::{commands, open_control};
 use crate::config::{Settings, WebSettings};
 use crate::control::Control;
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
-use crate::flows::catalog::{Catalog, Environment};
 use crate::inspected::{Checked, Checker};
 use crate::policy::http::HttpGate;
 use crate::policy::pool::{Pool, PoolConfig};
 use crate::reload::{Reloader, log_diagnostic};
-use crate::secrets::Secrets;
 use crate::slack::api::{ApiError, Identity, SlackApi};
 use crate::slack::directory::{Admins, Directory};
 use crate::slack::pacing::Backoff;
@@ -103,7 +100,6 @@ impl Bot {
         let checker = Checker::new(pool.clone());
         let mut checked = load_flows(&settings, &checker).await?;
         let catalog = std::mem::take(&mut checked.loaded.catalog);
-        report_secrets(&catalog, &settings.secrets).await;
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
             settings.slack.api_url.as_deref(),
@@ -153,6 +149,7 @@ impl Bot {
             .recover()
             .await
             .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
+        engine.report_missing_secrets().await;
         let reloader = Arc::new(Reloader::new(
             settings.flows.load_options(),
             settings.flows.watch,
@@ -435,24 +432,6 @@ async fn load_flows(settings: &Settings, checker: &Checker) -> Result<Checked, S
         "flows loaded"
     );
     Ok(checked)
-}
-
-/// Says which secrets the flows refer to that nobody has supplied: better now than when somebody needs access.
-async fn report_secrets(catalog: &Catalog, secrets: &Secrets) {
-    let mut told = HashSet::new();
-    for flow in &catalog.flows {
-        for secret in flow.environment.iter().flat_map(Environment::secrets) {
-            if told.insert(&secret.id)
-                && let Err(error) = secrets.value(&secret.path, secret.json_key()).await
-            {
-                tracing::warn!(
-                    flow = flow.name,
-                    path = secret.path,
-                    "a secret has no value, and code that asks for it gets an error: {error}"
-                );
-            }
-        }
-    }
 }
 
 /// Opens the store on a thread that may block.

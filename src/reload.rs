@@ -160,6 +160,7 @@ impl Reloader {
             tracing::info!(flows, version, "the flows are as they were");
             return Reloaded::Unchanged;
         }
+        self.engine.report_missing_secrets().await;
         let changed = changes(&old, &self.engine.catalog());
         tracing::info!(
             flows,

@@ -59,7 +59,9 @@ impl Engine {
         };
         let host = Arc::new(EngineHost::new(self.clone(), scope));
         let (answer, record) = self.outside.pool.call_recorded(call, host).await;
-        if !matches!(&answer, Err(failure) if failure.kind == FailureKind::Unavailable) {
+        let asked = !matches!(&answer, Err(failure) if failure.kind == FailureKind::Unavailable);
+        // A flows filter is asked for no request.
+        if asked && !run.is_nil() {
             self.keep_record(run, record);
         }
         let answer = answer?;

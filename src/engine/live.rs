@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::calls::Asking;
+use super::changes::{apply, looks_different, originals, typed};
 use crate::domain::audit::plain_value;
-use crate::domain::field::{FieldType, FieldValue};
+use crate::domain::field::FieldValue;
 use crate::domain::person::Person;
 use crate::flows::catalog::{Flow, PromptField};
 use crate::policy::types::{
@@ -22,8 +23,8 @@ use crate::policy::types::{
 use crate::slack::api::ViewTarget;
 use crate::slack::form;
 use crate::slack::inbound::{Press, Suggest, ViewInfo};
-use crate::slack::live::{FieldState, FormState, StateOption};
-use crate::slack::question::{self, Question, Topic};
+use crate::slack::live::FormState;
+use crate::slack::question::{self, Question};
 use crate::slack::view::FormMetadata;
 use crate::slack::{modal, text};
 
@@ -254,10 +255,10 @@ impl Engine {
                 }
             }
         };
-        if after == before {
+        *lock(&form.state) = after.clone();
+        if !looks_different(&before, &after) {
             return;
         }
-        *lock(&form.state) = after.clone();
         let drawn = self.draw(&form.flow, &form.person_name, &form.metadata, &after);
         let known = hash.clone().or_else(|| view.hash.clone());
         let api = &self.outside.api;
@@ -407,196 +408,4 @@ impl Engine {
         };
         json!({ "$slack_user": { "user_id": slack_id, "username": username } })
     }
-}
-
-/// Only what prefetch reducers supplied at the start.
-fn originals(flow: &Flow, state: &FormState) -> FormState {
-    let fields = flow
-        .prompt_fields
-        .iter()
-        .filter(|field| field.prefetch)
-        .filter_map(|field| {
-            let options = state.field(&field.name)?.options.clone();
-            let known = FieldState {
-                options,
-                ..FieldState::default()
-            };
-            Some((field.name.clone(), known))
-        })
-        .collect();
-    FormState {
-        fields,
-        ..FormState::default()
-    }
-}
-
-/// An allowed value as Python has it.
-fn typed(field_type: FieldType, value: &str) -> Value {
-    match field_type {
-        FieldType::Int | FieldType::IntList => value
-            .trim()
-            .parse::<i64>()
-            .map_or_else(|_| json!(value), |number| json!(number)),
-        FieldType::Duration => {
-            text::parse_duration(value).map_or_else(|| json!(value), |seconds| json!(seconds))
-        }
-        _ => json!(value),
-    }
-}
-
-/// A value of Python as it would be written in the configuration.
-pub(super) fn written(field_type: FieldType, value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) if field_type == FieldType::Duration => Some(format!("{number}s")),
-        other => Some(other.to_string()),
-    }
-}
-
-/// The texts of a value: none, one, or several for lists.
-fn texts(field_type: FieldType, value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items
-            .iter()
-            .filter_map(|item| written(field_type, item))
-            .collect(),
-        Value::Object(object) => object
-            .get("$slack_user")
-            .and_then(|user| user.get("user_id"))
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-            .into_iter()
-            .collect(),
-        single => written(field_type, single)
-            .filter(|text| !text.is_empty())
-            .into_iter()
-            .collect(),
-    }
-}
-
-/// What a field held, in the same words as [`texts`] of what came back.
-fn given_texts(field_type: FieldType, value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items
-            .iter()
-            .flat_map(|item| texts(field_type, item))
-            .collect(),
-        single => texts(field_type, single),
-    }
-}
-
-/// A value in the words of the choice that it is: durations can be written in several ways.
-fn as_configured(question: &Question<'_>, value: &str) -> String {
-    let seconds = match question.topic {
-        Topic::AccessDuration | Topic::Field(FieldType::Duration) => text::parse_duration(value),
-        _ => None,
-    };
-    let choices = question.choices.as_deref().unwrap_or_default();
-    choices
-        .iter()
-        .find(|choice| seconds.is_some() && text::parse_duration(&choice.value) == seconds)
-        .map_or_else(|| value.to_owned(), |choice| choice.value.clone())
-}
-
-/// Makes of the form what the function returned.
-///
-/// # Errors
-/// When it changed what it may not.
-fn apply(
-    before: &FormState,
-    questions: &[Question<'_>],
-    given: &FormInput,
-    answer: FormAnswer,
-) -> Result<FormState, HandlerFailure> {
-    let mut names: Vec<&str> = answer
-        .fields
-        .iter()
-        .map(|field| field.name.as_str())
-        .collect();
-    let mut known: Vec<&str> = given
-        .fields
-        .iter()
-        .map(|field| field.name.as_str())
-        .collect();
-    names.sort_unstable();
-    known.sort_unstable();
-    if names != known {
-        return Err(HandlerFailure::new(
-            FailureKind::WrongResult,
-            format!(
-                "on_change returned a form with the fields {}, but the set of fields ({}) cannot be changed",
-                names.join(", "),
-                known.join(", ")
-            ),
-        ));
-    }
-    let mut after = FormState {
-        note: None,
-        ..before.clone()
-    };
-    if answer.additional_header_text != given.additional_header_text {
-        after.header = Some(answer.additional_header_text.unwrap_or_default());
-    }
-    for field in answer.fields {
-        let (Some(was), Some(question)) = (
-            given.fields.iter().find(|was| was.name == field.name),
-            questions
-                .iter()
-                .find(|question| question.name == field.name),
-        ) else {
-            continue;
-        };
-        let field_type = question.topic.field_type();
-        let state = after.fields.entry(field.name.clone()).or_default();
-        if field.label != was.label {
-            state.label = Some(field.label.unwrap_or_default());
-        }
-        if field.required != was.required {
-            state.required = Some(field.required);
-        }
-        if field.visible != was.visible {
-            state.visible = Some(field.visible);
-        }
-        let held = given_texts(field_type, &was.value);
-        let mut value = texts(field_type, &field.value);
-        let mut new_input = value != held;
-        if field.options == was.current_allowed_values {
-            for text in &mut value {
-                *text = as_configured(question, text);
-            }
-        } else {
-            let options: Vec<StateOption> = field
-                .options
-                .iter()
-                .filter_map(|option| {
-                    Some(StateOption {
-                        value: written(field_type, &option.value)?,
-                        label: option.label.clone(),
-                    })
-                })
-                .collect();
-            // What is no longer allowed is no longer chosen.
-            let limited = !options.is_empty();
-            let allowed = |text: &String| options.iter().any(|option| option.value == *text);
-            if limited && !value.iter().all(allowed) {
-                value.retain(allowed);
-                new_input = true;
-            }
-            // Another kind of input has to have another id.
-            let was_limited = !was.current_allowed_values.is_empty();
-            new_input |= limited != was_limited;
-            state.options = Some(options);
-        }
-        if new_input {
-            state.version += 1;
-        }
-        if new_input || !value.is_empty() || state.value.is_some() {
-            state.value = Some(value);
-        }
-        if *state == FieldState::default() {
-            after.fields.remove(&field.name);
-        }
-    }
-    Ok(after)
 }

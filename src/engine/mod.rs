@@ -14,8 +14,10 @@
 
 mod book;
 mod calls;
+mod changes;
 mod destinations;
 mod done;
+mod filter;
 mod firing;
 mod flow_store;
 mod history;

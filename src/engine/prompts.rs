@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::calls::{Asking, flow_input, wrong_result};
-use super::live::{OpenForm, written};
+use super::changes::written;
+use super::live::OpenForm;
 use super::outside::Started;
 use crate::domain::person::Person;
 use crate::domain::run::{ChannelType, RunError, SourceChannel};
@@ -469,4 +470,39 @@ pub(crate) fn prefetched(flow: &Flow, answer: &HandlerAnswer) -> Result<FormStat
         state.fields.insert(field.name.clone(), known);
     }
     Ok(state)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::flows::{LoadOptions, load};
+
+    #[test]
+    fn a_form_without_the_options_of_a_field_is_a_failure_of_its_reducer() {
+        let dir = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/flows/ok/all_field_types"
+        );
+        let loaded = load(&LoadOptions {
+            dirs: vec![dir.into()],
+            ..LoadOptions::default()
+        });
+        let flows = loaded.flows.iter().map(|details| &details.flow);
+        let (flow, field) = flows
+            .flat_map(|flow| flow.prompt_fields.iter().map(move |field| (flow, field)))
+            .find(|(_, field)| field.prefetch)
+            .unwrap();
+        let failure = prefetched(flow, &HandlerAnswer::default()).unwrap_err();
+        assert!(
+            failure.to_string().contains("no prefetch reducer"),
+            "{failure}"
+        );
+        assert_eq!(failure.handler, Some(format!("{PREFETCH}{}", field.name)));
+        let mut answer = HandlerAnswer::default();
+        for field in flow.prompt_fields.iter().filter(|field| field.prefetch) {
+            answer.options.insert(field.name.clone(), Vec::new());
+        }
+        assert!(prefetched(flow, &answer).is_ok());
+    }
 }

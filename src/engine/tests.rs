@@ -35,6 +35,7 @@ fn engine_at(store: Arc<dyn Store>, clock: SharedClock) -> Arc<Engine> {
         enterprise_id: None,
     };
     let catalog = Catalog {
+        filter: None,
         log_destinations: Vec::new(),
         version: "1".to_owned(),
         flows: Vec::new(),

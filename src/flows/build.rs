@@ -8,7 +8,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::catalog::{Catalog, Environment, Flow, PromptField, Strategy, Target};
+use super::catalog::{Catalog, Environment, Flow, Params, PromptField, Strategy, Target};
 use super::eval::World;
 use super::field;
 use super::objects::{Object, Objects, Referred, Written};
@@ -33,8 +33,19 @@ pub struct FlowDetails {
     pub place: (String, usize, usize),
 }
 
+/// What [`build`] makes.
+pub struct Built {
+    pub catalog: Catalog,
+    pub flows: Vec<FlowDetails>,
+    /// The flows filter, as a flow.
+    pub filter: Option<FlowDetails>,
+}
+
+/// Name of the internal flow that a flows filter is.
+const FILTER_NAME: &str = "flow_selection";
+
 /// Builds the catalog.
-pub fn build(world: &World, objects: &Objects) -> (Catalog, Vec<FlowDetails>) {
+pub fn build(world: &World, objects: &Objects) -> Built {
     rules::check_objects(world, objects);
     let mut flows: Vec<FlowDetails> = objects
         .of_kind("sym_flow")
@@ -54,12 +65,21 @@ pub fn build(world: &World, objects: &Objects) -> (Catalog, Vec<FlowDetails>) {
             .entry(object.schema.kind.to_owned())
             .or_insert(0) += 1;
     }
+    let filter = objects.of_kind("sym_flows_filter").next();
+    let filter = filter.and_then(|object| {
+        let builder = Builder {
+            world,
+            objects,
+            object,
+        };
+        builder.filter()
+    });
     let environments: std::collections::BTreeSet<String> = objects
         .of_kind("sym_environment")
         .filter_map(|object| object.text("name").map(str::to_lowercase))
         .collect();
     let mut hash = Sha256::new();
-    for details in &flows {
+    for details in flows.iter().chain(&filter) {
         hash.update(details.flow.address.as_bytes());
         hash.update([0]);
         hash.update(details.flow.version.as_bytes());
@@ -71,11 +91,16 @@ pub fn build(world: &World, objects: &Objects) -> (Catalog, Vec<FlowDetails>) {
             .iter()
             .map(|details| Arc::clone(&details.flow))
             .collect(),
+        filter: filter.as_ref().map(|details| Arc::clone(&details.flow)),
         log_destinations: destinations::read(world, objects),
         sym_resources,
         several_environments: environments.len() > 1,
     };
-    (catalog, flows)
+    Built {
+        catalog,
+        flows,
+        filter,
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -151,6 +176,38 @@ impl<'a> Builder<'a> {
         Some(FlowDetails {
             flow: Arc::new(flow),
             params: params.shown(),
+            place: self.shown_place(object.place_of("implementation")),
+        })
+    }
+
+    /// A flows filter: code with variables and integrations of its own.
+    fn filter(&self) -> Option<FlowDetails> {
+        let object = self.object;
+        let environment = Environment {
+            name: FILTER_NAME.to_owned(),
+            label: None,
+            integrations: object.text_map("integrations"),
+            error_logger: None,
+            services: services::read(self.world, self.objects, object),
+        };
+        let mut flow = Flow {
+            address: object.address.clone(),
+            name: FILTER_NAME.to_owned(),
+            label: None,
+            environment: Some(environment),
+            vars: self.vars(),
+            params: Params::default(),
+            prompt_fields: Vec::new(),
+            implementation: self.implementation()?,
+            strategy: None,
+            version: String::new(),
+            handlers: Vec::new(),
+        };
+        let canonical = serde_json::to_vec(&flow).unwrap_or_default();
+        flow.version = hex(&Sha256::digest(&canonical));
+        Some(FlowDetails {
+            flow: Arc::new(flow),
+            params: JsonMap::new(),
             place: self.shown_place(object.place_of("implementation")),
         })
     }

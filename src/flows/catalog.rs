@@ -18,6 +18,8 @@ pub struct Catalog {
     pub version: String,
     /// In the order of their addresses.
     pub flows: Vec<Arc<Flow>>,
+    /// Chooses which flows a person is offered in Slack: a `sym_flows_filter`, in the shape of a flow that nobody can start.
+    pub filter: Option<Arc<Flow>>,
     /// Where audit records go besides the journal.
     pub log_destinations: Vec<LogDestination>,
     /// Number of resources by type, for `symbot check`.

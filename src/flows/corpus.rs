@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::catalog::Implementation;
 use super::report::{inspect, report};
 use super::{Assignment, LoadOptions, Loaded, load};
 use crate::policy::types::Inspection;
@@ -61,9 +62,14 @@ fn loaded(case: &Path) -> Loaded {
     load(&options(case))
 }
 
-fn fine() -> Inspection {
+fn fine(code: &Implementation) -> Inspection {
+    let handler = if code.source.contains("def get_flows") {
+        "get_flows"
+    } else {
+        "get_permissions"
+    };
     Inspection {
-        handlers: vec!["get_permissions".to_owned()],
+        handlers: vec![handler.to_owned()],
         ..Inspection::default()
     }
 }
@@ -72,7 +78,7 @@ fn fine() -> Inspection {
 fn good_configurations_load_as_expected() {
     for case in cases("ok") {
         let loaded = loaded(&case);
-        let inspected = inspect(&loaded, |_| fine());
+        let inspected = inspect(&loaded, fine);
         let ours = report(&loaded, &inspected);
         if accepts() {
             let text = serde_json::to_string_pretty(&ours).unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::build::{FlowDetails, build};
+use super::build::{Built, FlowDetails, build};
 use super::catalog::{Catalog, Flow, Implementation};
 use super::config::{ModuleConfig, is_module_dir, read_module};
 use super::diagnostic::{Diagnostic, Severity};
@@ -42,6 +42,8 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// The flows of the catalog, with what `symbot check` shows of them.
     pub flows: Vec<FlowDetails>,
+    /// The flows filter, as a flow.
+    pub filter: Option<FlowDetails>,
     /// Files by the names that diagnostics use, for excerpts.
     pub sources: BTreeMap<String, Arc<str>>,
     /// Everything that had a say in the result.
@@ -56,11 +58,11 @@ impl Loaded {
             .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// All Python code of the flows, that of `on_change` included, each text of each file once.
+    /// All Python code of the flows, that of `on_change` and of the filter included, each text of each file once.
     #[must_use]
     pub fn implementations(&self) -> Vec<&Implementation> {
         let mut all: Vec<&Implementation> = Vec::new();
-        for details in &self.flows {
+        for details in self.flows.iter().chain(&self.filter) {
             for implementation in code_of(&details.flow) {
                 if !all.contains(&implementation) {
                     all.push(implementation);
@@ -143,7 +145,11 @@ fn load_here(options: &LoadOptions) -> Loaded {
     }
     let objects = Objects::collect(&world);
     world.refill();
-    let (catalog, flows) = build(&world, &objects);
+    let Built {
+        catalog,
+        flows,
+        filter,
+    } = build(&world, &objects);
     let mut diagnostics = world.sources.take_diagnostics();
     diagnostics.sort_by(|left, right| {
         (&left.file, left.line, left.column, left.severity).cmp(&(
@@ -170,6 +176,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
     watched.extend(world.files.take_watched());
     Loaded {
         catalog,
+        filter,
         diagnostics,
         flows,
         sources,

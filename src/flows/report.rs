@@ -16,6 +16,9 @@ use crate::policy::types::{Inspection, PrefetchReducer, PythonProblem};
 /// The one required handler.
 const REQUIRED_HANDLER: &str = "get_permissions";
 
+/// The handler of a flows filter.
+const FILTER_HANDLER: &str = "get_flows";
+
 /// What it was before.
 const FORMER_HANDLER: &str = "get_approvers";
 
@@ -73,9 +76,40 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         let broken = inspection.problems.iter().any(|problem| problem.error);
         let has = |name: &str| inspection.handlers.iter().any(|handler| handler == name);
         if !broken && !has(REQUIRED_HANDLER) && !has(FORMER_HANDLER) {
-            push(&mut result.diagnostics, missing_handler(details));
+            let why = "nobody could decide about requests";
+            push(
+                &mut result.diagnostics,
+                missing_handler(details, REQUIRED_HANDLER, "event", why),
+            );
+        }
+        let filters_too = loaded
+            .filter
+            .as_ref()
+            .is_some_and(|filter| filter.flow.implementation == details.flow.implementation);
+        if has(FILTER_HANDLER) && !filters_too {
+            push(&mut result.diagnostics, useless_filter(details));
         }
         result.handlers.push(inspection.handlers);
+    }
+    if let Some(details) = &loaded.filter {
+        let code = &details.flow.implementation;
+        let key = (code.file.clone(), Arc::clone(&code.source));
+        let inspection = seen.entry(key).or_insert_with(|| look(code));
+        for problem in &inspection.problems {
+            push(&mut result.diagnostics, python(problem, code, details));
+        }
+        let broken = inspection.problems.iter().any(|problem| problem.error);
+        let mut handlers = inspection.handlers.iter();
+        if !broken && !handlers.any(|handler| handler == FILTER_HANDLER) {
+            let (arguments, why) = (
+                "user, flows, flows_filter_vars",
+                "nobody could be offered a flow",
+            );
+            push(
+                &mut result.diagnostics,
+                missing_handler(details, FILTER_HANDLER, arguments, why),
+            );
+        }
     }
     for uses in prefetched.values() {
         for unused in uses.without_field() {
@@ -207,7 +241,7 @@ fn push(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
     }
 }
 
-fn missing_handler(details: &FlowDetails) -> Diagnostic {
+fn missing_handler(details: &FlowDetails, handler: &str, arguments: &str, why: &str) -> Diagnostic {
     let (file, line, column) = match &details.flow.implementation.file {
         Some(file) => (file.clone(), 1, 1),
         None => details.place.clone(),
@@ -217,13 +251,26 @@ fn missing_handler(details: &FlowDetails) -> Diagnostic {
         file,
         line,
         column,
-        message: format!(
-            "there is no reducer {REQUIRED_HANDLER}, so nobody could decide about requests"
-        ),
+        message: format!("there is no reducer {handler}, so {why}"),
         hint: Some(format!(
-            "define {REQUIRED_HANDLER}(event) with the decorator @reducer"
+            "define {handler}({arguments}) with the decorator @reducer"
         )),
     }
+}
+
+/// A filter where none is looked for.
+fn useless_filter(details: &FlowDetails) -> Diagnostic {
+    let problem = PythonProblem {
+        error: false,
+        line: 1,
+        column: 1,
+        message: format!(
+            "'{FILTER_HANDLER}' is never called: it belongs into the code of a sym_flows_filter, not into that of the flow {}",
+            details.flow.name
+        ),
+        hint: Some("move it there, or remove it".to_owned()),
+    };
+    python(&problem, &details.flow.implementation, details)
 }
 
 /// Words of environments (`okta` of `okta_id`) whose functions in `sym.sdk.integrations` raise an error, because this version

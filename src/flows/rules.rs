@@ -57,14 +57,6 @@ pub fn check_objects(world: &World, objects: &Objects) {
     }
     let mut filters = objects.of_kind("sym_flows_filter");
     if let Some(first) = filters.next() {
-        world.sources.warn(
-            first.place,
-            format!(
-                "{}: filters are read but not applied yet: everybody is offered all flows",
-                first.address
-            ),
-            None,
-        );
         for second in filters {
             world.sources.error(
                 second.place,

@@ -160,15 +160,44 @@ attempts! {
     naming_another_run: "from sym.sdk.integrations import slack\nslack._hostcall.call('slack.send_thread_message', message='x', run='other')" => Raises(&["SlackError"]);
     smuggling_an_object_as_text: "class T(str):\n    def __str__(self):\n        return 'x'\nfrom sym.sdk.integrations import slack\nslack._hostcall.call('store.fetch', path=T('a'))" => Raises(&["TypeError"]);
     smuggling_not_a_number: "from sym.sdk.integrations import slack\nslack._hostcall.call('http.request', method='GET', url='http://a', headers=[], body=None, timeout=float('nan'), redirects=1)" => Raises(&["SymException"]);
+    sharing_memory_with_others: "import enum\nenum.sys.modules['builtins'].__import__('_posixshmem')" => Raises(NO_IMPORT);
+    loading_a_library: "import enum\nimp = enum.sys.modules['_imp']\nclass S:\n    name = 'x'\n    origin = '/lib/x86_64-linux-gnu/libc.so.6'\nimp.create_dynamic(S())" => Raises(&["AttributeError", "ImportError", "KeyError", "TypeError"]);
+    starting_an_event_loop: "import asyncio" => Raises(NO_IMPORT);
+    using_another_interpreter: "import enum\nenum.sys.modules['builtins'].__import__('_interpreters').create()" => Raises(NO_IMPORT);
+    fetching_a_file_by_url: "import requests\nrequests.get('file:///etc/passwd')" => Raises(&["InvalidSchema", "InvalidURL", "RequestException"]);
+    smuggling_a_header: "import requests\nrequests.get('http://a', headers={'X': 'a\\r\\nHost: b'})" => Raises(&["InvalidHeader", "RequestException", "ConnectionError"]);
+    reading_settings_of_the_bot_from_the_sdk: "from sym.sdk.integrations import slack\nslack._hostcall.call('settings.read', name='SLACK_BOT_TOKEN')" => Raises(&["SymException"]);
+    finding_the_request_before_with_gc: "import gc\nprint(len(gc.get_objects()))" => Raises(NO_IMPORT);
+    replacing_what_print_means_for_others: "__builtins__['print'] = lambda *words: None\nprint('gone')" => Prints("");
+    replacing_the_exit_of_the_process: "import enum\nenum.sys.exit = lambda *_: None\nenum.sys.excepthook = None\nprint('changed')" => Prints("changed\n");
+    printing_one_giant_text: "print('x' * 50_000_000)" => Harmless;
+    formatting_to_a_giant_width: "'{:>1000000000000}'.format(1)" => Contained;
+    reading_a_giant_number: "int('9' * 10_000_000)" => Raises(&["ValueError"]);
+    computing_a_giant_decimal: "import decimal\ndecimal.getcontext().prec = 10 ** 9\ndecimal.Decimal(7) ** decimal.Decimal('1000000000.5')" => Contained;
+    listing_all_permutations: "import itertools\nlist(itertools.permutations(range(20)))" => Contained;
+    colliding_hashes: "class K:\n    def __hash__(self):\n        return 1\n    def __eq__(self, other):\n        return False\nd = {K(): 1 for _ in range(200_000)}" => Stopped;
+    comparing_without_end: "class A:\n    def __eq__(self, other):\n        return self == other\nA() == A()" => Raises(&["RecursionError"]);
+    returning_something_whose_length_lies: "class L(list):\n    def __len__(self):\n        return 10 ** 18\n    def __iter__(self):\n        while True:\n            yield '5fb3bbd4-1f6e-4b0a-8a3e-5d8f2a3a7d10'\nfrom sym.sdk import RequestPermission\nreturn RequestPermission(webapp_view='admin', approve_deny=L([1]))" => Contained;
     returning_a_permission_that_lies: "from sym.sdk import RequestPermission\nclass P(RequestPermission):\n    allow_self_approval = property(lambda self: object())\nreturn P(webapp_view='admin', approve_deny='admin')" => Contained;
 }
 
 #[test]
-fn a_file_of_fifty_thousand_branches_hurts_nobody() {
-    let mut source = String::from("def f(x):\n    if x == 0:\n        pass\n");
-    for number in 0..5_000 {
-        source.push_str(&format!("    elif x == {number}:\n        pass\n"));
+fn a_file_of_fifty_thousand_branches_is_refused_and_one_that_just_fits_hurts_nobody() {
+    let branches = |count: usize| format!("x = 0\nif x:0\n{}", "elif x:0\n".repeat(count));
+    let failure = call(&branches(50_000), PERMISSIONS)
+        .within(LONG_MILLISECONDS)
+        .run()
+        .expect_err("too large a file");
+    assert_eq!(failure.kind, FailureKind::Syntax, "{failure}");
+    assert!(failure.message.contains("262144"), "{failure}");
+    if let Err(failure) = call(&branches(28_000), PERMISSIONS)
+        .within(LONG_MILLISECONDS)
+        .run()
+    {
+        assert!(
+            matches!(failure.kind, FailureKind::Syntax | FailureKind::Exception),
+            "{failure}"
+        );
     }
-    let _ = call(&source, PERMISSIONS).within(LONG_MILLISECONDS).run();
     next_call_works();
 }

@@ -211,7 +211,7 @@ fn deep_recursion_in_native_code_is_contained() {
 }
 
 #[test]
-fn a_file_with_fifty_thousand_branches_compiles_or_fails_cleanly() {
+fn a_file_with_twelve_thousand_branches_compiles_or_fails_cleanly() {
     let mut source = String::from("x = 1\nif x == 0:\n    pass\n");
     for _ in 0..12_000 {
         source.push_str("elif x==2:\n pass\n");

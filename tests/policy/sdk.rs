@@ -55,9 +55,9 @@ python_tests! {
     the_standard_library_that_flows_use_works => "stdlib.py",
 }
 
-/// Modules and names of the tables in docs/sdk.md.
-fn documented() -> Vec<(String, Vec<String>)> {
-    let mut modules: Vec<(String, Vec<String>)> = Vec::new();
+/// Modules and names of the tables in docs/sdk.md, with what is said of each.
+fn documented() -> Vec<(String, Vec<(String, String)>)> {
+    let mut modules: Vec<(String, Vec<(String, String)>)> = Vec::new();
     for line in include_str!("../../docs/sdk.md").lines() {
         if let Some(module) = line.strip_prefix("## `") {
             modules.push((module.trim_end_matches('`').to_owned(), Vec::new()));
@@ -72,7 +72,8 @@ fn documented() -> Vec<(String, Vec<String>)> {
                 "docs/sdk.md does not say how: {line}"
             );
             let name = cells[0].trim_end_matches('`').to_owned();
-            modules.last_mut().unwrap().1.push(name);
+            let row = (name, cells[1].to_owned());
+            modules.last_mut().unwrap().1.push(row);
         }
     }
     modules

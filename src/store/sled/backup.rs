@@ -18,8 +18,9 @@ use std::sync::PoisonError;
 
 use sha2::{Digest, Sha256};
 
+use super::failures::sled_error;
+use super::shared::Shared;
 use super::writer::Snapshot;
-use super::{Shared, sled_error};
 use crate::store::contract::StoreError;
 use crate::store::datadir::{failed, sync_entry};
 use crate::store::keys;

@@ -11,10 +11,10 @@ use serde_json::value::RawValue;
 
 use super::Options;
 use super::commit::decode_time;
+use super::failures::sled_error;
 use super::head::Head;
 use super::reading::Reading;
 use super::recover::{Placed, from_json};
-use super::sled_error;
 use super::staging::Staging;
 use crate::store::changes::{self, Base};
 use crate::store::contract::StoreError;

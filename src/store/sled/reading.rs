@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock};
 
 use ::sled::{IVec, Tree};
 
-use super::sled_error;
+use super::failures::sled_error;
 use super::staging::{Before, Pieces, pieces_missing};
 use crate::store::contract::StoreError;
 use crate::store::record::{self, Record, Shape};

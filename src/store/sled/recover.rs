@@ -9,9 +9,9 @@ use ::sled::Tree;
 use serde::Deserialize;
 
 use super::commit::Lines;
+use super::failures::sled_error;
 use super::head::{Head, Sum};
 use super::reading::Reading;
-use super::sled_error;
 use crate::domain::effect::StoredEffect;
 use crate::domain::run::{RunId, Status};
 use crate::domain::time::Timestamp;

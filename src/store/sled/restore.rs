@@ -16,11 +16,13 @@ use serde_json::Value;
 
 use super::backup::Reader;
 use super::commit::stage_commit;
+use super::failures::sled_error;
 use super::head::Head;
+use super::opening::{open_sled, sled_config};
 use super::reading::Reading;
 use super::recover::{self, RunHead, from_json};
 use super::staging::{Before, Staging};
-use super::{Options, SledStore, base, open_sled, sled_config, sled_error};
+use super::{Options, SledStore, base};
 use crate::domain::run::{Run, RunId};
 use crate::domain::time::Timestamp;
 use crate::store::changes::{Base, Line, patch};

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use ::sled::{Batch, IVec, Tree};
 
+use super::failures::sled_error;
 use super::head::Head;
-use super::sled_error;
 use crate::store::contract::StoreError;
 use crate::store::keys::{self, Kind};
 use crate::store::record::{self, PIECE_BYTES, Shape};

@@ -20,12 +20,15 @@ use std::sync::{Arc, PoisonError};
 use ::sled::Db;
 use tokio::sync::{mpsc, oneshot};
 
+use super::Options;
 use super::commit::{Lines, Staged, add_change, add_lines, decode_time, stage_commit};
+use super::failures::{alarm_about_blobs, panic_error, sled_error};
 use super::head::Head;
+use super::opening::{open_sled, sled_config};
 use super::recover::RunHead;
+use super::shared::Shared;
 use super::staging::Staging;
 use super::sync::Syncer;
-use super::{Options, Shared, open_sled, sled_config, sled_error};
 use crate::domain::run::RunId;
 use crate::store::Prepared;
 use crate::store::contract::StoreError;
@@ -178,7 +181,7 @@ impl Writer {
             return;
         }
         let reopened = catch_unwind(AssertUnwindSafe(|| self.reopen()))
-            .unwrap_or_else(|panic| Err(super::panic_error(panic.as_ref())));
+            .unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
         if let Err(error) = reopened {
             tracing::error!("{error}; nothing is written any more until a restart");
             self.shared.fail(error);
@@ -216,7 +219,7 @@ impl Writer {
         }
         let mut results: Vec<Option<StoreError>> = group.iter().map(|_| None).collect();
         let written = catch_unwind(AssertUnwindSafe(|| self.write(&group, &mut results)))
-            .unwrap_or_else(|panic| Err(super::panic_error(panic.as_ref())));
+            .unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
         match written {
             Ok(staged) => {
                 self.publish(group, results, staged);
@@ -287,7 +290,7 @@ impl Writer {
         self.sweep()?;
         self.groups += 1;
         if self.groups.is_multiple_of(BLOBS_CHECK_GROUPS) {
-            super::alarm_about_blobs(&self.blobs);
+            alarm_about_blobs(&self.blobs);
         }
         Ok(staged)
     }

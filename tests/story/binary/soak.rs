@@ -38,6 +38,9 @@ const MEMORY_MAX_MB: u64 = 300;
 /// What the last quarter may have beyond the second: share, and MB for what is kept of the last 50,000 envelopes.
 const GROWTH: (f64, f64) = (1.15, 12.0);
 
+/// Requests that may wait for a decision; then nobody asks until some are decided.
+const BACKLOG: u64 = 40;
+
 const ASKERS: [&str; 4] = ["alice", "carol", "dave", "erin"];
 
 /// Goes to where nobody looks, and after a second to where somebody decides.
@@ -64,6 +67,30 @@ struct Deeds {
 }
 
 impl Deeds {
+    fn undecided(&self) -> u64 {
+        let decided = self.decided.load(Ordering::SeqCst);
+        self.submitted
+            .load(Ordering::SeqCst)
+            .saturating_sub(decided)
+    }
+
+    /// Waits until at most so many are undecided; however long that takes, as long as it goes on.
+    async fn until_undecided(&self, most: u64) {
+        let (mut before, mut since) = (self.undecided(), Instant::now());
+        while self.undecided() > most {
+            if self.undecided() < before {
+                (before, since) = (self.undecided(), Instant::now());
+            }
+            assert!(
+                since.elapsed() < WATCHDOG,
+                "{} of {} requests are not decided, and nothing goes on",
+                self.undecided(),
+                self.submitted.load(Ordering::SeqCst)
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Does something that must be answered.
     async fn watched<T>(&self, what: &'static str, doing: impl Future<Output = T>) -> T {
         let began = Instant::now();
@@ -103,6 +130,7 @@ async fn asks(
         } else {
             "plain"
         };
+        deeds.until_undecided(BACKLOG).await;
         let opening = open_form(&person, flow);
         let form = deeds
             .watched("form opened", opening)
@@ -131,10 +159,7 @@ async fn decides(slack: SlackSim, deeds: Arc<Deeds>, mut random: Random) -> Told
         let message = match channel.next_request().await {
             Ok(message) => message,
             // Nobody asks any more: the driver waits no longer than for a watchdog.
-            Err(_)
-                if deeds.decided.load(Ordering::SeqCst)
-                    == deeds.submitted.load(Ordering::SeqCst) =>
-            {
+            Err(_) if deeds.undecided() == 0 => {
                 continue;
             }
             Err(error) => return Err(format!("a message of a request: {error}")),
@@ -285,17 +310,12 @@ async fn mixed_load_for_long_stops_nowhere_and_keeps_nothing()
     while let Some(ended) = people.join_next().await {
         ended?.map_err(|error| format!("{}\n{error}", end_of(&bot.log())))?;
     }
-    let (submitted, decided) = (&deeds.submitted, &deeds.decided);
-    let settling = Instant::now();
-    while decided.load(Ordering::SeqCst) < submitted.load(Ordering::SeqCst) {
-        assert!(settling.elapsed() < WATCHDOG * 2, "some are not decided");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    deeds.until_undecided(0).await;
     deciding.abort();
     let log = bot.log();
     bot.terminate().await.expect_code(0);
 
-    let requests = submitted.load(Ordering::SeqCst);
+    let requests = deeds.submitted.load(Ordering::SeqCst);
     let mut verdicts: BTreeMap<String, u64> = BTreeMap::new();
     for line in data.audit() {
         let Some(run) = line["run"]["srn"].as_str() else {

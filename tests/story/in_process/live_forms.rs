@@ -158,9 +158,12 @@ fn a_prefetch_of_the_wrong_type_is_told() {
 }
 
 #[test]
-fn a_missing_prefetch_reducer_is_told() {
+fn a_flow_with_a_missing_prefetch_reducer_keeps_the_bot_from_starting() {
     let region_only = REGIONS.split("@prefetch(field_name").next().unwrap();
-    is_not_prepared(region_only, "no prefetch reducer for the field");
+    story(with(REGION, region_only)).does_not_start(&[
+        "impl.py:1:1",
+        "there is no prefetch reducer for the field 'ports' of the flow access",
+    ]);
 }
 
 #[test]
@@ -360,4 +363,78 @@ fn an_on_change_that_fails_or_hangs_leaves_the_form_usable_and_is_reported() {
             stage.request_in("#sym-requests").await?;
             Ok(())
         });
+}
+
+const TEAM: &str = r#"
+    prompt_field {
+      name      = "team"
+      label     = "Team"
+      type      = "slack_user_list"
+      required  = false
+      on_change = file("${path.module}/team.py")
+    }
+    prompt_field {
+      name     = "note"
+      label    = "Note"
+      type     = "string"
+      required = false
+    }
+"#;
+
+const TEAM_CODE: &str = r##"
+from sym.sdk.integrations import slack
+
+def on_change_team(username, form):
+    team = form.fields["team"]
+    slack.send_message(slack.channel("#general"), f"{len(team.value or [])} in the team")
+    if team.value and len(team.value) == 3:
+        team.value = team.value[:2]
+    return form
+"##;
+
+#[test]
+fn people_who_come_back_from_on_change_as_they_were_are_no_change() {
+    let main = format!("{ENVIRONMENT}{}", flow("access", TEAM, "impl.py"));
+    let flows = Flows::of(&[
+        ("main.tf", &main),
+        ("impl.py", &ordinary()),
+        ("team.py", TEAM_CODE),
+    ]);
+    story(flows).run(async |stage| {
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        let mut general = stage.slack.channel("#general");
+        let drawn = stage.slack.calls("views.update").len();
+        form.pick("Team", "bob").apply().await?;
+        general.expects_text("1 in the team").await?;
+        form.pick("Team", "carol").apply().await?;
+        general.expects_text("2 in the team").await?;
+        form.fill("Note", "hello").submit().await?;
+        stage.request_in("#sym-requests").await?;
+        assert_eq!(
+            stage.slack.calls("views.update").len(),
+            drawn,
+            "the form was drawn again though nothing in it changed"
+        );
+        let run = stage.the_run().await;
+        let FieldValue::SlackUserList(team) = &run.field("team").unwrap().value else {
+            panic!("{:?}", run.fields);
+        };
+        let ids: Vec<&str> = team.iter().map(|user| user.slack_id.as_str()).collect();
+        assert_eq!(ids, [stage.bob.id(), stage.carol.id()]);
+
+        // A list that came back otherwise is one.
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        for name in ["bob", "carol", "alice"] {
+            form.pick("Team", name).apply().await?;
+        }
+        stage
+            .until("the third to be taken out", async || {
+                form.value("Team")
+                    .await
+                    .is_ok_and(|value| value["selected_users"].as_array().map(Vec::len) == Some(2))
+            })
+            .await;
+        assert_eq!(stage.slack.calls("views.update").len(), drawn + 1);
+        Ok(())
+    });
 }

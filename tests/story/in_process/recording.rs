@@ -4,7 +4,7 @@ use symbot::cli::explain::{explain, replay, sources_of};
 use symbot::domain::run::{RunId, Status};
 use symbot::policy::recording::RecordedOutcome;
 
-use super::flows::{Flows, sends};
+use super::flows::{ENVIRONMENT, Flows, flow, sends};
 use super::harness::{pool, story};
 
 /// Routes to a channel that is not there, then to one that is; prints.
@@ -164,5 +164,105 @@ fn a_stopped_bot_is_explained_from_its_directory_and_its_calls_repeat() {
         );
         assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
         pool.shutdown().await;
+    });
+}
+
+/// A flow whose handlers are called at every point there is, each of which asks the bot something.
+fn every_handler() -> Flows {
+    let field = |name: &str, more: &str| {
+        format!(
+            "\nprompt_field {{\n  name = \"{name}\"\n  label = \"{name}\"\n  type = \"string\"\n  {more}\n}}\n"
+        )
+    };
+    let params = [
+        field("region", "prefetch = true"),
+        field(
+            "kind",
+            "on_change = file(\"${path.module}/kind.py\")\n  allowed_values = [\"a\", \"b\"]",
+        ),
+    ]
+    .concat();
+    let main = format!("{ENVIRONMENT}{}", flow("access", &params, "impl.py"));
+    let asks = "    print('asked', user(email='bob@acme.example').name)\n";
+    let on_change = format!(
+        "from sym.sdk.integrations.sym import get_or_create_user_by_email as user\n\ndef on_change_kind(username, form):\n{asks}    return form\n"
+    );
+    let mut python = sends(
+        "[Notification(destinations=[slack.channel('#sym-access')], timeout=15), Notification(destinations=[slack.channel('#sym-requests')])]",
+    )
+    .replace(
+        "def get_permissions(event):\n",
+        &format!("def get_permissions(event):\n{asks}"),
+    );
+    python.push_str(
+        "\nfrom sym.sdk.annotations import hook, prefetch\nfrom sym.sdk.field_option import FieldOption\n",
+    );
+    for hook in HOOKS {
+        python.push_str(&format!("\n@hook\ndef {hook}(event):\n{asks}"));
+    }
+    python.push_str(&format!(
+        "\n@prefetch('region')\ndef regions(event):\n{asks}    return [FieldOption(value='eu', label='Europe')]\n"
+    ));
+    Flows::of(&[
+        ("main.tf", &main),
+        ("impl.py", &python),
+        ("kind.py", &on_change),
+    ])
+}
+
+const HOOKS: [&str; 8] = [
+    "on_prompt",
+    "after_prompt",
+    "on_request",
+    "after_request",
+    "on_request_forward",
+    "after_request_forward",
+    "on_approve",
+    "after_approve",
+];
+
+#[test]
+fn every_call_of_a_request_is_kept_those_of_its_form_and_hooks_included() {
+    story(every_handler()).run(async |stage| {
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        form.pick("region", "Europe").apply().await?;
+        form.pick("kind", "b").apply().await?;
+        form.submit().await?;
+        stage.request_in("#sym-access").await?;
+        stage.until_sent(0).await;
+        stage.fifteen_seconds_pass();
+        let request = stage.request_in("#sym-requests").await?;
+        stage.bob.presses(&request, "Approve").await?;
+        request.expects_text("*Approved* by @bob").await?;
+        let run = stage.until_status(Status::Approved).await;
+        let mut expected: Vec<&str> = HOOKS.to_vec();
+        expected.extend([
+            "prefetch:region",
+            "on_change_kind",
+            "get_permissions",
+            "get_request_notifications",
+        ]);
+        expected.sort_unstable();
+        let called = async || {
+            let story = stage.explained(&run).await;
+            let calls = story.calls.iter();
+            let mut names: Vec<String> =
+                calls.flat_map(|kept| kept.call.handlers.clone()).collect();
+            names.sort_unstable();
+            names
+        };
+        // Those after the decision are on their way.
+        stage
+            .until("all handlers to be kept", async || {
+                called().await.len() >= expected.len()
+            })
+            .await;
+        assert_eq!(called().await, expected);
+        let story = stage.explained(&run).await;
+        for kept in &story.calls {
+            assert!(!kept.call.host_calls.is_empty(), "{:?}", kept.call.handlers);
+        }
+        assert_eq!(sources_of(&story).len(), 2);
+        Ok(())
     });
 }

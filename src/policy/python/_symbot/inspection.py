@@ -106,7 +106,7 @@ def inspect(file, source):
     _check_parameters(found, functions, report)
     changes = [name for name in functions if name.startswith(names.ON_CHANGE)]
     if "get_permissions" not in handlers and (found or not changes):
-        if "get_approvers" not in handlers and "get_flows" not in found:
+        if "get_approvers" not in handlers and "get_flows" not in found and "get_flows" not in functions:
             report(
                 True,
                 functions.get("get_permissions", (1, 1)),

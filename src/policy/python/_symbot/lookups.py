@@ -67,7 +67,7 @@ def check_names(names, known, loaded, report):
             report(False, node, text, _home(name))
         else:
             text = f"'{name}' is not defined in this file: using it raises a NameError"
-            report(False, node, text, _home(name) or _close(name, (names.all_bound() | known) - {name}))
+            report(False, node, text, _home(name) or _close(name, (names.all_bound() | known | imports.ALLOWED) - {name}))
 
 
 class _Imports(ast.NodeVisitor):

@@ -9,7 +9,7 @@ KIND_OF = {**{name: "reducer" for name in REDUCERS}, **{name: "hook" for name in
 
 # Handlers that this version calls. A file that defines others would have them silently skipped, which is an error.
 CALLED = frozenset(
-    ["get_permissions", "get_request_notifications", "get_approvers"]
+    ["get_permissions", "get_request_notifications", "get_approvers", "get_flows"]
     + [f"{when}_{event}" for event in ("prompt", "request", "request_forward", "request_expire", "approve", "deny") for when in ("on", "after")]
 )
 # Handlers that have nothing to be called for in this version, and why.

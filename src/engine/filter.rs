@@ -1,0 +1,124 @@
+//! The flow picker, and the flows filter (`sym_flows_filter`) that is asked which flows a person is offered in it.
+//!
+//! The filter is a convenience, not a protection: a flow that is named is opened all the same. When the filter fails, nothing is
+//! offered. With a filter "Loading…" stands there first, because the trigger lives three seconds.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Engine;
+use super::calls::{Asking, flow_input, wrong_result};
+use super::intake::choice;
+use super::outside::Started;
+use crate::domain::person::Person;
+use crate::domain::run::RunId;
+use crate::flows::catalog::Flow;
+use crate::policy::types::{Arguments, HandlerFailure};
+use crate::slack::api::ViewTarget;
+use crate::slack::modal;
+use crate::slack::pacing::{Repeat, repeating};
+use crate::slack::view::{FlowChoice, FormMetadata};
+
+/// The one handler of a filter.
+const HANDLER: &str = "get_flows";
+/// Title of the picker's pages.
+const TITLE: &str = "Request";
+
+impl Engine {
+    /// Opens the picker; `note` stands above the flows.
+    pub(super) async fn open_picker(
+        self: &Arc<Self>,
+        started: &Started,
+        person: &Person,
+        metadata: &FormMetadata,
+        note: Option<&str>,
+    ) {
+        let catalog = self.book.catalog();
+        let Some(filter) = &catalog.filter else {
+            let view = modal::flow_picker(&self.choices(), metadata, note);
+            self.open_view(started, &view).await;
+            return;
+        };
+        let Some((view_id, hash)) = self.open_view(started, &modal::loading(TITLE)).await else {
+            return;
+        };
+        let offered: Vec<&Arc<Flow>> = catalog
+            .flows
+            .iter()
+            .filter(|flow| flow.allows_source("slack"))
+            .collect();
+        let view = match self.filtered(filter, &offered, person, metadata).await {
+            Ok(choices) => modal::flow_picker(&choices, metadata, note),
+            Err(failure) => self.not_listed(filter, person, &failure),
+        };
+        let target = ViewTarget {
+            view_id: &view_id,
+            hash: hash.as_deref(),
+        };
+        let shown = repeating(Repeat::TRIGGER, || {
+            self.outside.api.views_update(target, &view)
+        })
+        .await;
+        match shown {
+            Ok(_) => {}
+            // Closed meanwhile.
+            Err(error) if error.code() == Some("not_found") => {}
+            Err(error) => {
+                let words = self.trouble("The list of flows could not be shown.", &error);
+                self.outside.answer_now(&started.answer_to(), &words).await;
+            }
+        }
+    }
+
+    /// Those of the flows that the filter offers, in its order.
+    async fn filtered(
+        self: &Arc<Self>,
+        filter: &Flow,
+        flows: &[&Arc<Flow>],
+        person: &Person,
+        metadata: &FormMetadata,
+    ) -> Result<Vec<FlowChoice>, HandlerFailure> {
+        let asking = Asking {
+            flow: filter,
+            code: &filter.implementation,
+            run: None,
+            deadline: self.outside.handler_timeout,
+        };
+        let mut input = self.prompt_input(filter, person, metadata);
+        input.arguments = Some(Arguments::Flows {
+            flows: flows.iter().map(|flow| flow_input(flow)).collect(),
+            vars: filter.vars.clone(),
+        });
+        let handlers = vec![HANDLER.to_owned()];
+        let answer = self.call_handlers(asking, handlers, input).await?;
+        let wrong = |message: &str| wrong_result(filter, HANDLER, message.to_owned());
+        let positions = answer
+            .flows
+            .ok_or_else(|| wrong("the function is not defined"))?;
+        positions
+            .into_iter()
+            .map(|position| match flows.get(position) {
+                Some(flow) => Ok(choice(flow)),
+                None => Err(wrong("returned a flow that it was not given")),
+            })
+            .collect()
+    }
+
+    fn not_listed(&self, filter: &Flow, person: &Person, failure: &HandlerFailure) -> Value {
+        // No two failures of a moment have one code.
+        let salt = self.clock.now().0.cast_unsigned();
+        let error = self.handler_failed(
+            RunId::nil(),
+            salt ^ person.id.as_u64_pair().1,
+            &filter.name,
+            failure,
+        );
+        modal::error(
+            TITLE,
+            "The list of flows could not be made, and nothing was requested. Please try again; if it fails again, tell \
+             whoever looks after your flows. A flow whose name you know opens with /sym req NAME.",
+            &error.code,
+        )
+    }
+}
