@@ -46,6 +46,8 @@ struct Waiting {
     run: RunId,
     since: Instant,
     record: String,
+    /// Whether there was no run when it was to be written: it goes along with the submission of the form.
+    of_form: bool,
 }
 
 impl Records {
@@ -55,6 +57,7 @@ impl Records {
             run,
             since: Instant::now(),
             record,
+            of_form: false,
         });
         let mut bytes: usize = state.waiting.iter().map(|one| one.record.len()).sum();
         while state.waiting.len() > WAITING_MAX || bytes > WAITING_MAX_BYTES {
@@ -81,13 +84,20 @@ impl Records {
     /// Runs with records that have waited long enough.
     fn overdue(&self) -> HashSet<RunId> {
         let state = self.lock();
-        let late = |one: &&Waiting| one.since.elapsed() >= LINGER;
+        let late = |one: &&Waiting| !one.of_form && one.since.elapsed() >= LINGER;
         state
             .waiting
             .iter()
             .filter(late)
             .map(|one| one.run)
             .collect()
+    }
+
+    /// There is no such run yet. Without this, every form that is open would be looked for in the store each time.
+    fn leave_to_submission(&self, run: RunId) {
+        for one in &mut self.lock().waiting {
+            one.of_form |= one.run == run;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -208,6 +218,7 @@ impl Engine {
                 *place = self.store.run(run).await?.map(Arc::new);
             }
             if place.is_none() {
+                self.records.leave_to_submission(run);
                 continue;
             }
             let taken = self.take_records(run, false).await?;
@@ -238,5 +249,31 @@ impl Engine {
             .map(|one| one.run)
             .collect();
         self.write_records(runs).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_a_form_wait_for_its_submission_and_are_not_looked_for_again() {
+        let records = Records::default();
+        let (form, run) = (RunId::from_u128(1), RunId::from_u128(2));
+        records.add(form, "of the form".to_owned());
+        records.add(run, "of the run".to_owned());
+        for one in &mut records.lock().waiting {
+            one.since -= LINGER;
+        }
+        assert_eq!(records.overdue(), HashSet::from([form, run]));
+        records.leave_to_submission(form);
+        assert_eq!(records.overdue(), HashSet::from([run]));
+        // A call that ends after the submission is written by itself.
+        records.add(form, "late".to_owned());
+        for one in &mut records.lock().waiting {
+            one.since -= LINGER;
+        }
+        assert_eq!(records.overdue(), HashSet::from([form, run]));
+        assert_eq!(records.take(form).waiting.len(), 2);
     }
 }
