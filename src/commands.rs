@@ -75,10 +75,7 @@ async fn story(engine: &Engine, arguments: &Value) -> Result<Value, CommandError
     let failed = |error: &dyn std::fmt::Display| CommandError::new(error.to_string(), "");
     match explain::gather(engine.store.as_ref(), id).await {
         Ok(Some(story)) => serde_json::to_value(story).map_err(|error| failed(&error)),
-        Ok(None) => Err(CommandError::new(
-            format!("there is no request {id}"),
-            "is it the data directory of the right bot?",
-        )),
+        Ok(None) => Err(explain::unknown(id)),
         Err(error) => Err(failed(&error)),
     }
 }

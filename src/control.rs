@@ -140,7 +140,8 @@ impl Commands {
     }
 }
 
-const VERSIONS: &str =
+/// What to do when bot and program do not understand each other.
+pub const VERSIONS: &str =
     "the bot may be an older or newer version than this program: use the same for both";
 
 /// An open control socket.

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::control::CommandError;
 use crate::domain::audit::plain_value;
 use crate::domain::effect::{Effect, StoredEffect};
 use crate::domain::permission::{Audience, Level};
@@ -33,6 +34,15 @@ pub struct Story {
     pub pending: Vec<StoredEffect>,
     /// The flow as it was when the request was made.
     pub flow: Option<Flow>,
+}
+
+/// The answer where [`gather`] finds none.
+#[must_use]
+pub fn unknown(run: RunId) -> CommandError {
+    CommandError::new(
+        format!("there is no request {run}"),
+        "is it the data directory of the right bot?",
+    )
 }
 
 /// Reads the story of a request; `None` when there is no such request.

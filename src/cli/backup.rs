@@ -8,9 +8,8 @@ use std::process::ExitCode;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::explain::Complaint;
 use super::{EXIT_WRONG, complain};
-use crate::control::{AskError, Part, Reply, ask};
+use crate::control::{AskError, CommandError, Part, Reply, ask};
 use crate::store::contract::{Store as _, StoreError};
 use crate::store::datadir::has_store;
 use crate::store::sled::{BackupSummary, NewBackup, Options, RestoreFrom, SledStore};
@@ -33,7 +32,7 @@ pub async fn backup(data: &Path, to: &Path) -> ExitCode {
     }
 }
 
-async fn make(data: &Path, to: &Path) -> Result<BackupSummary, Complaint> {
+async fn make(data: &Path, to: &Path) -> Result<BackupSummary, CommandError> {
     // First, so that nobody is asked for a backup that cannot be kept.
     let new = NewBackup::create(to).map_err(|error| stores(&error))?;
     match ask(data, "backup", Value::Null).await {
@@ -51,7 +50,7 @@ async fn make(data: &Path, to: &Path) -> Result<BackupSummary, Complaint> {
 }
 
 /// Takes a backup from the running bot.
-async fn receive(reply: Reply, new: &NewBackup) -> Result<BackupSummary, Complaint> {
+async fn receive(reply: Reply, new: &NewBackup) -> Result<BackupSummary, CommandError> {
     let Some(mut body) = reply.body else {
         return Err(asked(AskError::Failed("it sent no backup".to_owned())));
     };
@@ -59,7 +58,7 @@ async fn receive(reply: Reply, new: &NewBackup) -> Result<BackupSummary, Complai
     loop {
         match body.next().await.map_err(asked)? {
             Part::Bytes(bytes) => out.write_all(&bytes).map_err(|error| {
-                Complaint::new(format!("the backup cannot be written: {error}"), "")
+                CommandError::new(format!("the backup cannot be written: {error}"), "")
             })?,
             Part::End(summary) => {
                 return BackupSummary::deserialize(summary)
@@ -76,14 +75,14 @@ async fn of_stopped(data: &Path, to: &Path) -> Result<BackupSummary, StoreError>
     Ok(summary)
 }
 
-fn stores(error: &StoreError) -> Complaint {
-    Complaint::new(error.to_string(), "")
+fn stores(error: &StoreError) -> CommandError {
+    CommandError::new(error.to_string(), "")
 }
 
-fn asked(error: AskError) -> Complaint {
+fn asked(error: AskError) -> CommandError {
     match error {
-        AskError::Refused(error) => Complaint::new(error.message, error.hint),
-        error => Complaint::new(
+        AskError::Refused(error) => error,
+        error => CommandError::new(
             error.to_string(),
             "is the bot still running, and of the same version as this program?",
         ),

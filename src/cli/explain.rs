@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::control::{AskError, ask};
+use crate::control::{AskError, CommandError, VERSIONS, ask};
 use crate::domain::run::RunId;
-use crate::explain::{Story, gather};
+use crate::explain::{Story, gather, unknown};
 use crate::kept::KeptCall;
 use crate::policy::pool::Pool;
 use crate::policy::recording::{RecordedOutcome, fingerprint};
@@ -25,41 +25,25 @@ use crate::store::sled::{Options, SledStore};
 /// Time for one call: a replay waits neither for the host nor in `time.sleep`.
 const REPLAY_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Something is wrong: what, and what to do.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Complaint {
-    pub message: String,
-    pub hint: String,
-}
-
-impl Complaint {
-    pub fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: hint.into(),
-        }
-    }
-}
-
 /// The story of a request, in words or as JSON.
 ///
 /// # Errors
 /// When there is no such request, or it cannot be read.
-pub async fn explain(data: &Path, run: &str, as_json: bool) -> Result<String, Complaint> {
+pub async fn explain(data: &Path, run: &str, as_json: bool) -> Result<String, CommandError> {
     let story = story_of(data, run).await?;
     if !as_json {
         return Ok(story.tell());
     }
     serde_json::to_string_pretty(&story)
         .map(|text| text + "\n")
-        .map_err(|error| Complaint::new(format!("the story cannot be written: {error}"), ""))
+        .map_err(|error| CommandError::new(format!("the story cannot be written: {error}"), ""))
 }
 
 /// Runs the recorded handler calls of a request again. Returns the report, and whether every call gave the same.
 ///
 /// # Errors
 /// When there is no such request, or it cannot be read.
-pub async fn replay(data: &Path, run: &str, pool: &Pool) -> Result<(String, bool), Complaint> {
+pub async fn replay(data: &Path, run: &str, pool: &Pool) -> Result<(String, bool), CommandError> {
     let story = story_of(data, run).await?;
     let sources = sources_of(&story);
     let mut report = String::new();
@@ -146,9 +130,9 @@ pub async fn replay_one(
     }
 }
 
-async fn story_of(data: &Path, run: &str) -> Result<Story, Complaint> {
+async fn story_of(data: &Path, run: &str) -> Result<Story, CommandError> {
     let id = RunId::parse_str(run.trim()).map_err(|_| {
-        Complaint::new(
+        CommandError::new(
             format!("\"{run}\" is not the id of a request"),
             "an id looks like 0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11; it stands on the request's page, in the log, and in the audit journal",
         )
@@ -156,11 +140,11 @@ async fn story_of(data: &Path, run: &str) -> Result<Story, Complaint> {
     match ask(data, "explain", json!({ "run": id })).await {
         Ok(reply) => return read(reply.value),
         Err(AskError::NotRunning) => {}
-        Err(AskError::Refused(error)) => return Err(Complaint::new(error.message, error.hint)),
-        Err(error) => return Err(Complaint::new(error.to_string(), "")),
+        Err(AskError::Refused(error)) => return Err(error),
+        Err(error) => return Err(CommandError::new(error.to_string(), "")),
     }
     if !has_store(data) {
-        return Err(Complaint::new(
+        return Err(CommandError::new(
             format!("{} holds no requests", data.display()),
             "give the data directory of the bot with --data or SYMBOT_DATA",
         ));
@@ -168,7 +152,7 @@ async fn story_of(data: &Path, run: &str) -> Result<Story, Complaint> {
     let dir = data.to_owned();
     let opened = tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default()));
     let failed = |error: &dyn std::fmt::Display| {
-        Complaint::new(
+        CommandError::new(
             format!("{}: {error}", data.display()),
             "see docs/operations.md",
         )
@@ -184,18 +168,11 @@ async fn story_of(data: &Path, run: &str) -> Result<Story, Complaint> {
     story.ok_or_else(|| unknown(id))
 }
 
-fn read(value: Value) -> Result<Story, Complaint> {
+fn read(value: Value) -> Result<Story, CommandError> {
     serde_json::from_value(value).map_err(|error| {
-        Complaint::new(
+        CommandError::new(
             format!("the running bot's answer cannot be read: {error}"),
-            "the bot may be an older or newer version than this program: use the same for both",
+            VERSIONS,
         )
     })
-}
-
-fn unknown(id: RunId) -> Complaint {
-    Complaint::new(
-        format!("there is no request {id}"),
-        "is it the data directory of the right bot?",
-    )
 }

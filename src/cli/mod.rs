@@ -20,11 +20,11 @@ use clap::{Parser, Subcommand};
 use crate::bot::{Bot, start_pool, told_to_end, told_to_reload};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings, ValueArgs};
+use crate::control::CommandError;
 use crate::inspected::Checker;
 use crate::policy::python_cmd::{self, PythonCommand};
 use crate::store::sled::RestoreFrom;
 use crate::telemetry;
-use explain::Complaint;
 
 /// The thing asked about is wrong.
 const EXIT_WRONG: u8 = 1;
@@ -101,6 +101,18 @@ struct CheckArgs {
     json: bool,
     #[command(flatten)]
     values: ValueArgs,
+}
+
+impl CheckArgs {
+    /// What to read: `flows` where no directory is named.
+    fn settings(&self) -> Result<FlowSettings, ConfigError> {
+        let dirs = if self.dirs.is_empty() {
+            vec![PathBuf::from("flows")]
+        } else {
+            self.dirs.clone()
+        };
+        FlowSettings::new(dirs, &self.values)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -244,12 +256,7 @@ fn run(args: RunArgs) -> ExitCode {
 }
 
 fn check(args: CheckArgs) -> ExitCode {
-    let dirs = if args.dirs.is_empty() {
-        vec![PathBuf::from("flows")]
-    } else {
-        args.dirs
-    };
-    let settings = match FlowSettings::new(dirs, &args.values) {
+    let settings = match args.settings() {
         Ok(settings) => settings,
         Err(error) => return wrong_setting(&error),
     };
@@ -276,12 +283,7 @@ fn check(args: CheckArgs) -> ExitCode {
 }
 
 fn test(args: CheckArgs) -> ExitCode {
-    let dirs = if args.dirs.is_empty() {
-        vec![PathBuf::from("flows")]
-    } else {
-        args.dirs
-    };
-    let settings = match FlowSettings::new(dirs, &args.values) {
+    let settings = match args.settings() {
         Ok(settings) => settings,
         Err(error) => return wrong_setting(&error),
     };
@@ -347,7 +349,7 @@ fn replay(args: ReplayArgs) -> ExitCode {
     })
 }
 
-fn print_or_complain(told: Result<String, Complaint>) -> ExitCode {
+fn print_or_complain(told: Result<String, CommandError>) -> ExitCode {
     match told {
         Ok(text) => {
             let mut out = std::io::stdout().lock();

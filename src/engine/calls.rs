@@ -264,13 +264,11 @@ impl Engine {
             };
             plain.insert(field.name.clone(), value);
         }
-        if let Some(target) = &run.target {
-            plain.insert("target_id".to_owned(), json!(target.id));
-            plain.insert("target".to_owned(), target_input(target, flow));
-        }
-        if let Some(seconds) = run.duration_seconds {
-            plain.insert("duration".to_owned(), json!(seconds));
-        }
+        plain.extend(access_fields(
+            run.target.as_ref(),
+            run.duration_seconds,
+            flow,
+        ));
         (plain, named.then_some(fields))
     }
 
@@ -312,8 +310,25 @@ fn as_recorded(recorded: &PersonRef, role: Role) -> Person {
     }
 }
 
+/// What requests for access have as handlers see it besides the fields that people fill in.
+pub(crate) fn access_fields(
+    target: Option<&ChosenTarget>,
+    seconds: Option<u64>,
+    flow: &Flow,
+) -> Map<String, Value> {
+    let mut fields = Map::new();
+    if let Some(target) = target {
+        fields.insert("target_id".to_owned(), json!(target.id));
+        fields.insert("target".to_owned(), target_input(target, flow));
+    }
+    if let Some(seconds) = seconds {
+        fields.insert("duration".to_owned(), json!(seconds));
+    }
+    fields
+}
+
 /// The chosen target with what the flow says about it.
-pub(crate) fn target_input(target: &ChosenTarget, flow: &Flow) -> Value {
+fn target_input(target: &ChosenTarget, flow: &Flow) -> Value {
     let declared = flow.strategy.as_ref().and_then(|strategy| {
         strategy
             .targets

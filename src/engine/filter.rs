@@ -9,11 +9,10 @@ use serde_json::Value;
 
 use super::Engine;
 use super::calls::{Asking, flow_input, wrong_result};
-use super::intake::choice;
 use super::outside::Started;
 use crate::domain::person::Person;
 use crate::domain::run::RunId;
-use crate::flows::catalog::Flow;
+use crate::flows::catalog::{Catalog, Flow};
 use crate::policy::types::{Arguments, HandlerFailure};
 use crate::slack::api::ViewTarget;
 use crate::slack::modal;
@@ -25,7 +24,31 @@ const HANDLER: &str = "get_flows";
 /// Title of the picker's pages.
 const TITLE: &str = "Request";
 
+/// The flows that may be started from Slack.
+fn offered(catalog: &Catalog) -> impl Iterator<Item = &Arc<Flow>> {
+    catalog
+        .flows
+        .iter()
+        .filter(|flow| flow.allows_source("slack"))
+}
+
+/// A flow as the picker offers it.
+fn choice(flow: &Flow) -> FlowChoice {
+    FlowChoice {
+        name: flow.name.clone(),
+        label: flow.title().to_owned(),
+        environment: flow.environment_title().map(str::to_owned),
+    }
+}
+
 impl Engine {
+    /// The flows that may be started from Slack, for the picker.
+    pub(super) fn choices(&self) -> Vec<FlowChoice> {
+        offered(&self.book.catalog())
+            .map(|flow| choice(flow))
+            .collect()
+    }
+
     /// Opens the picker; `note` stands above the flows.
     pub(super) async fn open_picker(
         self: &Arc<Self>,
@@ -43,11 +66,7 @@ impl Engine {
         let Some((view_id, hash)) = self.open_view(started, &modal::loading(TITLE)).await else {
             return;
         };
-        let offered: Vec<&Arc<Flow>> = catalog
-            .flows
-            .iter()
-            .filter(|flow| flow.allows_source("slack"))
-            .collect();
+        let offered: Vec<&Arc<Flow>> = offered(&catalog).collect();
         let view = match self.filtered(filter, &offered, person, metadata).await {
             Ok(choices) => modal::flow_picker(&choices, metadata, note),
             Err(failure) => self.not_listed(filter, person, &failure),

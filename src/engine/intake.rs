@@ -18,11 +18,10 @@ use crate::domain::event::{Event, Submission, clean_message};
 use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, SourceChannel};
 use crate::domain::step::problem_code;
-use crate::flows::catalog::Flow;
 use crate::slack::api::ApiError;
 use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
-use crate::slack::view::{ButtonValue, FlowChoice, FormMetadata, ids};
+use crate::slack::view::{ButtonValue, FormMetadata, ids};
 use crate::slack::{answer, form, home, modal};
 use crate::store::contract::StoreError;
 use crate::web::WebConfig;
@@ -69,15 +68,6 @@ const CHANGING: &str = "The form is still being updated. Please look at it again
 /// What is said when it is certain that a submitted form did not reach the disk, and when it is not.
 const NOT_SAVED: &str = "Your request was not saved.";
 const PERHAPS_SAVED: &str = "It is not certain whether your request was saved. Look for it in a minute before you send it again.";
-
-/// A flow as the picker offers it.
-pub(super) fn choice(flow: &Flow) -> FlowChoice {
-    FlowChoice {
-        name: flow.name.clone(),
-        label: flow.title().to_owned(),
-        environment: flow.environment_title().map(str::to_owned),
-    }
-}
 
 impl Engine {
     /// `/sym …`. Answers that are only text come back with the acknowledgement; forms open on a task of their own.
@@ -190,16 +180,6 @@ impl Engine {
         };
         self.open_picker(&started, &person, &metadata, note.as_deref())
             .await;
-    }
-
-    /// The flows that may be started from Slack.
-    pub(super) fn choices(&self) -> Vec<FlowChoice> {
-        let catalog = self.book.catalog();
-        let flows = catalog.flows.iter();
-        flows
-            .filter(|flow| flow.allows_source("slack"))
-            .map(|flow| choice(flow))
-            .collect()
     }
 
     /// The channel of a command as handlers will see it: `#name` for public channels, the id for all others, and the id

@@ -48,7 +48,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use book::{Book, BookError};
-pub(crate) use calls::{flow_input, forward_arguments, target_input, user_input};
+pub(crate) use calls::{access_fields, flow_input, forward_arguments, user_input};
 pub(crate) use host::{placeholder, stranger};
 pub use intake::Intake;
 pub use outside::{Outside, OutsideParts};

@@ -158,7 +158,7 @@ impl<'a> Builder<'a> {
         if has_strategy && strategy.is_none() {
             return None;
         }
-        let mut flow = Flow {
+        let flow = Flow {
             address: object.address.clone(),
             name: name.to_string(),
             label: label.map(|label| label.to_string()),
@@ -171,13 +171,7 @@ impl<'a> Builder<'a> {
             version: String::new(),
             handlers: Vec::new(),
         };
-        let canonical = serde_json::to_vec(&flow).unwrap_or_default();
-        flow.version = hex(&Sha256::digest(&canonical));
-        Some(FlowDetails {
-            flow: Arc::new(flow),
-            params: params.shown(),
-            place: self.shown_place(object.place_of("implementation")),
-        })
+        Some(self.finished(flow, params.shown()))
     }
 
     /// A flows filter: code with variables and integrations of its own.
@@ -190,7 +184,7 @@ impl<'a> Builder<'a> {
             error_logger: None,
             services: services::read(self.world, self.objects, object),
         };
-        let mut flow = Flow {
+        let flow = Flow {
             address: object.address.clone(),
             name: FILTER_NAME.to_owned(),
             label: None,
@@ -203,13 +197,18 @@ impl<'a> Builder<'a> {
             version: String::new(),
             handlers: Vec::new(),
         };
+        Some(self.finished(flow, JsonMap::new()))
+    }
+
+    /// A flow with the version that all of it makes, and what `symbot check` shows of it.
+    fn finished(&self, mut flow: Flow, params: JsonMap<String, Json>) -> FlowDetails {
         let canonical = serde_json::to_vec(&flow).unwrap_or_default();
         flow.version = hex(&Sha256::digest(&canonical));
-        Some(FlowDetails {
+        FlowDetails {
             flow: Arc::new(flow),
-            params: JsonMap::new(),
-            place: self.shown_place(object.place_of("implementation")),
-        })
+            params,
+            place: self.shown_place(self.object.place_of("implementation")),
+        }
     }
 
     fn shown_place(&self, place: Place) -> (String, usize, usize) {

@@ -14,7 +14,7 @@ use crate::domain::hook::EventName;
 use crate::domain::person::{Person, Role, person_id};
 use crate::domain::routing::Notification;
 use crate::domain::time::Timestamp;
-use crate::engine::{flow_input, forward_arguments, target_input, user_input};
+use crate::engine::{access_fields, flow_input, forward_arguments, user_input};
 use crate::flows::catalog::Flow;
 use crate::flows::similar;
 use crate::policy::types::{ChannelInput, EventInput, RunInput};
@@ -282,12 +282,11 @@ fn fields(
         };
         fields.insert(field.name.clone(), value);
     }
-    if let Some(target) = &submission.target {
-        fields.insert("target_id".to_owned(), json!(target.id));
-        fields.insert("target".to_owned(), target_input(target, flow));
-    }
-    if let Some(seconds) = submission.duration_seconds {
-        fields.insert("duration".to_owned(), json!(seconds));
-    }
+    let access = access_fields(
+        submission.target.as_ref(),
+        submission.duration_seconds,
+        flow,
+    );
+    fields.extend(access);
     fields
 }

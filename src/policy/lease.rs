@@ -42,8 +42,7 @@ impl Lease {
         loop {
             match self.process()?.receive().await? {
                 FromWorker::Host { name, arguments } => {
-                    let (answer, now_ns) = answers.to(asked.len(), &name, &arguments).await;
-                    let mut answer = answer;
+                    let (mut answer, now_ns) = answers.to(asked.len(), &name, &arguments).await;
                     let mut frame = wire::frame(&reply_of(&answer, now_ns));
                     if frame.is_err() {
                         tracing::warn!(call = name, "the answer of a host call is too large");
