@@ -27,14 +27,6 @@ struct Acknowledged {
     approved: BTreeSet<String>,
 }
 
-fn command(name: &str, arguments: &[(&str, &Path)]) -> Start {
-    arguments
-        .iter()
-        .fold(Start::new(&[name]), |start, (flag, path)| {
-            start.argument(flag, &path.display().to_string())
-        })
-}
-
 /// Three people ask and one approves, until they are stopped.
 fn people(slack: &SlackSim, seen: &Arc<Mutex<Acknowledged>>) -> Vec<tokio::task::JoinHandle<()>> {
     let mut tasks = Vec::new();
@@ -115,7 +107,7 @@ async fn a_backup_of_a_busy_bot_has_everything_that_was_acknowledged_before_it()
     tokio::time::timeout(PATIENCE * 2, enough).await?;
 
     let before = seen.lock().unwrap().clone();
-    let made = command("backup", &[("--data", &data.path()), ("--to", &file)])
+    let made = Start::command("backup", &[("--data", &data.path()), ("--to", &file)])
         .end()
         .await;
     made.expect_code(0);
@@ -124,7 +116,7 @@ async fn a_backup_of_a_busy_bot_has_everything_that_was_acknowledged_before_it()
         after.asked.len() > before.asked.len(),
         "nothing went on while the backup was made"
     );
-    let again = command("backup", &[("--data", &data.path()), ("--to", &file)]);
+    let again = Start::command("backup", &[("--data", &data.path()), ("--to", &file)]);
     again
         .end()
         .await
@@ -138,7 +130,7 @@ async fn a_backup_of_a_busy_bot_has_everything_that_was_acknowledged_before_it()
     assert_eq!(left.len(), 1, "{left:?}");
 
     let restored = place.path().join("restored");
-    command("restore", &[("--data", &restored), ("--from", &file)])
+    Start::command("restore", &[("--data", &restored), ("--from", &file)])
         .end()
         .await
         .expect_code(0);
@@ -190,7 +182,7 @@ async fn a_backup_of_a_busy_bot_has_everything_that_was_acknowledged_before_it()
         ("--from", &file),
         ("--journal", &data.path()),
     ];
-    command("restore", &from).end().await.expect_code(0);
+    Start::command("restore", &from).end().await.expect_code(0);
     assert_eq!(exported(&whole).await, all);
     assert_eq!(requests(&whole).await, requests(&data.path()).await);
     Ok(())
@@ -225,7 +217,7 @@ async fn a_client_that_takes_nothing_does_not_keep_the_bot_from_stopping() -> Te
     client.read_exact(&mut first).await?;
     // A second one is refused while the first is on its way.
     let file = place.path().join("backup");
-    command("backup", &[("--data", &data.path()), ("--to", &file)])
+    Start::command("backup", &[("--data", &data.path()), ("--to", &file)])
         .end()
         .await
         .expect_code(1)
@@ -235,7 +227,7 @@ async fn a_client_that_takes_nothing_does_not_keep_the_bot_from_stopping() -> Te
     ask(&slack.person("alice"), "plain", "y").await?;
     bot.terminate().await.expect_code(0);
     drop(client);
-    command("backup", &[("--data", &data.path()), ("--to", &file)])
+    Start::command("backup", &[("--data", &data.path()), ("--to", &file)])
         .end()
         .await
         .expect_code(0);

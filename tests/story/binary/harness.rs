@@ -56,6 +56,15 @@ impl Start {
         }
     }
 
+    /// `symbot NAME` with flags that take paths.
+    pub fn command(name: &str, arguments: &[(&str, &Path)]) -> Self {
+        arguments
+            .iter()
+            .fold(Self::new(&[name]), |start, (flag, path)| {
+                start.argument(flag, &path.display().to_string())
+            })
+    }
+
     /// `symbot run` for this workspace, with one worker and a web app on a free port.
     pub fn run(slack: &SlackSim, flows: &Path, data: &Path) -> Self {
         Self::new(&["run", "--web", "127.0.0.1:0", "--workers", "1"])

@@ -6,14 +6,6 @@ use super::harness::{Data, Flows, ORDINARY, Start, ask};
 
 type Tested = Result<(), Box<dyn std::error::Error>>;
 
-fn command(name: &str, arguments: &[(&str, &std::path::Path)]) -> Start {
-    arguments
-        .iter()
-        .fold(Start::new(&[name]), |start, (flag, path)| {
-            start.argument(flag, &path.display().to_string())
-        })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_can_be_decided_after_restoring_from_a_backup_a_journal_or_both() -> Tested {
     let slack = SlackSim::start(Setup::company()).await?;
@@ -26,12 +18,12 @@ async fn a_request_can_be_decided_after_restoring_from_a_backup_a_journal_or_bot
     ask(&slack.person("alice"), "plain", "before the backup").await?;
     let early = channel.next_request().await?;
     bot.terminate().await.expect_code(0);
-    let made = command("backup", &[("--data", &data.path()), ("--to", &file)])
+    let made = Start::command("backup", &[("--data", &data.path()), ("--to", &file)])
         .end()
         .await;
     made.expect_code(0);
     assert!(made.out.contains("audit record 1,"), "{}", made.out);
-    command("backup", &[("--data", &data.path()), ("--to", &file)])
+    Start::command("backup", &[("--data", &data.path()), ("--to", &file)])
         .end()
         .await
         .expect_code(1)
@@ -47,7 +39,7 @@ async fn a_request_can_be_decided_after_restoring_from_a_backup_a_journal_or_bot
     std::fs::remove_dir_all(data.path().join("store"))?;
 
     let (alone, both) = (place.path().join("alone"), place.path().join("both"));
-    let restored = command(
+    let restored = Start::command(
         "restore",
         &[("--data", &alone), ("--journal", &data.path())],
     );
@@ -62,7 +54,7 @@ async fn a_request_can_be_decided_after_restoring_from_a_backup_a_journal_or_bot
         ("--journal", &data.path()),
         ("--from", &file),
     ];
-    command("restore", &from).end().await.expect_code(0);
+    Start::command("restore", &from).end().await.expect_code(0);
     let exported = async |dir: &std::path::Path| {
         let ended = Start::new(&["audit", "export"])
             .argument("--data", &dir.display().to_string())
