@@ -121,11 +121,7 @@ async fn a_bot_is_unready_while_it_has_no_socket_and_ready_again_afterwards() ->
     );
     expect_readiness(&bot, 200, "ready").await?;
     // The bot is ready with the first of its two connections. One that is just being made would outlive the cut.
-    let deadline = Instant::now() + PATIENCE;
-    while slack.workspace().connections() < 2 {
-        assert!(Instant::now() < deadline, "one connection\n{}", bot.log());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    slack.connected(2).await?;
     slack
         .faults()
         .always("apps.connections.open", Fault::ServerError(500));

@@ -374,6 +374,7 @@ fn health_and_readiness_are_told_without_signing_in() {
             })
             .await;
         // Slack cuts the line and takes no new connections: alive, and not ready.
+        stage.slack.connected(2).await?;
         stage
             .slack
             .faults()
