@@ -321,6 +321,7 @@ fn returned(value: &Value) -> String {
             }
         }
         "text" => value["value"].to_string(),
+        "seconds" => format!("{} s", value["value"]),
         _ => value.to_string(),
     }
 }

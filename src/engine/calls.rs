@@ -17,10 +17,10 @@ use crate::domain::person::{Person, PersonRef, Role, person_id};
 use crate::domain::routing::{Destination, Notification};
 use crate::domain::run::{ChannelType, ChosenTarget, Run, RunError};
 use crate::domain::step::problem_code;
-use crate::flows::catalog::{Environment, Flow, Implementation};
+use crate::flows::catalog::{Environment, Flow, Implementation, Service, Strategy};
 use crate::policy::types::{
     Arguments, ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerAnswer,
-    HandlerCall, HandlerFailure, IntegrationInput, RunInput, UserInput,
+    HandlerCall, HandlerFailure, IntegrationInput, RunInput, StrategyInput, UserInput,
 };
 use crate::slack::text;
 
@@ -173,6 +173,7 @@ impl Engine {
             },
             flow: flow_input(flow),
             arguments: forward_context(run, firing),
+            outputs: Map::new(),
         };
         (input, named)
     }
@@ -445,6 +446,32 @@ pub(crate) fn flow_input(flow: &Flow) -> FlowInput {
                 label: environment.label.clone(),
                 integrations: integrations_input(environment),
             }),
+        strategy: flow.strategy.as_ref().map(strategy_input),
+    }
+}
+
+/// The strategy of a flow as handlers see it.
+fn strategy_input(strategy: &Strategy) -> StrategyInput {
+    StrategyInput {
+        id: strategy.id.clone(),
+        kind: strategy.strategy_type.clone(),
+        name: strategy.name.clone(),
+        label: strategy.label.clone(),
+        integration: strategy.integration.as_ref().map(integration_input),
+        targets: strategy
+            .targets
+            .iter()
+            .map(|target| {
+                json!({
+                    "id": target.id,
+                    "name": target.name,
+                    "label": target.title(),
+                    "type": target.target_type,
+                    "settings": target.settings,
+                })
+            })
+            .collect(),
+        settings: strategy.settings.clone(),
     }
 }
 
@@ -453,26 +480,27 @@ fn integrations_input(environment: &Environment) -> BTreeMap<String, Integration
     environment
         .services
         .iter()
-        .map(|(key, service)| {
-            let mut settings: Map<String, Value> = service
-                .settings
-                .iter()
-                .map(|(name, value)| (name.clone(), json!(value)))
-                .collect();
-            for (name, secret) in &service.secrets {
-                settings.insert(name.clone(), json!({ "$secret": secret }));
-            }
-            if let Some(list) = &service.secret_list {
-                let list = list.iter().map(|secret| json!({ "$secret": secret }));
-                settings.insert("secrets".to_owned(), list.collect());
-            }
-            let input = IntegrationInput {
-                kind: service.kind.clone(),
-                name: service.name.clone(),
-                external_id: service.external_id.clone(),
-                settings,
-            };
-            (key.clone(), input)
-        })
+        .map(|(key, service)| (key.clone(), integration_input(service)))
         .collect()
+}
+
+fn integration_input(service: &Service) -> IntegrationInput {
+    let mut settings: Map<String, Value> = service
+        .settings
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    for (name, secret) in &service.secrets {
+        settings.insert(name.clone(), json!({ "$secret": secret }));
+    }
+    if let Some(list) = &service.secret_list {
+        let list = list.iter().map(|secret| json!({ "$secret": secret }));
+        settings.insert("secrets".to_owned(), list.collect());
+    }
+    IntegrationInput {
+        kind: service.kind.clone(),
+        name: service.name.clone(),
+        external_id: service.external_id.clone(),
+        settings,
+    }
 }

@@ -432,6 +432,7 @@ impl Engine {
             },
             flow: flow_input(flow),
             arguments: None,
+            outputs: Map::new(),
         }
     }
 }

@@ -199,6 +199,7 @@ pub(super) fn prompt(
         },
         flow: flow_input(flow),
         arguments: None,
+        outputs: Map::new(),
     }
 }
 
