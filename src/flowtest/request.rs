@@ -250,6 +250,9 @@ pub(super) fn later(
     for (Key { text, .. }, value) in &step.fields {
         event.fields.insert(text.clone(), value.to_json());
     }
+    for (Key { text, .. }, output) in &step.outputs {
+        event.outputs.insert(text.clone(), output.to_json());
+    }
     event
 }
 
