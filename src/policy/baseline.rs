@@ -54,7 +54,9 @@ enum Kind {
     /// By the VM's version number, which changes when an attribute is set.
     Class {
         version: u32,
-        name: String,
+        /// Name and qualified name, held so that their addresses are not used again; `None` for classes that can be given
+        /// no other.
+        names: Option<[PyObjectRef; 2]>,
     },
     /// By the VM's version number, which changes when code or defaults are set, and by what it refers to.
     Function {
@@ -301,7 +303,9 @@ impl Baseline {
                     self.put_back(recorded, vm)?;
                     put_back = Some(what);
                 }
-                Kind::Class { name, .. } => {
+                Kind::Class { .. } => {
+                    let name = recorded.object.downcast_ref::<PyType>();
+                    let name = name.map_or_else(|| "?".to_owned(), |class| class.name().to_owned());
                     return Ok(Pass::Changed(format!("the class {name}")));
                 }
                 Kind::Function { .. } => {
@@ -320,13 +324,13 @@ impl Baseline {
 
     fn same(&self, recorded: &Recorded) -> bool {
         match &recorded.kind {
-            Kind::Class { version, name } => {
+            Kind::Class { version, names } => {
                 return recorded
                     .object
                     .downcast_ref::<PyType>()
                     .is_some_and(|class| {
                         class.tp_version_tag.load(Ordering::Acquire) == *version
-                            && *class.name() == **name
+                            && same_names(class, names.as_ref())
                     });
             }
             Kind::Function { version } => {
@@ -339,7 +343,9 @@ impl Baseline {
         }
         let expected = &self.children[recorded.start..recorded.end];
         let (mut count, mut same) = (0, true);
-        each_child(&recorded.object, &mut |child| {
+        // Most of the time of a check is spent here: the closure goes to the object as it is.
+        let object: &PyObject = &recorded.object;
+        object.traverse(&mut |child: &PyObject| {
             same &= expected.get(count).is_none_or(|old| *old == child.get_id());
             count += 1;
         });
@@ -431,7 +437,10 @@ fn kind_of(object: &PyObject, vm: &VirtualMachine) -> PyResult<Kind> {
     if let Some(class) = object.downcast_ref::<PyType>() {
         return Ok(Kind::Class {
             version: version_of(class, vm)?,
-            name: class.name().to_owned(),
+            names: class.heaptype_ext.as_ref().map(|ext| {
+                let (name, qualified) = (ext.name.read().clone(), ext.qualname.read().clone());
+                [name.into(), qualified.into()]
+            }),
         });
     }
     if let Some(function) = object.downcast_ref::<PyFunction>() {
@@ -453,6 +462,17 @@ fn kind_of(object: &PyObject, vm: &VirtualMachine) -> PyResult<Kind> {
             _ => Kind::Other,
         }
     })
+}
+
+/// Whether a class still has its names: giving it others does not change its version.
+fn same_names(class: &Py<PyType>, names: Option<&[PyObjectRef; 2]>) -> bool {
+    match (class.heaptype_ext.as_ref(), names) {
+        (None, None) => true,
+        (Some(ext), Some([name, qualified])) => {
+            ext.name.read().as_object().is(name) && ext.qualname.read().as_object().is(qualified)
+        }
+        _ => false,
+    }
 }
 
 /// Looking an attribute up makes the VM give the class a version.

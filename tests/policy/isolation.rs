@@ -112,6 +112,21 @@ fn classes_of_the_sdk_are_as_before() {
 }
 
 #[test]
+fn names_of_classes_are_as_before() {
+    for name in ["__name__", "__qualname__"] {
+        left_behind(
+            &format!(
+                "from sym.sdk.request_permission import RequestPermission as P\nP.{name} = 'owned'"
+            ),
+            &format!(
+                "from sym.sdk.request_permission import RequestPermission as P\nprint(P.{name})"
+            ),
+            "RequestPermission\n",
+        );
+    }
+}
+
+#[test]
 fn functions_of_the_sdk_are_as_before() {
     left_behind(
         "from sym.sdk.integrations import slack\nslack.channel.__defaults__ = (True, 5)",
