@@ -37,9 +37,15 @@ impl Engine {
         person: &Person,
         metadata: &FormMetadata,
         chain: Vec<EventName>,
-        fire: Fire,
+        mut fire: Fire,
     ) -> Result<Prepared, HandlerFailure> {
         let read = given(flow, &fire)?;
+        // Handlers see them as what they were read to be. Of a decision, these two are its own.
+        let decision = fire.event.verdict().is_some();
+        fire.fields.retain(|name, _| {
+            decision && matches!(name.as_str(), "reason" | "decision_message")
+                || !read.fields.iter().any(|field| field.name == *name)
+        });
         let words = match fire.event.verdict() {
             None => {
                 "Your request was made: the flow asked for nothing more. You will be told here what comes of it."
@@ -161,5 +167,74 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::plain_value;
+    use crate::flows::{LoadOptions, load};
+
+    fn flow(name: &str) -> Flow {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok");
+        let loaded = load(&LoadOptions {
+            dirs: vec![dir.join(name)],
+            ..LoadOptions::default()
+        });
+        Flow::clone(&loaded.flows[0].flow)
+    }
+
+    fn fire(fields: &Value) -> Fire {
+        Fire {
+            event: EventName::Request,
+            target: None,
+            duration_seconds: None,
+            fields: fields.as_object().cloned().unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn what_is_given_is_read_as_the_form_reads_it_and_nothing_has_to_be() {
+        let mut flow = flow("guide_minimal");
+        flow.prompt_fields = [("count", FieldType::Int), ("counts", FieldType::IntList)]
+            .map(|(name, field_type)| crate::flows::catalog::PromptField {
+                name: name.to_owned(),
+                field_type,
+                label: None,
+                required: true,
+                visible: true,
+                default: None,
+                allowed_values: None,
+                prefetch: false,
+                on_change: None,
+            })
+            .to_vec();
+        assert!(given(&flow, &fire(&json!({}))).unwrap().fields.is_empty());
+        for (name, value, wrong) in [
+            ("count", json!(7), json!("seven")),
+            ("counts", json!([1, 2]), json!([1, "two"])),
+        ] {
+            let read = given(&flow, &fire(&json!({ name: value, "other": 1 }))).unwrap();
+            assert_eq!(read.fields.len(), 1);
+            assert_eq!(plain_value(&read.fields[0].value), value);
+            let failure = given(&flow, &fire(&json!({ name: wrong }))).unwrap_err();
+            let words = format!("its {name} cannot be used");
+            assert!(failure.to_string().contains(&words), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_request_for_access_without_a_target_is_none() {
+        let flow = flow("custom_strategy");
+        let failure = given(&flow, &fire(&json!({}))).unwrap_err();
+        assert!(failure.to_string().contains("give target_srn"), "{failure}");
+        let target = flow.strategy.as_ref().unwrap().targets[0].chosen();
+        let with_target = Fire {
+            target: Some(target),
+            ..fire(&json!({}))
+        };
+        assert!(given(&flow, &with_target).is_ok());
     }
 }

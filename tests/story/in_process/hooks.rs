@@ -687,6 +687,7 @@ fn on_prompt_may_make_the_request_itself_or_ask_for_the_form_once_more() {
         stage.bob.presses(&request, "Deny").await?;
         request.expects_text("*Denied* by @bob").await?;
 
+        stage.clock.advance(Duration::from_secs(1));
         let typed = stage
             .bob
             .in_channel("#general")
