@@ -200,7 +200,9 @@ fn request() -> EventInput {
                 .collect(),
             fields: Vec::new(),
             environment: None,
+            strategy: None,
         },
         arguments: None,
+        outputs: serde_json::Map::new(),
     }
 }

@@ -34,6 +34,9 @@ pub struct Story {
     pub pending: Vec<StoredEffect>,
     /// The flow as it was when the request was made.
     pub flow: Option<Flow>,
+    /// What else was called for it: the flows filter, in the shape of a flow.
+    #[serde(default)]
+    pub others: Vec<Flow>,
 }
 
 /// The answer where [`gather`] finds none.
@@ -53,21 +56,33 @@ pub async fn gather(store: &dyn Store, id: RunId) -> Result<Option<Story>, Store
     let Some(run) = store.run(id).await? else {
         return Ok(None);
     };
-    let flow = match store.blob(run.flow.version.clone()).await? {
-        Some(text) => serde_json::from_str(&text).ok(),
-        None => None,
-    };
+    let flow = kept_flow(store, &run.flow.version).await?;
+    let calls = kept::calls(store, id).await?;
+    let mut others: Vec<Flow> = Vec::new();
+    for kept in &calls {
+        let version = &kept.call.input.flow.version;
+        let known = others.iter().any(|other| other.version == *version);
+        if *version != run.flow.version && !known {
+            others.extend(kept_flow(store, version).await?);
+        }
+    }
     let pending = store.pending_effects().await?;
     Ok(Some(Story {
-        calls: kept::calls(store, id).await?,
+        calls,
         given_up: kept::given_up(store, id).await?,
         pending: pending
             .into_iter()
             .filter(|stored| stored.id.run == id)
             .collect(),
         flow,
+        others,
         run,
     }))
+}
+
+async fn kept_flow(store: &dyn Store, version: &str) -> Result<Option<Flow>, StoreError> {
+    let text = store.blob(version.to_owned()).await?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
 impl Story {
@@ -321,6 +336,7 @@ fn returned(value: &Value) -> String {
             }
         }
         "text" => value["value"].to_string(),
+        "seconds" => format!("{} s", value["value"]),
         _ => value.to_string(),
     }
 }

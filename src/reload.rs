@@ -118,7 +118,10 @@ impl Reloader {
     /// Reads the flows and takes them over if nothing is wrong with them.
     pub async fn reload(&self) -> Reloaded {
         let checked = self.checker.check(&self.options).await;
-        let errors = checked.errors();
+        let mut errors = checked.errors();
+        if errors.is_empty() {
+            errors = self.engine.newly_missing_secrets(&checked.loaded).await;
+        }
         let channels = error_loggers([&*self.engine.catalog(), &checked.loaded.catalog]);
         let (was_refused, warned) = {
             let mut state = self.state();

@@ -87,15 +87,12 @@ pub enum Replayed {
 /// Source texts of a flow by their fingerprints.
 #[must_use]
 pub fn sources_of(story: &Story) -> HashMap<String, Arc<str>> {
-    let Some(flow) = &story.flow else {
-        return HashMap::new();
-    };
-    let fields = flow
-        .prompt_fields
-        .iter()
+    let flows = || story.flow.iter().chain(&story.others);
+    let fields = flows()
+        .flat_map(|flow| &flow.prompt_fields)
         .filter_map(|field| field.on_change.as_ref());
     fields
-        .chain([&flow.implementation])
+        .chain(flows().map(|flow| &flow.implementation))
         .map(|code| (fingerprint(&code.source), code.source.clone()))
         .collect()
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use crate::flows::diagnostic::Severity;
 use crate::flowtest::report::{CaseReport, Report};
 
 /// Writes the report and says how the process is to end: 0 when all is as expected, 1 otherwise.
@@ -34,15 +35,21 @@ fn write_text(report: &Report, out: &mut dyn Write) -> std::io::Result<()> {
     for problem in &report.problems {
         writeln!(out, "{}", problem.render(&report.sources))?;
     }
-    let problems = match report.problems.len() {
-        0 => String::new(),
-        1 => ", 1 problem".to_owned(),
-        many => format!(", {many} problems"),
+    let counted = |severity: Severity, word: &str| {
+        let all = report.problems.iter();
+        match all.filter(|one| one.severity == severity).count() {
+            0 => String::new(),
+            1 => format!(", 1 {word}"),
+            many => format!(", {many} {word}s"),
+        }
     };
     writeln!(
         out,
-        "{} passed, {} failed{problems}",
-        report.passed, report.failed
+        "{} passed, {} failed{}{}",
+        report.passed,
+        report.failed,
+        counted(Severity::Error, "problem"),
+        counted(Severity::Warning, "warning")
     )
 }
 

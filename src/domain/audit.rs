@@ -196,6 +196,31 @@ pub fn sign_in(id: Uuid, person: &PersonRef, workspace: &str, now: Timestamp) ->
     }
 }
 
+/// The record of a flow selection that failed; it belongs to no run. `form` is the id that its request would have had.
+#[must_use]
+pub fn flow_selection(
+    form: Uuid,
+    person: &PersonRef,
+    workspace: &str,
+    error: &str,
+    now: Timestamp,
+) -> AuditRecord {
+    let id = Uuid::new_v5(&form, b"flow_selection");
+    let body = object(json!({
+        "id": id,
+        "meta": { "schema_version": SCHEMA_VERSION },
+        "type": "flow_selection",
+        "state": { "status": "completed", "errors": [error] },
+        "event": { "type": "flow_selection", "timestamp": now.to_iso(), "channel": ChannelType::Slack.as_str() },
+        "actor": actor(person, workspace),
+    }));
+    AuditRecord {
+        id,
+        run: None,
+        body,
+    }
+}
+
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(body) => body,

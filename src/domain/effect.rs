@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::permission::{Refusal, Verdict};
 use super::person::Person;
 use super::routing::Destination;
-use super::run::{ChannelType, MessageRef, RunId};
+use super::run::{ChannelType, Details, MessageRef, RunId};
 use super::time::Timestamp;
 
 /// Stable identity of an effect: the run and the number of the effect within it.
@@ -93,6 +93,8 @@ pub struct Problem {
     pub message: String,
     /// True when the request goes on all the same.
     pub warning: bool,
+    #[serde(default)]
+    pub details: Details,
 }
 
 /// What the requester is told.

@@ -8,7 +8,7 @@ pub struct Notification {
     pub destinations: Vec<Destination>,
     /// Seconds until the next entry is used; `None` waits for ever. Zero and below mean at once.
     pub timeout_seconds: Option<i64>,
-    /// Set for destinations that `get_approvers` returned.
+    /// Set for destinations that `get_approvers` returned, and where `get_timeout` says when the request expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<Legacy>,
 }

@@ -218,11 +218,31 @@ pub struct HistoryEntry {
 }
 
 /// A failure shown to people as a short code, with the details for administrators.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunError {
     /// Short code that also stands in the log, such as `IMPL-3F9A2C`.
     pub code: String,
     pub message: String,
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
+}
+
+/// What administrators are told of a failure beside its message, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Details {
+    /// File and line, such as `impl.py:12`.
+    pub place: Option<String>,
+    /// The end of the traceback.
+    pub exception: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Details {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A request.

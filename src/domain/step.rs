@@ -25,7 +25,7 @@ use super::effect::{Effect, EffectId, Problem, Reply, StoredEffect, TimerChange}
 use super::event::{Event, Submission};
 use super::hook::{HookState, When, Work};
 use super::person::PersonRef;
-use super::run::{Delivery, HistoryEntry, Run, Status};
+use super::run::{Delivery, HistoryEntry, Run, RunError, Status};
 use super::time::Timestamp;
 
 /// History lines kept with a run; refused clicks could otherwise grow it without end. The audit journal has them all.
@@ -236,7 +236,12 @@ impl Change {
     }
 
     /// For administrators: the log, and the error logger where the environment has one.
-    fn report_as(&mut self, code: String, step: &str, message: String, warning: bool) {
+    fn report_as(&mut self, error: RunError, step: &str, warning: bool) {
+        let RunError {
+            code,
+            message,
+            details,
+        } = error;
         self.ask(Effect::ReportError {
             channel: self.run.flow.error_logger.clone(),
             problem: Problem {
@@ -244,6 +249,7 @@ impl Change {
                 step: step.to_owned(),
                 message,
                 warning,
+                details,
             },
         });
     }

@@ -78,6 +78,7 @@ fn failure() -> HookAnswer {
     HookAnswer::Failed(RunError {
         code: "IMPL-1".to_owned(),
         message: "impl.py:3: KeyError".to_owned(),
+        ..RunError::default()
     })
 }
 

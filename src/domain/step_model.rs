@@ -76,7 +76,7 @@ fn any_answer() -> impl Strategy<Value = HookAnswer> {
     prop_oneof![
         4 => Just(HookAnswer::Proceed),
         1 => Just(HookAnswer::Ignore { message: Some("no".to_owned()) }),
-        1 => Just(HookAnswer::Failed(RunError { code: "H".to_owned(), message: "m".to_owned() })),
+        1 => Just(HookAnswer::Failed(RunError { code: "H".to_owned(), message: "m".to_owned(), ..RunError::default() })),
         2 => event.prop_map(|event| HookAnswer::Fire(Fire {
             event,
             target: None,
@@ -94,7 +94,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     );
     prop_oneof![
         2 => any_routing().prop_map(Event::Routed),
-        1 => Just(Event::RoutingFailed { error: RunError { code: "E".to_owned(), message: "m".to_owned() } }),
+        1 => Just(Event::RoutingFailed { error: RunError { code: "E".to_owned(), message: "m".to_owned(), ..RunError::default() } }),
         4 => (0_usize..4, 0_usize..3, 0_u8..6).prop_map(|(index, place, number)| sent(index, place, number)),
         2 => (0_usize..4, 0_usize..3).prop_map(|(index, place)| failed(index, place)),
         3 => (0_usize..4).prop_map(|notification| Event::TimerFired { notification }),

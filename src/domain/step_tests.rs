@@ -315,6 +315,7 @@ fn a_failed_reducer_closes_the_run_and_tells_requester_and_error_logger() {
     let error = RunError {
         code: "IMPL-1".to_owned(),
         message: "impl.py:3: KeyError".to_owned(),
+        ..RunError::default()
     };
     let next = step(&born.run, Event::RoutingFailed { error }, Timestamp(1)).expect("a change");
     assert_eq!(next.run.status, Status::Errored);

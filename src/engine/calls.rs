@@ -15,17 +15,20 @@ use crate::domain::field::{FieldValue, SubmittedField, UserValue};
 use crate::domain::hook::{Firing, Work};
 use crate::domain::person::{Person, PersonRef, Role, person_id};
 use crate::domain::routing::{Destination, Notification};
-use crate::domain::run::{ChannelType, ChosenTarget, Run, RunError};
+use crate::domain::run::{ChannelType, ChosenTarget, Details, Run, RunError};
 use crate::domain::step::problem_code;
-use crate::flows::catalog::{Environment, Flow, Implementation};
+use crate::flows::catalog::{Environment, Flow, Implementation, Service, Strategy};
 use crate::policy::types::{
     Arguments, ChannelInput, EnvironmentInput, EventInput, FailureKind, FlowInput, HandlerAnswer,
-    HandlerCall, HandlerFailure, IntegrationInput, RunInput, UserInput,
+    HandlerCall, HandlerFailure, IntegrationInput, RunInput, StrategyInput, UserInput,
 };
 use crate::slack::text;
 
 /// Characters of a failure's message that are kept with the run; the log has all of it.
 const MESSAGE_CHARS_MAX: usize = 2000;
+
+/// Characters of a traceback's end that the error logger is told.
+const TRACEBACK_CHARS_MAX: usize = 900;
 
 /// What a person or the log needs to know about who is asking.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +63,6 @@ impl Engine {
         let host = Arc::new(EngineHost::new(self.clone(), scope));
         let (answer, record) = self.outside.pool.call_recorded(call, host).await;
         let asked = !matches!(&answer, Err(failure) if failure.kind == FailureKind::Unavailable);
-        // A flows filter is asked for no request.
         if asked && !run.is_nil() {
             self.keep_record(run, record);
         }
@@ -118,6 +120,7 @@ impl Engine {
         RunError {
             code,
             message: text::cut(&failure.to_string(), MESSAGE_CHARS_MAX),
+            details: details_of(failure),
         }
     }
 
@@ -173,6 +176,7 @@ impl Engine {
             },
             flow: flow_input(flow),
             arguments: forward_context(run, firing),
+            outputs: Map::new(),
         };
         (input, named)
     }
@@ -294,6 +298,39 @@ impl Engine {
         });
         user.name = Some(person.name.clone());
         json!({ "$user": self.user_input(&person) })
+    }
+}
+
+/// What administrators are told of a failure beside its message.
+fn details_of(failure: &HandlerFailure) -> Details {
+    let place = failure.file.as_ref().map(|file| match failure.line {
+        Some(line) => format!("{file}:{line}"),
+        None => file.clone(),
+    });
+    // The end says where it happened and what; the log and the record of the call have all of it.
+    let exception = failure.traceback.as_deref().map(|traceback| {
+        let letters = traceback.trim_end().chars().rev();
+        let end: String = letters.take(TRACEBACK_CHARS_MAX).collect();
+        end.chars().rev().collect()
+    });
+    let hint = match failure.kind {
+        FailureKind::Syntax => "symbot check shows the place in the file",
+        FailureKind::Exception => {
+            "symbot explain with the request's id shows what the handler was given and what it asked; symbot test repeats such a request"
+        }
+        FailureKind::WrongResult => "docs/handlers.md says what each handler returns",
+        FailureKind::Timeout => {
+            "its time includes look-ups and requests: let it ask less, or give handlers more with --handler-timeout"
+        }
+        FailureKind::Died => {
+            "its worker was stopped for what it used, usually memory: let the handler keep less at once"
+        }
+        FailureKind::Unavailable => "check that symbot may start processes and has memory",
+    };
+    Details {
+        place,
+        exception,
+        hint: Some(hint.to_owned()),
     }
 }
 
@@ -445,6 +482,32 @@ pub(crate) fn flow_input(flow: &Flow) -> FlowInput {
                 label: environment.label.clone(),
                 integrations: integrations_input(environment),
             }),
+        strategy: flow.strategy.as_ref().map(strategy_input),
+    }
+}
+
+/// The strategy of a flow as handlers see it.
+fn strategy_input(strategy: &Strategy) -> StrategyInput {
+    StrategyInput {
+        id: strategy.id.clone(),
+        kind: strategy.strategy_type.clone(),
+        name: strategy.name.clone(),
+        label: strategy.label.clone(),
+        integration: strategy.integration.as_ref().map(integration_input),
+        targets: strategy
+            .targets
+            .iter()
+            .map(|target| {
+                json!({
+                    "id": target.id,
+                    "name": target.name,
+                    "label": target.title(),
+                    "type": target.target_type,
+                    "settings": target.settings,
+                })
+            })
+            .collect(),
+        settings: strategy.settings.clone(),
     }
 }
 
@@ -453,26 +516,27 @@ fn integrations_input(environment: &Environment) -> BTreeMap<String, Integration
     environment
         .services
         .iter()
-        .map(|(key, service)| {
-            let mut settings: Map<String, Value> = service
-                .settings
-                .iter()
-                .map(|(name, value)| (name.clone(), json!(value)))
-                .collect();
-            for (name, secret) in &service.secrets {
-                settings.insert(name.clone(), json!({ "$secret": secret }));
-            }
-            if let Some(list) = &service.secret_list {
-                let list = list.iter().map(|secret| json!({ "$secret": secret }));
-                settings.insert("secrets".to_owned(), list.collect());
-            }
-            let input = IntegrationInput {
-                kind: service.kind.clone(),
-                name: service.name.clone(),
-                external_id: service.external_id.clone(),
-                settings,
-            };
-            (key.clone(), input)
-        })
+        .map(|(key, service)| (key.clone(), integration_input(service)))
         .collect()
+}
+
+fn integration_input(service: &Service) -> IntegrationInput {
+    let mut settings: Map<String, Value> = service
+        .settings
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    for (name, secret) in &service.secrets {
+        settings.insert(name.clone(), json!({ "$secret": secret }));
+    }
+    if let Some(list) = &service.secret_list {
+        let list = list.iter().map(|secret| json!({ "$secret": secret }));
+        settings.insert("secrets".to_owned(), list.collect());
+    }
+    IntegrationInput {
+        kind: service.kind.clone(),
+        name: service.name.clone(),
+        external_id: service.external_id.clone(),
+        settings,
+    }
 }

@@ -3,6 +3,7 @@
 //! The filter is a convenience, not a protection: a flow that is named is opened all the same. When the filter fails, nothing is
 //! offered. With a filter "Loading…" stands there first, because the trigger lives three seconds.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -10,14 +11,17 @@ use serde_json::Value;
 use super::Engine;
 use super::calls::{Asking, flow_input, wrong_result};
 use super::outside::Started;
+use crate::domain::audit;
 use crate::domain::person::Person;
 use crate::domain::run::RunId;
 use crate::flows::catalog::{Catalog, Flow};
 use crate::policy::types::{Arguments, HandlerFailure};
+use crate::slack::answer::{self, ErrorReport};
 use crate::slack::api::ViewTarget;
 use crate::slack::modal;
 use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::view::{FlowChoice, FormMetadata};
+use crate::store::contract::Commit;
 
 /// The one handler of a filter.
 const HANDLER: &str = "get_flows";
@@ -39,6 +43,12 @@ fn choice(flow: &Flow) -> FlowChoice {
         label: flow.title().to_owned(),
         environment: flow.environment_title().map(str::to_owned),
     }
+}
+
+/// The channels of the error loggers of these flows: a filter has none of its own.
+fn error_loggers(flows: &[&Arc<Flow>]) -> BTreeSet<String> {
+    let channels = flows.iter().filter_map(|flow| flow.error_logger());
+    channels.map(str::to_owned).collect()
 }
 
 impl Engine {
@@ -69,7 +79,11 @@ impl Engine {
         let offered: Vec<&Arc<Flow>> = offered(&catalog).collect();
         let view = match self.filtered(filter, &offered, person, metadata).await {
             Ok(choices) => modal::flow_picker(&choices, metadata, note),
-            Err(failure) => self.not_listed(filter, person, &failure),
+            Err(failure) => {
+                let told = error_loggers(&offered);
+                let form = metadata.run.unwrap_or_default();
+                self.not_listed(filter, person, form, told, &failure).await
+            }
         };
         let target = ViewTarget {
             view_id: &view_id,
@@ -93,7 +107,7 @@ impl Engine {
     /// Those of the flows that the filter offers, in its order.
     async fn filtered(
         self: &Arc<Self>,
-        filter: &Flow,
+        filter: &Arc<Flow>,
         flows: &[&Arc<Flow>],
         person: &Person,
         metadata: &FormMetadata,
@@ -109,6 +123,10 @@ impl Engine {
             flows: flows.iter().map(|flow| flow_input(flow)).collect(),
             vars: filter.vars.clone(),
         });
+        // By its version the record of the call finds its source.
+        if let Err(error) = self.pin(filter).await {
+            tracing::warn!(%error, "the code of the flows filter cannot be kept; what it is asked cannot be replayed");
+        }
         let handlers = vec![HANDLER.to_owned()];
         let answer = self.call_handlers(asking, handlers, input).await?;
         let wrong = |message: &str| wrong_result(filter, HANDLER, message.to_owned());
@@ -124,15 +142,42 @@ impl Engine {
             .collect()
     }
 
-    fn not_listed(&self, filter: &Flow, person: &Person, failure: &HandlerFailure) -> Value {
+    /// There is no request that could carry what went wrong: the log, the audit journal and the error loggers of the flows that
+    /// would have been offered have it, under the code that the person sees.
+    async fn not_listed(
+        self: &Arc<Self>,
+        filter: &Flow,
+        person: &Person,
+        form: RunId,
+        told: BTreeSet<String>,
+        failure: &HandlerFailure,
+    ) -> Value {
+        let now = self.clock.now();
         // No two failures of a moment have one code.
-        let salt = self.clock.now().0.cast_unsigned();
-        let error = self.handler_failed(
-            RunId::nil(),
-            salt ^ person.id.as_u64_pair().1,
-            &filter.name,
-            failure,
-        );
+        let salt = now.0.cast_unsigned() ^ person.id.as_u64_pair().1;
+        let error = self.handler_failed(form, salt, &filter.name, failure);
+        let who = person.to_ref();
+        let workspace = &self.outside.directory.home().team_id;
+        let words = format!("{HANDLER} failed (code {}): {}", error.code, error.message);
+        let commit = Commit {
+            audit: vec![audit::flow_selection(form, &who, workspace, &words, now)],
+            ..Commit::default()
+        };
+        if let Err(failed) = self.store.commit(commit).await {
+            tracing::error!(code = error.code, error = %failed, "the failure of the flows filter could not be recorded");
+        }
+        let report = ErrorReport {
+            code: &error.code,
+            message: &error.message,
+            flow: Some(&filter.name),
+            step: Some(HANDLER),
+            person: Some(&who),
+            hint: Some("until it works again, people reach flows by name only: /sym req NAME"),
+            place: error.details.place.as_deref(),
+            exception: error.details.exception.as_deref(),
+            ..ErrorReport::default()
+        };
+        self.tell_error_loggers(told, answer::error_report(&report));
         modal::error(
             TITLE,
             "The list of flows could not be made, and nothing was requested. Please try again; if it fails again, tell \

@@ -176,7 +176,7 @@ impl Engine {
             flow: String::new(),
             environment: None,
             version: String::new(),
-            run: None,
+            run: Some(Uuid::new_v4()),
         };
         self.open_picker(&started, &person, &metadata, note.as_deref())
             .await;
@@ -308,7 +308,13 @@ impl Engine {
         match flow {
             Some((flow, _)) => update(
                 &self
-                    .form_in(&submit.view.id, person, metadata.source, flow)
+                    .form_in(
+                        &submit.view.id,
+                        person,
+                        metadata.source,
+                        metadata.run.unwrap_or_else(Uuid::new_v4),
+                        flow,
+                    )
                     .await,
             ),
             None => update(&modal::message(

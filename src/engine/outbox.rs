@@ -337,7 +337,9 @@ impl Engine {
             step: Some(&problem.step),
             person: run.as_ref().map(|run| &run.requester),
             link: link.as_deref(),
-            ..ErrorReport::default()
+            hint: problem.details.hint.as_deref(),
+            place: problem.details.place.as_deref(),
+            exception: problem.details.exception.as_deref(),
         };
         let words = answer::error_report(&report);
         if problem.warning {

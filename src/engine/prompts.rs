@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// What a new form of the flow carries.
-    fn metadata_for(flow: &Flow, source: SourceChannel) -> FormMetadata {
+    fn metadata_for(flow: &Flow, source: SourceChannel, run: Uuid) -> FormMetadata {
         FormMetadata {
             source,
             flow: flow.name.clone(),
@@ -85,7 +85,7 @@ impl Engine {
                 .as_ref()
                 .map(|environment| environment.name.clone()),
             version: flow.version.clone(),
-            run: Some(Uuid::new_v4()),
+            run: Some(run),
         }
     }
 
@@ -97,7 +97,7 @@ impl Engine {
         source: SourceChannel,
         flow: &Arc<Flow>,
     ) {
-        let metadata = Self::metadata_for(flow, source);
+        let metadata = Self::metadata_for(flow, source, Uuid::new_v4());
         if !needs_preparing(flow) {
             let prepared = self.prepare(flow, person, &metadata).await;
             if self.open_view(started, &prepared.view).await.is_some() {
@@ -120,15 +120,17 @@ impl Engine {
         .await;
     }
 
-    /// The answer to a picked flow: its form, or "Loading…" where its code is slow.
+    /// The answer to a picked flow: its form, or "Loading…" where its code is slow. `run` is the picker's: what the flows filter was
+    /// asked belongs to the request that comes of it.
     pub(super) async fn form_in(
         self: &Arc<Self>,
         view_id: &str,
         person: &Person,
         source: SourceChannel,
+        run: Uuid,
         flow: &Arc<Flow>,
     ) -> Value {
-        let metadata = Self::metadata_for(flow, source);
+        let metadata = Self::metadata_for(flow, source, run);
         let mut preparing = {
             let (engine, flow, person, metadata) =
                 (self.clone(), flow.clone(), person.clone(), metadata.clone());
@@ -389,6 +391,9 @@ impl Engine {
                 flow: Some(flow.title()),
                 step: step.as_deref(),
                 person: Some(&person),
+                hint: told.details.hint.as_deref(),
+                place: told.details.place.as_deref(),
+                exception: told.details.exception.as_deref(),
                 ..ErrorReport::default()
             };
             let words = answer::error_report(&report);
@@ -432,6 +437,7 @@ impl Engine {
             },
             flow: flow_input(flow),
             arguments: None,
+            outputs: Map::new(),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Engine;
-use crate::flows::catalog::{Catalog, Environment};
+use crate::flows::Loaded;
+use crate::flows::catalog::{Catalog, Environment, Flow};
+use crate::flows::diagnostic::{Diagnostic, Severity};
 
 /// How long a post is tried; later ones say what counts then.
 const TELL_PATIENCE: Duration = Duration::from_secs(600);
@@ -35,6 +37,49 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Secrets that these flows refer to, that nobody has supplied, and that the flows of now do not refer to: with them a change would
+    /// replace code that works by code that cannot.
+    pub async fn newly_missing_secrets(&self, loaded: &Loaded) -> Vec<Diagnostic> {
+        let catalog = self.book.catalog();
+        let secrets_of = |flow: &Flow| -> Vec<(String, Option<String>)> {
+            let secrets = flow.environment.iter().flat_map(Environment::secrets);
+            secrets
+                .map(|secret| (secret.path.clone(), secret.json_key().map(str::to_owned)))
+                .collect()
+        };
+        let mut known: HashSet<_> = catalog
+            .flows
+            .iter()
+            .flat_map(|flow| secrets_of(flow))
+            .collect();
+        let mut missing = Vec::new();
+        for details in &loaded.flows {
+            for secret in secrets_of(&details.flow) {
+                if known.contains(&secret) {
+                    continue;
+                }
+                let (path, key) = (secret.0.clone(), secret.1.clone());
+                known.insert(secret);
+                let value = self.outside.secrets.value(&path, key.as_deref()).await;
+                if let Err(error) = value {
+                    let (file, line, column) = details.place.clone();
+                    missing.push(Diagnostic {
+                        severity: Severity::Error,
+                        file,
+                        line,
+                        column,
+                        message: format!("{}: {error}", details.flow.address),
+                        hint: Some(
+                            "supply it, then let the flows be read again (SIGHUP); variables count from the next start"
+                                .to_owned(),
+                        ),
+                    });
+                }
+            }
+        }
+        missing
     }
 
     /// Posts to the channels of error loggers, in the background; what cannot be posted is logged.

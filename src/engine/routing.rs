@@ -11,6 +11,7 @@ use crate::domain::event::{Event, Routing};
 use crate::domain::field::SubmittedField;
 use crate::domain::hook::{EventName, Firing, Otherwise, Work};
 use crate::domain::permission::{Audience, Level, Permissions};
+use crate::domain::routing::{Legacy, Notification};
 use crate::domain::run::Run;
 use crate::flows::catalog::Flow;
 use crate::policy::types::{FailureKind, HandlerAnswer, HandlerFailure};
@@ -20,6 +21,8 @@ use crate::store::contract::StoreError;
 const REDUCERS: [&str; 2] = ["get_permissions", "get_request_notifications"];
 /// The one that they replaced.
 const FORMER_REDUCER: &str = "get_approvers";
+/// The one that says when a request expires, called where the flow has it.
+const TIMEOUT_REDUCER: &str = "get_timeout";
 
 impl Engine {
     pub(super) async fn route(self: &Arc<Self>, id: EffectId) -> Result<(), Held> {
@@ -85,10 +88,37 @@ impl Engine {
 
 /// The reducers to call. `get_approvers` counts only where `get_permissions` is absent (open question 15).
 pub(crate) fn reducers(flow: &Flow) -> Vec<String> {
-    if !flow.has_handler(REDUCERS[0]) && flow.has_handler(FORMER_REDUCER) {
-        return vec![FORMER_REDUCER.to_owned()];
+    let former = !flow.has_handler(REDUCERS[0]) && flow.has_handler(FORMER_REDUCER);
+    let mut names = if former {
+        vec![FORMER_REDUCER.to_owned()]
+    } else {
+        REDUCERS.map(str::to_owned).to_vec()
+    };
+    if flow.has_handler(TIMEOUT_REDUCER) {
+        names.push(TIMEOUT_REDUCER.to_owned());
     }
-    REDUCERS.map(str::to_owned).to_vec()
+    names
+}
+
+/// Notifications that would wait for ever end with the expiry of the request after the seconds that `get_timeout` named.
+fn expiring(
+    mut notifications: Vec<Notification>,
+    seconds: Option<i64>,
+    permissions: &Permissions,
+) -> Vec<Notification> {
+    let waiting = notifications
+        .iter_mut()
+        .filter(|notification| notification.timeout_seconds.is_none());
+    for notification in waiting.take_while(|_| seconds.is_some()) {
+        notification.timeout_seconds = seconds;
+        let legacy = notification.legacy.get_or_insert(Legacy {
+            allow_self: permissions.allow_self_approval,
+            continue_on_failure: true,
+            continue_on_timeout: false,
+        });
+        legacy.continue_on_timeout = false;
+    }
+    notifications
 }
 
 /// What the reducers said.
@@ -99,10 +129,12 @@ pub(crate) fn routing(
     answer: HandlerAnswer,
     fields: Option<Vec<SubmittedField>>,
 ) -> Result<Routing, HandlerFailure> {
+    let seconds = answer.timeout_seconds;
     if let Some(permissions) = answer.permissions {
+        let notifications = answer.notifications.unwrap_or_default();
         return Ok(Routing {
+            notifications: expiring(notifications, seconds, &permissions),
             permissions,
-            notifications: answer.notifications.unwrap_or_default(),
             fields,
         });
     }
@@ -112,13 +144,14 @@ pub(crate) fn routing(
             .first()
             .and_then(|first| first.legacy)
             .is_some_and(|legacy| legacy.allow_self);
+        let permissions = Permissions {
+            webapp_view: Audience::Level(Level::Admin),
+            approve_deny: Audience::Level(Level::Member),
+            allow_self_approval,
+        };
         return Ok(Routing {
-            permissions: Permissions {
-                webapp_view: Audience::Level(Level::Admin),
-                approve_deny: Audience::Level(Level::Member),
-                allow_self_approval,
-            },
-            notifications,
+            notifications: expiring(notifications, seconds, &permissions),
+            permissions,
             fields,
         });
     }

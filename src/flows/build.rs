@@ -20,6 +20,9 @@ use super::{code, destinations, rules, services};
 /// Name space of target ids: UUIDs of version 5 over the target's address.
 const TARGET_IDS: Uuid = Uuid::from_u128(0x6c1b_5a0e_6f3d_5f43_9d3a_2f5e_8b7c_9a10);
 
+/// Name space of strategy ids, made in the same way.
+const STRATEGY_IDS: Uuid = Uuid::from_u128(0x2b7e_10c4_93d5_5a68_b1f0_7c42_e6a9_0d35);
+
 /// Bytes of the hash that are kept as a version.
 const VERSION_BYTES: usize = 16;
 
@@ -456,13 +459,16 @@ impl<'a> Builder<'a> {
             return None;
         }
         Some(Strategy {
+            id: Uuid::new_v5(&STRATEGY_IDS, strategy.address.as_bytes()).to_string(),
             strategy_type: strategy.text("type")?.to_owned(),
             name: strategy.text("name")?.to_owned(),
             label: strategy
                 .text("label")
                 .filter(|label| !label.is_empty())
                 .map(str::to_owned),
+            integration: services::of_strategy(self.world, self.objects, strategy),
             targets: all,
+            settings: strategy.text_map("settings"),
         })
     }
 }

@@ -265,11 +265,19 @@ pub struct Implementation {
 /// `sym_strategy` with its targets in the order of the selector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Strategy {
+    /// Stable UUID made from the address (empty in flows stored before it was kept).
+    #[serde(default)]
+    pub id: String,
     #[serde(rename = "type")]
     pub strategy_type: String,
     pub name: String,
     pub label: Option<String>,
+    /// The integration that it names; `None` where that is not part of the configuration.
+    #[serde(default)]
+    pub integration: Option<Service>,
     pub targets: Vec<Target>,
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// `sym_target`.

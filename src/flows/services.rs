@@ -41,6 +41,16 @@ pub(super) fn read(
     services
 }
 
+/// Reads the integration of a strategy; `None` where that is not part of the configuration.
+pub(super) fn of_strategy(world: &World, objects: &Objects, strategy: &Object) -> Option<Service> {
+    let id = strategy.text("integration_id")?;
+    let object = objects.find(id, strategy)?;
+    if object.schema.kind != "sym_integration" {
+        return None;
+    }
+    Reader { world, objects }.service(object)
+}
+
 struct Reader<'a> {
     world: &'a World,
     objects: &'a Objects,

@@ -6,6 +6,7 @@
 //! [`host`] answers what the handlers ask, [`run`] calls them, [`compare`] holds the answers against the expectations.
 //! [`report`] is what comes out. Nothing here talks to Slack or touches a store, and nothing is printed.
 
+mod chain;
 mod compare;
 mod expected;
 mod find;

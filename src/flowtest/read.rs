@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::reader::Reader;
 use super::suite::{At, Case, Expectations, Fake, FakeAnswer, Request, Step, Suite};
 use super::tree::{self, Key, Kind, Node};
+use crate::domain::hook::EventName;
 use crate::domain::person::{Person, Role, person_id};
 use crate::engine::user_input;
 use crate::flows::diagnostic::Diagnostic;
@@ -412,6 +413,15 @@ impl Reader<'_> {
             .take("fields")
             .map(|fields| self.free(fields, "fields"))
             .unwrap_or_default();
+        let outputs = entries
+            .take("outputs")
+            .map(|outputs| self.free(outputs, "outputs"))
+            .unwrap_or_default();
+        for (step, _) in &outputs {
+            if EventName::parse(&step.text).is_none() {
+                self.wrong(step.place, format!("'{}' is not a step", step.text), None);
+            }
+        }
         let allowed = entries
             .take("allowed")
             .map(|allowed| self.bool_at(allowed, "allowed"));
@@ -445,6 +455,7 @@ impl Reader<'_> {
             channel,
             message,
             fields,
+            outputs,
             allowed,
             expect,
         }

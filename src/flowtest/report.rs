@@ -11,7 +11,8 @@ use crate::flows::diagnostic::{Diagnostic, Severity};
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
     pub files: Vec<FileReport>,
-    /// What keeps cases from being run: problems of the configuration, of the code, or of a `tests.yaml`.
+    /// What keeps cases from being run: problems of the configuration, of the code, or of a `tests.yaml`; and warnings of the former
+    /// two, which do not.
     pub problems: Vec<Diagnostic>,
     pub passed: usize,
     pub failed: usize,

@@ -199,6 +199,7 @@ pub(super) fn prompt(
         },
         flow: flow_input(flow),
         arguments: None,
+        outputs: Map::new(),
     }
 }
 
@@ -248,6 +249,9 @@ pub(super) fn later(
     }
     for (Key { text, .. }, value) in &step.fields {
         event.fields.insert(text.clone(), value.to_json());
+    }
+    for (Key { text, .. }, output) in &step.outputs {
+        event.outputs.insert(text.clone(), output.to_json());
     }
     event
 }

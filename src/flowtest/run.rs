@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::chain::Fired;
 use super::compare::Compared;
 use super::find::{FILE_NAME, Found, find, flow_of, problem};
 use super::host::CaseHost;
@@ -14,6 +15,7 @@ use super::request;
 use super::suite::{Case, Expectations, Step, Suite};
 use super::tree::Place;
 use crate::domain::event::Routing;
+use crate::domain::hook::EventName;
 use crate::domain::permission::{Permissions, Refusal, Verdict, may_decide, may_view};
 use crate::domain::person::Person;
 use crate::domain::time::Timestamp;
@@ -38,8 +40,9 @@ pub async fn run(options: &LoadOptions, pool: &Pool, now: Timestamp) -> Report {
         sources: loaded.sources.clone(),
         ..Report::default()
     };
-    if inspected.has_errors() {
-        report.problems = inspected.diagnostics;
+    let broken = inspected.has_errors();
+    report.problems = inspected.diagnostics;
+    if broken {
         return report;
     }
     let found = find(&options.dirs, &loaded);
@@ -115,10 +118,10 @@ async fn run_file(
     });
 }
 
-struct OneCase<'a> {
+pub(super) struct OneCase<'a> {
     suite: &'a Suite,
     case: &'a Case,
-    flow: &'a Flow,
+    pub(super) flow: &'a Flow,
     pool: &'a Pool,
     host: Arc<CaseHost>,
     compared: Compared<'a>,
@@ -239,6 +242,19 @@ impl<'a> OneCase<'a> {
                 answer.hooks.extend(more.hooks);
                 answer.printed.push_str(&more.printed);
             }
+        }
+        let from = Fired {
+            hook: if proceeds {
+                "after_request"
+            } else {
+                ON_REQUEST
+            }
+            .to_owned(),
+            chain: vec![EventName::Request],
+            event,
+        };
+        if !self.follow(from, &mut answer, expect, place).await {
+            return None;
         }
         self.common(expect, &answer);
         let permissions = routing.as_ref().map(|routing| routing.permissions.clone());
@@ -361,9 +377,9 @@ impl<'a> OneCase<'a> {
             by,
         );
         let name = &step.event.value;
-        let before = vec![format!("on_{name}")];
+        let [on, after] = ["on", "after"].map(|when| format!("{when}_{name}"));
         let Some(mut answer) = self
-            .call(before, &event, &step.expect, step.event.place)
+            .call(vec![on.clone()], &event, &step.expect, step.event.place)
             .await
         else {
             return;
@@ -373,9 +389,8 @@ impl<'a> OneCase<'a> {
             .values()
             .all(|outcome| *outcome == HookOutcome::Proceed);
         if proceeds {
-            let after = vec![format!("after_{name}")];
             let Some(more) = self
-                .call(after, &event, &step.expect, step.event.place)
+                .call(vec![after.clone()], &event, &step.expect, step.event.place)
                 .await
             else {
                 return;
@@ -383,7 +398,17 @@ impl<'a> OneCase<'a> {
             answer.hooks.extend(more.hooks);
             answer.printed.push_str(&more.printed);
         }
-        self.common(&step.expect, &answer);
+        let from = Fired {
+            hook: if proceeds { after } else { on },
+            chain: EventName::parse(name).into_iter().collect(),
+            event: &event,
+        };
+        if self
+            .follow(from, &mut answer, &step.expect, step.event.place)
+            .await
+        {
+            self.common(&step.expect, &answer);
+        }
     }
 
     /// What can be expected of any call.
@@ -406,7 +431,7 @@ impl<'a> OneCase<'a> {
     }
 
     /// Calls handlers; `None` when they failed, which is written down unless it was expected.
-    async fn call(
+    pub(super) async fn call(
         &mut self,
         handlers: Vec<String>,
         event: &EventInput,
@@ -444,7 +469,7 @@ impl<'a> OneCase<'a> {
         }
     }
 
-    fn failed(&mut self, failure: &HandlerFailure, expect: &Expectations, place: Place) {
+    pub(super) fn failed(&mut self, failure: &HandlerFailure, expect: &Expectations, place: Place) {
         let said = failure.to_string();
         let Some(expected) = &expect.error else {
             self.compared

@@ -98,6 +98,8 @@ pub(super) struct Step {
     pub message: Option<String>,
     /// Further entries of the payload.
     pub fields: Vec<(Key, Node)>,
+    /// What `get_step_output` returns, by step.
+    pub outputs: Vec<(Key, Node)>,
     /// Whether the person may do it.
     pub allowed: Option<At<bool>>,
     pub expect: Expectations,

@@ -56,6 +56,7 @@ pub fn answer(
                 answer.notifications = Some(notifications(value).map_err(wrong)?);
             }
             "get_approvers" => answer.approvers = Some(handlers::approvers(value).map_err(wrong)?),
+            "get_timeout" => answer.timeout_seconds = handlers::timeout(value).map_err(wrong)?,
             "get_flows" => answer.flows = Some(handlers::flows(value).map_err(wrong)?),
             "get_identity" | "get_identity_lookup" => {
                 let identity = handlers::identity(value).map_err(wrong)?;
@@ -104,6 +105,7 @@ fn describe(value: &Value) -> String {
         Some("approvers") => "destinations".to_owned(),
         Some("form") => "a SymPromptForm".to_owned(),
         Some("flow") => "a Flow".to_owned(),
+        Some("seconds") => format!("{} seconds", value["value"]),
         Some("text") => format!("the text {:?}", text("value").unwrap_or_default()),
         Some("other") => format!(
             "{} of class {}",

@@ -40,6 +40,9 @@ pub struct EventInput {
     /// For handlers that are called with more than the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments: Option<Arguments>,
+    /// Step → its output, for `get_step_output`.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub outputs: Map<String, Value>,
 }
 
 /// What some handlers are called with beside the event.
@@ -145,6 +148,24 @@ pub struct FlowInput {
     /// Name, type, label and the rest of each prompt field, as in `symbot check --json`.
     pub fields: Vec<Value>,
     pub environment: Option<EnvironmentInput>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy: Option<StrategyInput>,
+}
+
+/// `Strategy`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StrategyInput {
+    /// UUID as text.
+    pub id: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    pub label: Option<String>,
+    /// `None` where the configuration names none that it declares.
+    pub integration: Option<IntegrationInput>,
+    /// As the chosen target in `payload.fields`.
+    pub targets: Vec<Value>,
+    pub settings: std::collections::BTreeMap<String, String>,
 }
 
 /// `Environment`.
@@ -217,6 +238,8 @@ pub struct HandlerAnswer {
     pub options: std::collections::BTreeMap<String, Vec<OptionInput>>,
     /// Of `on_change_<field>`.
     pub form: Option<FormAnswer>,
+    /// Of `get_timeout`: seconds after which the request expires.
+    pub timeout_seconds: Option<i64>,
     /// Of `get_flows`: positions in the list that it was called with.
     pub flows: Option<Vec<usize>>,
     /// Of `get_identity` and `get_identity_lookup`, by name: text, or nothing.

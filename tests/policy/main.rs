@@ -11,6 +11,7 @@ mod http;
 mod inspection;
 mod isolation;
 mod recording;
+mod reducers;
 mod script;
 mod sdk;
 mod support;

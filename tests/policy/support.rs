@@ -96,8 +96,10 @@ pub fn request() -> EventInput {
                 json!({"name": "urgency", "type": "string", "allowed_values": ["Normal", "Emergency"]}),
             ],
             environment: None,
+            strategy: None,
         },
         arguments: None,
+        outputs: serde_json::Map::new(),
     }
 }
 

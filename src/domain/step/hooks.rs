@@ -162,7 +162,12 @@ impl Change {
                     .clone()
                     .unwrap_or_else(|| format!("{hook} ignored the event"));
                 if firing.pressed.is_none() {
-                    self.report_hook(&hook, &self.hook_code(), format!("ignored: {words}"), true);
+                    let error = RunError {
+                        code: self.hook_code(),
+                        message: format!("ignored: {words}"),
+                        ..RunError::default()
+                    };
+                    self.report_as(error, &hook, true);
                 }
                 self.nullify(firing, Reply::Ignored { message }, &words);
             }
@@ -170,7 +175,7 @@ impl Change {
                 self.routing_failed(error);
             }
             (HookAnswer::Failed(error), _) => {
-                self.report_hook(&hook, &error.code, error.message.clone(), false);
+                self.report_as(error.clone(), &hook, false);
                 let words = format!("{hook} failed (code {})", error.code);
                 self.nullify(firing, Reply::HookFailed { code: error.code }, &words);
             }
@@ -203,7 +208,7 @@ impl Change {
             None,
             format!("{hook} failed (code {}).", error.code),
         );
-        self.report_hook(&hook, &error.code, error.message, false);
+        self.report_as(error, &hook, false);
     }
 
     /// The event that a hook returned takes the place of (or, after it, follows) the one that the hook wraps.
@@ -286,6 +291,7 @@ impl Change {
         self.run.error = Some(RunError {
             code: IGNORED_CODE.to_owned(),
             message,
+            ..RunError::default()
         });
         self.ask(Effect::TellRequester {
             about: RequesterNews::Ignored,
@@ -395,15 +401,12 @@ impl Change {
                 "{hook} returned ApprovalTemplate.{}(…), but {why}",
                 event.as_str()
             ),
+            ..RunError::default()
         }
     }
 
     fn hook_code(&self) -> String {
         problem_code("HOOK", self.run.id.as_u128(), self.run.revision)
-    }
-
-    fn report_hook(&mut self, hook: &str, code: &str, message: String, warning: bool) {
-        self.report_as(code.to_owned(), hook, message, warning);
     }
 }
 

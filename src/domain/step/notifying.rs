@@ -50,15 +50,14 @@ impl Change {
             None,
             format!("The request could not be routed (code {}).", error.code),
         );
-        let (code, message) = (error.code.clone(), error.message.clone());
-        self.run.error = Some(error);
+        self.run.error = Some(error.clone());
         self.record(Step::failed(
             "request",
             ChannelType::Internal,
             None,
-            &message,
+            &error.message,
         ));
-        self.report_as(code, "request", message, false);
+        self.report_as(error, "request", false);
         self.ask(Effect::TellRequester {
             about: RequesterNews::Failed,
         });
@@ -67,7 +66,12 @@ impl Change {
     /// A problem of a delivery, for administrators.
     fn report(&mut self, step: &str, message: String, warning: bool) {
         let code = problem_code("DELIVERY", self.run.id.as_u128(), self.run.revision);
-        self.report_as(code, step, message, warning);
+        let error = RunError {
+            code,
+            message,
+            ..RunError::default()
+        };
+        self.report_as(error, step, warning);
     }
 
     /// Uses the notification: sends it to all of its destinations.

@@ -61,6 +61,23 @@ pub(super) fn approvers(value: &Value) -> Result<Vec<Notification>, String> {
         .collect()
 }
 
+/// `get_timeout`: seconds, at least one, or nothing.
+pub(super) fn timeout(value: &Value) -> Result<Option<i64>, String> {
+    if is(value, "none") {
+        return Ok(None);
+    }
+    let seconds = value.get("value").and_then(Value::as_i64);
+    seconds
+        .filter(|seconds| is(value, "seconds") && *seconds > 0)
+        .map(Some)
+        .ok_or_else(|| {
+            format!(
+                "returned {}, expected seconds (a whole number above 0), a timedelta, or None",
+                describe(value)
+            )
+        })
+}
+
 /// `get_flows`: some of the flows that it was given.
 pub(super) fn flows(value: &Value) -> Result<Vec<usize>, String> {
     let items = list(value, "a list of the flows it was given")?;

@@ -19,6 +19,7 @@ pub(super) const HANDLERS: &[&str] = &[
     "on_approve",
     "after_request",
     "get_timeout",
+    "get_nothing",
     "",
 ];
 pub(super) const TEXTS: &[&str] = &[
@@ -174,6 +175,10 @@ pub(super) fn right(dice: &mut Dice, handler: &str) -> Value {
         "get_identity" | "get_identity_lookup" => match dice.below(2) {
             0 => json!({"type": "none"}),
             _ => json!({"type": "text", "value": "someone"}),
+        },
+        "get_timeout" => match dice.below(2) {
+            0 => json!({"type": "none"}),
+            _ => json!({"type": "seconds", "value": 1 + dice.below(9_000)}),
         },
         _ if handler.starts_with(PREFETCH) => list(
             (0..dice.below(4))

@@ -68,6 +68,7 @@ fn late_clicks_are_told_what_happened() {
     failed.error = Some(RunError {
         code: "IMPL-1".to_owned(),
         message: String::new(),
+        ..RunError::default()
     });
     let mut nobody_left = forwarded();
     nobody_left.current = None;

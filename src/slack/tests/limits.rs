@@ -132,7 +132,7 @@ prop_compose! {
             }
         }
         if !slack { run.requester.slack_id = None; }
-        run.error = error.map(|code| RunError { code, message: String::new() });
+        run.error = error.map(|code| RunError { code, message: String::new(), ..RunError::default() });
         run
     }
 }

@@ -141,6 +141,7 @@ fn errored() {
     run.error = Some(RunError {
         code: "IMPL-3F9A2C".to_owned(),
         message: "impl.py:3: KeyError".to_owned(),
+        ..RunError::default()
     });
     assert_snapshot!(shown(&run, 0));
 }
@@ -240,6 +241,7 @@ fn the_requester_is_told_of_every_end() {
     failed.error = Some(RunError {
         code: "IMPL-3F9A2C".to_owned(),
         message: String::new(),
+        ..RunError::default()
     });
     let news = [
         message::requester_news(&approved, RequesterNews::Approved, Some(LINK)),

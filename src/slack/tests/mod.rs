@@ -102,6 +102,9 @@ fn target(name: &str, label: &str) -> Target {
 fn access_flow(prompt_fields: Vec<PromptField>) -> Flow {
     Flow {
         strategy: Some(Strategy {
+            id: String::new(),
+            integration: None,
+            settings: BTreeMap::new(),
             strategy_type: "okta".to_owned(),
             name: "okta".to_owned(),
             label: None,

@@ -177,6 +177,7 @@ async fn nothing_that_people_typed_becomes_markup() {
     run.error = Some(RunError {
         code: EVIL.into(),
         message: EVIL.into(),
+        ..RunError::default()
     });
     let mut decided = run.clone();
     decided.id = uuid::Uuid::from_u128(9);

@@ -386,6 +386,7 @@ async fn a_failed_request_shows_its_code_to_all_and_the_details_to_admins() {
     run.error = Some(RunError {
         code: "IMPL-3F9A2C".into(),
         message: "impl.py:7: KeyError: 'x'".into(),
+        ..RunError::default()
     });
     let page = site.has(run);
     let mut alice = site.signed_in(&site.alice).await;

@@ -99,7 +99,9 @@ async fn the_cases_of_the_example_flows_hold() {
             ended.out
         );
     }
-    assert!(ended.out.ends_with(" passed, 0 failed\n"), "{}", ended.out);
+    // The guide uses `user` without importing it, which is warned about.
+    let last = " passed, 0 failed, 1 warning\n";
+    assert!(ended.out.ends_with(last), "{}", ended.out);
     assert!(!ended.out.starts_with("0 passed"), "{}", ended.out);
 }
 
@@ -471,4 +473,89 @@ cases:
     let ended = Start::new(&["test", root.path_text()]).end().await;
     let text = &ended.expect_code(1).out;
     assert!(text.contains("the form is refused at 'team'"), "{text}");
+}
+
+const CHAIN: &str = r##"from sym.sdk.annotations import hook, reducer
+from sym.sdk.request_permission import RequestPermission
+from sym.sdk.templates import ApprovalTemplate, get_step_output
+
+
+@reducer
+def get_permissions(event):
+    return RequestPermission(webapp_view="admin", approve_deny="member")
+
+
+@hook
+def on_request(event):
+    urgency = event.payload.fields["urgency"]
+    if urgency == "Emergency":
+        return ApprovalTemplate.approve(reason="emergency")
+    if urgency == "Loop":
+        return ApprovalTemplate.request()
+
+
+@hook
+def on_approve(event):
+    print(event.name, event.channel.type, event.user.type, event.payload.fields.get("reason"))
+    if event.payload.fields.get("decision_message") == "back":
+        return ApprovalTemplate.request()
+
+
+@hook
+def after_approve(event):
+    print("after", event.get_actor("approve").username, event.get_actor("request").username)
+
+
+@hook
+def after_escalate(event):
+    print(get_step_output()["ticket"], get_step_output("deescalate"))
+
+
+def on_deny(event):
+    pass
+"##;
+
+const CHAIN_CASES: &str = r##"people:
+  alice:
+  bob:
+cases:
+  - name: what the hook fires goes on to its end
+    request: {user: alice, fields: {urgency: Emergency}}
+    expect:
+      hooks: {on_request: {approve: {reason: emergency}}, on_approve: proceed, after_approve: proceed}
+      prints: "approve sdk bot emergency\nafter Symbot alice@example.com"
+  - name: events that go in circles end
+    request: {user: alice, fields: {urgency: Loop}}
+    expect:
+      error: {handler: on_request, says: only the first recursion counts}
+  - name: events go forward only
+    request: {user: alice, fields: {urgency: Normal}}
+    expect: {hooks: {on_request: proceed, on_approve: absent}}
+    then:
+      - {event: approve, by: bob, message: back, expect: {error: {handler: on_approve, says: events only go forward}}}
+      - event: escalate
+        outputs: {escalate: {ticket: 7}}
+        expect: {prints: "7 {}", hooks: {after_escalate: proceed}}
+"##;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hooks_fire_is_followed_and_warnings_are_shown() {
+    let flow = FLOW.replace("\"Emergency\"]", "\"Emergency\", \"Loop\"]");
+    let root = Root::of(&[
+        ("main.tf", &flow),
+        ("impl.py", CHAIN),
+        ("tests.yaml", CHAIN_CASES),
+    ]);
+    let ended = Start::new(&["test", root.path_text()]).end().await;
+    let text = &ended.expect_code(0).out;
+    assert!(
+        text.contains("'on_deny' has the name of a hook but no decorator"),
+        "{text}"
+    );
+    assert!(text.contains("3 passed, 0 failed, 2 warnings\n"), "{text}");
+    let wrong = CHAIN_CASES.replace("on_approve: proceed, ", "on_approve: ignore, ");
+    std::fs::write(root.0.path().join("tests.yaml"), wrong).expect("a file");
+    let ended = Start::new(&["test", root.path_text()]).end().await;
+    let text = &ended.expect_code(1).out;
+    assert!(text.contains("hooks.on_approve\n"), "{text}");
 }

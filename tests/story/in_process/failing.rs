@@ -96,6 +96,28 @@ fn get_permissions_raises() {
 }
 
 #[test]
+fn the_error_logger_is_told_the_place_the_traceback_and_what_to_do() {
+    story(fails_in("get_permissions", "limits = {}\nlimits['prod']")).run(async |stage| {
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        form.fill(WHY, "fail").submit().await?;
+        let report = stage
+            .slack
+            .channel("#sym-errors")
+            .expects_text("KeyError: 'prod'")
+            .await?;
+        for part in [
+            "*Place:* impl.py:10",
+            "Traceback",
+            "limits['prod']",
+            "*Hint:* symbot explain",
+        ] {
+            assert!(report.text().contains(part), "{part}: {}", report.text());
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn get_request_notifications_raises() {
     let body = "raise ValueError('nobody <!channel> is on call')";
     story(fails_in("get_request_notifications", body)).run(async |stage| {

@@ -1,7 +1,9 @@
 //! A flows filter: who is offered which flows in the picker.
 
+use symbot::cli::explain::{Replayed, replay_one, sources_of};
+
 use super::flows::{ENVIRONMENT, Flows, REASON, asks_in_requests, flow};
-use super::harness::{WHY, story};
+use super::harness::{WHY, pool, story};
 
 const FILTER: &str = r#"
 resource "sym_flows_filter" "this" {
@@ -69,10 +71,16 @@ fn people_are_offered_what_the_filter_lets_through_and_can_name_the_rest() {
             .await?
             .expects_text("named")
             .await?;
-        // What it is asked belongs to no request.
-        for run in stage.runs().await {
-            assert_eq!(stage.explained(&run).await.calls.len(), 1);
-        }
+        // What the filter was asked belongs to the request that was picked, and can be replayed with it.
+        let runs = stage.runs().await;
+        let named = stage.explained(&runs[0]).await;
+        assert_eq!(named.calls.len(), 1, "{}", named.tell());
+        let picked = stage.explained(&runs[1]).await;
+        assert_eq!(picked.calls[0].call.handlers, ["get_flows"]);
+        assert_eq!(picked.calls.len(), 2, "{}", picked.tell());
+        let sources = sources_of(&picked);
+        let replayed = replay_one(&picked.calls[0], &sources, &pool()).await;
+        assert_eq!(replayed, Replayed::Same);
         Ok(())
     });
 }
@@ -97,6 +105,19 @@ fn a_filter_that_fails_offers_nothing_and_says_so_with_a_code() {
             let code = code.split_whitespace().next().unwrap_or_default();
             assert!(code.starts_with("IMPL-"), "{text}");
             stage.expects_logged(&[code, "filter.py", reported]);
+            let told = stage
+                .slack
+                .channel("#sym-errors")
+                .expects_text(code)
+                .await?;
+            for part in [reported, "get_flows", "filter.py", "@alice", "by name only"] {
+                assert!(told.text().contains(part), "{part}: {}", told.text());
+            }
+            assert_eq!(
+                stage.audited("flow_selection").await.len(),
+                1,
+                "the audit journal has it"
+            );
             Ok(())
         });
     }

@@ -330,6 +330,21 @@ impl Stage {
         printed.collect()
     }
 
+    /// Lines of the audit journal of this type, without a request.
+    pub async fn audited(&self, kind: &str) -> Vec<serde_json::Value> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(audit_dir(&self.data)).unwrap() {
+            let text = tokio::fs::read_to_string(entry.unwrap().path())
+                .await
+                .unwrap_or_default();
+            let lines = text
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            found.extend(lines.filter(|line: &serde_json::Value| line["type"] == kind));
+        }
+        found
+    }
+
     /// Writes a file of the flows, as an editor does that saves it.
     ///
     /// # Panics

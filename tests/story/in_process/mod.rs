@@ -25,6 +25,7 @@ mod log_destinations;
 mod moments;
 mod notifying;
 mod recording;
+mod reducers;
 mod reloading;
 mod routing;
 mod starting;

@@ -167,3 +167,85 @@ fn with_watch_a_saved_file_is_enough() {
         Ok(())
     });
 }
+
+/// The flow's environment with an integration that needs this secret.
+fn with_secret(path: &str) -> String {
+    let environment = ENVIRONMENT.replace(
+        "  label           = \"Main\"\n",
+        "  label           = \"Main\"\n  integrations    = { pager_id = sym_integration.pager.id }\n",
+    );
+    format!(
+        r#"{environment}
+resource "sym_integration" "pager" {{
+  type        = "custom"
+  name        = "pager"
+  external_id = "acme"
+  settings    = {{ secret_ids_json = jsonencode([sym_secret.key.id]) }}
+}}
+
+resource "sym_secrets" "vault" {{
+  type = "aws_secrets_manager"
+  name = "vault"
+}}
+
+resource "sym_secret" "key" {{
+  path      = "{path}"
+  source_id = sym_secrets.vault.id
+}}
+{}"#,
+        flow("access", &params(""), "impl.py")
+    )
+}
+
+#[test]
+fn a_change_that_needs_a_secret_which_nobody_has_supplied_is_not_taken_over() {
+    story(one_flow())
+        .secrets(&[("PROD_PAGER", "s3cret-value")])
+        .run(async |stage| {
+            let before = stage.engine.catalog().version.clone();
+            stage.save("main.tf", &with_secret("prod/other"));
+            let reloaded = stage.reloader.reload().await;
+            let Reloaded::Kept { problems } = reloaded else {
+                panic!("{reloaded:?}");
+            };
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!(problems[0].file, "main.tf");
+            assert!(
+                problems[0]
+                    .message
+                    .contains("sym_flow.access: nobody has supplied the secret \"prod/other\""),
+                "{problems:?}"
+            );
+            assert_eq!(stage.engine.catalog().version, before);
+            let mut errors = stage.slack.channel("#sym-errors");
+            let told = errors.expects_text("nothing of the change counts").await?;
+            assert!(
+                told.text().contains("SYMBOT_SECRET_PROD_OTHER"),
+                "{}",
+                told.text()
+            );
+            asks(stage, "access").await?;
+            stage.request_in("#sym-requests").await?;
+            // One that is there is no problem, and its value is nowhere to be seen.
+            stage.save("main.tf", &with_secret("prod/pager"));
+            let reloaded = stage.reloader.reload().await;
+            assert!(matches!(reloaded, Reloaded::Swapped { .. }), "{reloaded:?}");
+            errors.expects_text("The flows are fine again").await?;
+            Ok(())
+        });
+}
+
+#[test]
+fn a_secret_that_was_missing_at_the_start_keeps_no_change_from_being_taken_over() {
+    let flows = Flows::of(&[
+        ("main.tf", &with_secret("prod/other")),
+        ("impl.py", &asks_in("#sym-requests")),
+    ]);
+    story(flows).run(async |stage| {
+        stage.expects_logged(&["a secret has no value", "prod/other"]);
+        stage.save("impl.py", &asks_in("#general"));
+        let reloaded = stage.reloader.reload().await;
+        assert!(matches!(reloaded, Reloaded::Swapped { .. }), "{reloaded:?}");
+        Ok(())
+    });
+}

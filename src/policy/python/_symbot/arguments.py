@@ -31,7 +31,16 @@ def _most(function):
 
 def of(name, function, event, data):
     """The arguments by position; a function that takes fewer gets the first ones."""
-    given = tuple(_MAKE[one](event, data.get("arguments") or {}) for one in names.arguments(name))
+    return _fitting(function, tuple(_MAKE[one](event, data.get("arguments") or {}) for one in names.arguments(name)))
+
+
+def of_identity(name, function, event, user, data):
+    """The arguments of a reducer that is asked for an identity while another handler runs."""
+    made = dict(data, event=event, user=user)
+    return _fitting(function, tuple(made[one] for one in names.arguments(name)))
+
+
+def _fitting(function, given):
     most = _most(function)
     return given if most is None or most >= len(given) else given[: max(most, 1)]
 

@@ -12,9 +12,10 @@ from sym.sdk.integrations import slack
 from sym.sdk.user import user_ids
 from sym.sdk.utils import persist_user_identity
 
-from . import arguments, current, events, imports, names, refusals, registry, tracebacks
+from . import arguments, current, events, identities, imports, names, refusals, registry, tracebacks
 from . import results as results_of
 
+current.find_identity = identities.find
 _lap = _symbot_host.lap
 MODULE_NAME = "impl"
 PRINTED_MAX_CHARACTERS = 16_384
@@ -149,10 +150,17 @@ def begin(request, printed):
     sys.setrecursionlimit(RECURSION_LIMIT)
     sys.set_int_max_str_digits(INT_DIGITS_MAX)
     registry.records.clear()
-    current.event = None
-    current.outputs.clear()
+    forget()
     current.outputs.update((request.get("input") or {}).get("outputs") or {})
     random.seed(int.from_bytes(_symbot_host.random_bytes(16), "little"))
+
+
+def forget():
+    """Nothing of a call stays for the next one."""
+    current.event = None
+    current.asking = False
+    for known in (current.outputs, current.handlers, current.identities):
+        known.clear()
 
 
 def enter_decimal():
@@ -173,8 +181,7 @@ def end():
     sys.stdout = sys.stderr = None
     sys.modules.pop(MODULE_NAME, None)
     registry.records.clear()
-    current.event = None
-    current.outputs.clear()
+    forget()
     tracebacks.sources.clear()
     for cache, before in _PATTERN_CACHES:
         # Only what came is taken out: a cache that is as it was needs no second look by the host.
@@ -238,6 +245,7 @@ def _call(request):
         enter_decimal()
         scope = load(file, request["source"])
         found = handlers_of(scope)
+        current.handlers.update(found)
         results = []
         for name in request["handlers"]:
             entry = _handler(scope, found, name, file)

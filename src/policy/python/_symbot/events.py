@@ -10,11 +10,12 @@ from sym.sdk.forms import FieldOption, PromptField
 from sym.sdk.resource import SRN
 from sym.sdk.secret import Secret, SecretSource
 from sym.sdk.strategies.integration import Integration
+from sym.sdk.strategy import Strategy
 from sym.sdk.target import AccessTarget
 from sym.sdk.templates.approval import ApprovalTemplate
 from sym.sdk.user import User, UserIdentity, UserRole
 
-from . import hostcall
+from . import current, hostcall
 
 _ORGANIZATION = "symbot"
 _NOT_SLUG = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -119,7 +120,8 @@ class SDKUser(_ReadOnly, User):
         for one in self.identities.get(service_type, ()):
             if service_id is None or one.service_id == service_id:
                 return one
-        return None
+        found = current.find_identity(self, service_type, service_id)
+        return None if found is None else SDKUserIdentity(service_type, *found)
 
     def get_event_count(self, event_name, since=None, until=None, filter_on="flow", include_errored=False):
         if filter_on not in ("flow", "target"):
@@ -154,6 +156,15 @@ def _moment(value):
     if isinstance(value, datetime.date):
         return datetime.datetime(value.year, value.month, value.day, tzinfo=datetime.timezone.utc).isoformat()
     raise TypeError("since and until must be datetime objects")
+
+
+def slack_id_of(user):
+    """The Slack id of a user; the flow's own reducers are asked where nothing is known."""
+    known = getattr(user, "slack_id", None)
+    if known:
+        return known
+    identity = user.identity("slack") if isinstance(user, SDKUser) else None
+    return None if identity is None else identity.user_id
 
 
 def user_of(data):
@@ -294,7 +305,10 @@ class SDKFlow(_ReadOnly, Flow):
 
     @property
     def strategy(self):
-        return self._data.get("strategy")
+        data = self._data.get("strategy")
+        if data and "strategy" not in self._made:
+            self._made["strategy"] = strategy_of(data)
+        return self._made.get("strategy")
 
 
 def prompt_field(data):
@@ -367,6 +381,21 @@ class SDKTarget(_ReadOnly, AccessTarget):
         return _srn("access_target", self._name, "latest", self._id, _slug(self._type or "target"))
 
     id = property(lambda self: self._id)
+
+
+def strategy_of(data):
+    """The strategy of a flow; one without an integration has one without settings."""
+    kind = data["type"]
+    return Strategy(
+        id=data["id"],
+        type=kind,
+        name=data["name"],
+        label=data.get("label"),
+        integration=SDKIntegration(data["name"], data.get("integration") or {"type": kind}),
+        targets=[SDKTarget(one) for one in data.get("targets") or ()],
+        settings=data.get("settings") or {},
+        srn=_srn("access_strategy", data["name"], "latest", type=_slug(kind)),
+    )
 
 
 class SDKPayload(_ReadOnly, Payload):

@@ -89,14 +89,7 @@ def inspect(file, source):
                 False,
                 node,
                 f"this version of symbot has nothing to call the {kind} '{name}' for yet: {names.LATER[name]}",
-                "the file works without it",
-            )
-        elif name not in names.CALLED:
-            report(
-                True,
-                node,
-                f"this version of symbot does not call the {kind} '{name}' yet; it would be skipped silently",
-                "remove it, or wait for a version that calls it",
+                "it may stay; `symbot test` calls it",
             )
     for name, node in functions.items():
         if name not in found and not any(one in _DECORATORS for one in _decorators(node)):
@@ -184,7 +177,7 @@ def _check_repeated(tree, report):
 def _check_parameters(found, functions, report):
     """Most reducers and hooks are called with the event alone."""
     for name, (kind, function, _) in found.items():
-        if name not in names.CALLED:
+        if name not in names.KIND_OF:
             continue
         node = functions.get(name)
         if node is None:

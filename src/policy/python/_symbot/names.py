@@ -7,19 +7,9 @@ EVENTS = ("prompt", "request", "request_forward", "request_expire", "approve", "
 HOOKS = frozenset(f"{when}_{event}" for event in EVENTS for when in ("on", "after"))
 KIND_OF = {**{name: "reducer" for name in REDUCERS}, **{name: "hook" for name in HOOKS}}
 
-# Handlers that this version calls. A file that defines others would have them silently skipped, which is an error.
-CALLED = frozenset(
-    ["get_permissions", "get_request_notifications", "get_approvers", "get_flows"]
-    + [f"{when}_{event}" for event in ("prompt", "request", "request_forward", "request_expire", "approve", "deny") for when in ("on", "after")]
-)
-# Handlers that have nothing to be called for in this version, and why.
+# Handlers that have nothing to be called for in this version, and why. All others are called.
 _BY_HAND = "access is granted by hand"
-_NO_SERVICE = "no identity in another service is ever needed"
-LATER = {
-    **{f"{when}_{event}": _BY_HAND for event in ("escalate", "deescalate") for when in ("on", "after")},
-    "get_identity": _NO_SERVICE,
-    "get_identity_lookup": _NO_SERVICE,
-}
+LATER = {f"{when}_{event}": _BY_HAND for event in ("escalate", "deescalate") for when in ("on", "after")}
 
 # What handlers are called with, where that is not the event alone. Functions may take fewer.
 ARGUMENTS = {

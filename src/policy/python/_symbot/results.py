@@ -1,5 +1,7 @@
 """What handlers return, as tagged plain data; the host judges it."""
 
+import datetime
+
 from sym.sdk.flow import Flow
 from sym.sdk.forms import FieldOption, SlackUserSelection, SymPromptForm
 from sym.sdk.notifications import Notification
@@ -14,6 +16,7 @@ from sym.sdk.request_destination import (
 from sym.sdk.request_permission import PermissionLevel, RequestPermission
 from sym.sdk.user import User
 
+from .events import slack_id_of
 from .model import encode_json
 from .outcome import Outcome
 from .undeliverable import Undeliverable
@@ -25,6 +28,17 @@ def encode(name, value):
     """The result of the handler `name`."""
     if name == "get_approvers":
         return _approvers(value)
+    if name == "get_timeout":
+        return _timeout(value)
+    return encode_value(value)
+
+
+def _timeout(value):
+    """Whole seconds, as a number or a timedelta; parts of a second count as one."""
+    if isinstance(value, datetime.timedelta):
+        value = -(-value // datetime.timedelta(seconds=1))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"type": "seconds", "value": int(value)}
     return encode_value(value)
 
 
@@ -52,7 +66,7 @@ def encode_value(value):
             "type": "destination",
             "kind": "user",
             "id": str(value.id),
-            "slack_id": getattr(value, "slack_id", None),
+            "slack_id": slack_id_of(value),
             "email": value.email,
         }
     if isinstance(value, RequestDestination):

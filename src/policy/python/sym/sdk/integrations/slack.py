@@ -48,7 +48,7 @@ def _slack_id(identifier):
     if isinstance(identifier, _SlackUser):
         return identifier.user_id
     if isinstance(identifier, _User):
-        known = getattr(identifier, "slack_id", None)
+        known = _events.slack_id_of(identifier)
         if known:
             return known
         if not identifier.email:
@@ -105,7 +105,8 @@ def mention(identifier):
 def _address(destination):
     """A destination as the host wants it."""
     if isinstance(destination, _User):
-        return {"kind": "user", "id": str(destination.id), "slack_id": getattr(destination, "slack_id", None), "email": destination.email}
+        slack_id = _events.slack_id_of(destination)
+        return {"kind": "user", "id": str(destination.id), "slack_id": slack_id, "email": destination.email}
     if isinstance(destination, _SlackChannelID):
         return {"kind": "channel_id", "id": destination.channel_id}
     if isinstance(destination, _SlackChannelName):
