@@ -255,6 +255,7 @@ mod tests {
                 printed: printed.to_owned(),
             },
             duration_ms: 1,
+            own: Default::default(),
             cut: false,
         }
     }

@@ -17,7 +17,7 @@ use super::types::{
     FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, HookOutcome, Host, HostError,
     Inspection,
 };
-use super::wire::{self, CallReply, CallRequest, FRAME_MAX_BYTES, FromWorker, ToWorker};
+use super::wire::{self, CallReply, CallRequest, FRAME_MAX_BYTES, FromWorker, OwnTime, ToWorker};
 use crate::domain::permission::{Audience, Level};
 use crate::domain::routing::Destination;
 use crate::fuzzing::{Dice, rounds};
@@ -167,6 +167,10 @@ fn message(dice: &mut Dice) -> FromWorker {
                 results: vec![(handler.to_owned(), value)],
                 failure: None,
                 printed: (*dice.pick(TEXTS)).to_owned(),
+                own: OwnTime {
+                    module_ns: u64::MAX,
+                    handlers_ns: 1,
+                },
             })
         }
         5 => FromWorker::Inspected(Inspection::default()),
@@ -370,6 +374,7 @@ fn calls_of_workers_that_lie_fail_and_end() {
             results: vec![(handler.to_owned(), value)],
             failure: None,
             printed: String::new(),
+            own: OwnTime::default(),
         };
         wire::frame(&FromWorker::Called(reply)).unwrap()
     };

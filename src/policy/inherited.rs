@@ -1,4 +1,5 @@
-//! Closing descriptors that whoever started the bot left open: the one place in the policy code that needs `unsafe`.
+//! Closing descriptors that whoever started the bot left open. Beside [`super::footprint`] the one place in the policy code
+//! that needs `unsafe`.
 
 /// Closes every descriptor above standard error. Must run before this process has opened anything.
 ///

@@ -8,6 +8,7 @@
 mod baseline;
 mod data;
 mod decode;
+mod footprint;
 #[cfg(test)]
 mod fuzz;
 pub mod host;

@@ -1,7 +1,7 @@
 //! `_symbot_host`, the native module behind the SDK: host calls, randomness, time, and the record of what the interpreter
 //! looked like before any implementation ran.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use rustpython_vm::builtins::PyCode;
@@ -9,8 +9,11 @@ use rustpython_vm::{PyRef, PyResult, VirtualMachine};
 
 use serde_json::Value;
 
+use tokio::time::Instant;
+
 use super::baseline::Baseline;
 use super::types::HostError;
+use super::wire::OwnTime;
 
 /// Carries out host calls for the interpreter: by frames in a worker.
 pub trait HostPipe {
@@ -34,6 +37,7 @@ thread_local! {
     static BASELINE: RefCell<Baseline> = RefCell::new(Baseline::default());
     static RANDOM: RefCell<Random> = RefCell::new(Random::default());
     static CLOCK: RefCell<Clock> = RefCell::new(Clock::default());
+    static WATCH: Cell<Option<(Instant, OwnTime)>> = const { Cell::new(None) };
 }
 
 /// Sets the way to the host; the interpreter stays on the thread that calls this.
@@ -100,6 +104,16 @@ pub fn advance_clock(now_ns: u64) {
     });
 }
 
+/// Starts to measure what the code of a file takes.
+pub fn start_watch() {
+    WATCH.set(Some((Instant::now(), OwnTime::default())));
+}
+
+/// What it has taken since [`start_watch`].
+pub fn own_time() -> OwnTime {
+    WATCH.take().map(|(_, own)| own).unwrap_or_default()
+}
+
 /// Time as the host gives it, so that a recorded call can be replayed: it moves by what the code sleeps, by what host
 /// calls take, and by [`TICK_NS`] each time it is read (loops that wait for it come to an end).
 #[derive(Default)]
@@ -151,7 +165,7 @@ mod _symbot_host {
     use serde_json::Value;
 
     use super::super::data;
-    use super::{CLOCK, PIPE, RANDOM, TICK_NS};
+    use super::{CLOCK, Instant, PIPE, RANDOM, TICK_NS, WATCH};
 
     /// At most this many bytes of `os.urandom` at once.
     const RANDOM_MAX_BYTES: usize = 1 << 20;
@@ -214,6 +228,22 @@ mod _symbot_host {
             vm.ctx.new_int(now).into(),
             vm.ctx.new_int(passed).into(),
         ])
+    }
+
+    /// Ends a part of a call that belongs to nobody (0), to the module (1) or to a handler (2).
+    #[pyfunction]
+    fn lap(part: u8, _vm: &VirtualMachine) {
+        let Some((since, mut own)) = WATCH.get() else {
+            return;
+        };
+        let now = Instant::now();
+        let passed = u64::try_from((now - since).as_nanos()).unwrap_or(u64::MAX);
+        match part {
+            1 => own.module_ns = own.module_ns.saturating_add(passed),
+            2 => own.handlers_ns = own.handlers_ns.saturating_add(passed),
+            _ => {}
+        }
+        WATCH.set(Some((now, own)));
     }
 
     /// Moves the clock; true when the time must also pass.

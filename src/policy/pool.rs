@@ -19,7 +19,9 @@ use super::lease::{Answers, Lease};
 use super::process::Process;
 use super::recording::{RecordedCall, RecordedHostCall, RecordedOutcome, ReplayError, fingerprint};
 use super::types::{FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, Inspection};
-use super::wire::{CallReply, CallRequest, FromWorker, SOURCE_MAX_BYTES, ScriptRequest, ToWorker};
+use super::wire::{
+    CallReply, CallRequest, FromWorker, OwnTime, SOURCE_MAX_BYTES, ScriptRequest, ToWorker,
+};
 use super::{decode, host};
 use crate::clock::{SharedClock, SystemClock};
 
@@ -224,6 +226,7 @@ impl Pool {
                 printed: String::new(),
             },
             duration_ms: 0,
+            own: OwnTime::default(),
             cut: false,
         };
         let answers = Answers::Live {
@@ -286,6 +289,9 @@ impl Pool {
             .reply_to(record, source, deadline, answers, hurry)
             .await;
         record.duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        record.own = reply
+            .as_ref()
+            .map_or_else(|_| OwnTime::default(), |reply| reply.own);
         let answer = reply.and_then(|reply| match reply.failure {
             Some(failure) => Err(failure.with_printed(reply.printed)),
             None => {

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::secrecy::{MASK, Masker, masked_value};
 use super::types::{EventInput, HandlerFailure, HostError};
+use super::wire::OwnTime;
 
 /// One handler call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct RecordedCall {
     pub host_calls: Vec<RecordedHostCall>,
     pub outcome: RecordedOutcome,
     pub duration_ms: u64,
+    /// What of that was the file's own; not kept.
+    #[serde(skip)]
+    pub own: OwnTime,
     /// Whether parts were left out because the whole was too large to be kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,

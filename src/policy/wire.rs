@@ -107,6 +107,18 @@ pub struct CallReply {
     pub failure: Option<ReplyFailure>,
     #[serde(default)]
     pub printed: String,
+    #[serde(default)]
+    pub own: OwnTime,
+}
+
+/// How long the code of the file itself took in a call, in nanoseconds; the rest of a call is the bot's and the worker's.
+/// What the host takes to answer counts as time of the handlers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnTime {
+    /// Running the file from top to bottom.
+    pub module_ns: u64,
+    /// The handlers that were asked for, all together.
+    pub handlers_ns: u64,
 }
 
 /// A [`HandlerFailure`] without the printed text.

@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::baseline::Check;
 use super::native::{self, HostPipe};
 use super::types::{FailureKind, HostError, Inspection};
-use super::wire::{self, CallReply, FromWorker, ReplyFailure, SOURCE_MAX_BYTES, ToWorker};
-use super::{data, inherited, jail, vm};
+use super::wire::{self, CallReply, FromWorker, OwnTime, ReplyFailure, SOURCE_MAX_BYTES, ToWorker};
+use super::{data, footprint, inherited, jail, vm};
 
 /// 50,000 nested operators need between 8 and 16 MB in the compiler (measured); sources are at most 256 KB.
 const STACK_BYTES: usize = 64 << 20;
@@ -36,6 +36,7 @@ const EXIT_BROKEN: i32 = 70;
 #[must_use]
 pub fn main() -> i32 {
     inherited::close_all();
+    let program = footprint::ReadOnly::find();
     let weakened = match jail::enter() {
         Ok(weakened) => weakened,
         Err(error) => return complain(&error),
@@ -46,7 +47,7 @@ pub fn main() -> i32 {
         .name("python".to_owned())
         .stack_size(STACK_BYTES)
         .spawn(move || {
-            let result = serve(weakened);
+            let result = serve(weakened, &program);
             let _ = done.send(result);
         });
     if let Err(error) = thread {
@@ -134,11 +135,15 @@ struct Driver {
     loaded: PyObjectRef,
 }
 
-fn serve(mut weakened: Vec<String>) -> Result<(), String> {
+fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(), String> {
     vm::interpreter().enter(|vm| {
         native::connect(Box::new(Pipe));
         let driver = warm_up(vm)
             .map_err(|error| format!("the SDK does not load: {}", describe(&error, vm)))?;
+        footprint::release(program);
+        practise(&driver, vm)
+            .and_then(|()| native::with_baseline(|baseline| baseline.check(vm)))
+            .map_err(|error| describe(&error, vm))?;
         weakened.extend(jail::seal()?);
         Pipe.send(&FromWorker::Ready { weakened })?;
         let mut busy = Duration::ZERO;
@@ -188,8 +193,17 @@ fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
         imports: driver.get_attr("imports_of", vm)?,
         loaded: driver.get_attr("loaded", vm)?,
     };
+    // What a first call makes and keeps belongs to the record.
+    practise(&driver, vm)?;
     native::with_baseline(|baseline| baseline.record(vm))?;
     Ok(driver)
+}
+
+/// A call of nothing: what calls need is then at hand when the first request comes.
+fn practise(driver: &Driver, vm: &VirtualMachine) -> PyResult<()> {
+    let request = serde_json::json!({"file": "", "source": "", "handlers": [], "input": null});
+    let argument = data::to_python(&request, vm)?;
+    driver.call.call((argument,), vm).map(drop)
 }
 
 /// Makes the classes of `datetime` ask the host what time it is; Python code cannot change them.
@@ -265,14 +279,17 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
             native::seed(&request.seed);
             native::set_clock(request.now_ns, request.hurry);
             let file = request.file.clone();
+            native::start_watch();
             let reply = plain(&request)
                 .and_then(|request| invoke(&driver.call, &request, vm))
                 .and_then(|value| {
                     serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
                 });
-            FromWorker::Called(without_addresses(
-                reply.unwrap_or_else(|message| failed(broken(file, message))),
-            ))
+            let reply = reply.unwrap_or_else(|message| failed(broken(file, message)));
+            FromWorker::Called(CallReply {
+                own: native::own_time(),
+                ..without_addresses(reply)
+            })
         }
         ToWorker::Inspect { file, source } => {
             if let Some(failure) = too_large(&file, &source) {
@@ -360,6 +377,7 @@ fn failed(failure: ReplyFailure) -> CallReply {
         results: Vec::new(),
         failure: Some(failure),
         printed: String::new(),
+        own: OwnTime::default(),
     }
 }
 

@@ -342,8 +342,8 @@ nothing_is_left_behind! {
         "from sym.sdk.integrations import slack\nimport contextlib\nf = contextlib.suppress.__exit__\ncontextlib.contextmanager.__defaults__ = None\nfor cell in contextlib.contextmanager(print).__closure__:\n    cell.cell_contents = None\ncontextlib.contextmanager.__kwdefaults__ = {}"
         => "import contextlib\n@contextlib.contextmanager\ndef f():\n    yield 1\nwith f() as x:\n    print(x)", "1\n";
     in_held_locks:
-        "import enum\nt = enum.sys.modules['threading']\nt._active_limbo_lock.acquire()"
-        => "import enum\nt = enum.sys.modules['threading']\nprint(t._active_limbo_lock.locked())", "False\n";
+        "import logging\nt = logging.threading\nt._active_limbo_lock.acquire()"
+        => "import logging\nt = logging.threading\nprint(t._active_limbo_lock.locked())", "False\n";
     in_the_limit_of_digits:
         "import enum\nenum.sys.set_int_max_str_digits(0)"
         => "try:\n    print(len(str(10 ** 5000)))\nexcept ValueError:\n    print('limited')", "limited\n";

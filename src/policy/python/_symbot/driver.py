@@ -12,11 +12,11 @@ from sym.sdk.integrations import slack
 from sym.sdk.user import user_ids
 from sym.sdk.utils import persist_user_identity
 
-from . import arguments, current, events, identities, imports, names, registry, tracebacks
+from . import arguments, current, events, identities, imports, names, refusals, registry, tracebacks
 from . import results as results_of
 
 current.find_identity = identities.find
-
+_lap = _symbot_host.lap
 MODULE_NAME = "impl"
 PRINTED_MAX_CHARACTERS = 16_384
 TRACEBACK_MAX_CHARACTERS = 8_192
@@ -198,7 +198,9 @@ def load(file, source):
     try:
         code = _symbot_host.compile(source, file)
         sys.modules[MODULE_NAME] = module
+        _lap(0)
         exec(code, module.__dict__)
+        _lap(1)
     except BaseException as error:
         raise Ended(failure_of(error, None, file)) from None
     return module.__dict__
@@ -253,7 +255,10 @@ def _call(request):
             event = events.SDKEvent(request["input"])
             current.event = event
             try:
-                value = function(*arguments.of(name, function, event, request["input"]))
+                given = arguments.of(name, function, event, request["input"])
+                _lap(0)
+                value = function(*given)
+                _lap(2)
                 encoded = results_of.encode(name, value)
             except BaseException as error:
                 raise Ended(failure_of(error, name, file)) from None
@@ -308,6 +313,7 @@ def imports_of(code, inspecting):
 def loaded():
     """Called when modules were loaded, before they are recorded: what they make when it is first asked for, they make now."""
     leave_decimal()
+    refusals.threads()
     _PATTERN_CACHES[:] = [(cache, dict(cache)) for cache, _ in _PATTERN_CACHES]
 
 

@@ -220,7 +220,7 @@ class ModelMeta(type):
         hooks = [hook for base in reversed(parents) for hook in base.__hooked__] + hooked
         cls.__hooked__ = hooks
         own_names = _annotated_names(cls)
-        hints = _hints(cls) if own_names else {}
+        hints = _own_hints(cls) if own_names else {}
         for field_name in own_names:
             annotation = hints.get(field_name, typing.Any)
             if field_name.startswith("_") and field_name != "__root__" or typing.get_origin(annotation) is typing.ClassVar or annotation is typing.ClassVar:
@@ -265,6 +265,30 @@ def _is_plain_field(name, value):
     if name.startswith("_") or name == "Config":
         return False
     return not isinstance(value, (types.FunctionType, property, type, classmethod, staticmethod)) and not hasattr(value, "__get__")
+
+
+_STRIPPED = (typing.Annotated, typing.Required, typing.NotRequired, typing.ReadOnly)
+
+
+def _evaluated(annotation):
+    """Whether `typing.get_type_hints` gives an annotation as it is: nothing in it is text or left out."""
+    if annotation is None or isinstance(annotation, str) or type(annotation).__name__ == "ForwardRef":
+        return False
+    origin = typing.get_origin(annotation)
+    if origin in _STRIPPED:
+        return False
+    if origin is None or origin is typing.Literal:
+        return True
+    return all(
+        all(_evaluated(item) for item in one) if isinstance(one, list) else _evaluated(one)
+        for one in typing.get_args(annotation)
+    )
+
+
+def _own_hints(cls):
+    """The annotations of the class itself, evaluated, without the modules that `typing.get_type_hints` loads if it can be."""
+    annotations = cls.__annotations__
+    return annotations if all(_evaluated(one) for one in annotations.values()) else _hints(cls)
 
 
 def _hints(cls, **more):

@@ -4,7 +4,6 @@ import _symbot.clock  # before all others
 
 import _abc
 import _codecs
-import _strptime
 import _thread
 import abc
 import atexit
@@ -25,7 +24,6 @@ import random
 import re
 import string
 import sys
-import threading
 import typing
 import uuid
 
@@ -43,14 +41,11 @@ import sym.sdk.strategy
 import sym.sdk.utils
 
 import _symbot.driver
+from _symbot import refusals
 
 
-def _refused(*args, **kwargs):
-    raise RuntimeError("not available in implementation files")
-
-
-# Functions whose effects would outlive a request, or start a thread.
-for module, names in (
+refusals.threads()
+refusals.take(
     (sys, "addaudithook settrace setprofile _settraceallthreads _setprofileallthreads set_asyncgen_hooks setswitchinterval set_coroutine_origin_tracking_depth"),
     (_abc, "_reset_registry _reset_caches"),
     (abc, "_reset_registry _reset_caches"),
@@ -59,11 +54,7 @@ for module, names in (
     (marshal, "load loads dump dumps"),
     (gc, "disable set_threshold set_debug freeze unfreeze callbacks get_objects get_referrers"),
     (_thread, "start_new_thread start_new start_joinable_thread"),
-    (threading, "_start_joinable_thread settrace setprofile"),
-):
-    for name in names.split():
-        if hasattr(module, name):
-            setattr(module, name, _refused)
+)
 # `logging` registers something at import; a worker ends without running it.
 atexit.register = atexit.unregister = lambda function, *args, **kwargs: function
 if hasattr(sys, "monitoring"):
@@ -74,5 +65,6 @@ sys.executable = sys._base_executable = ""
 # As the driver leaves them after each call.
 sys.stdout = sys.stderr = None
 # The interpreter remembers codecs for good once they were used; a call that uses another one costs the worker its place.
-for name in ("utf-8", "ascii", "latin-1", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"):
+# Those that come with more code are in `codec_cache`.
+for name in ("utf-8", "ascii", "latin-1", "utf-8-sig"):
     "x".encode(name).decode(name)
