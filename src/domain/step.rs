@@ -23,7 +23,7 @@ pub use hooks::IGNORED_CODE;
 use super::audit::{self, AuditRecord, Step};
 use super::effect::{Effect, EffectId, Problem, Reply, StoredEffect, TimerChange};
 use super::event::{Event, Submission};
-use super::hook::{HookState, When, Work};
+use super::hook::{EventName, Fire, Firing, HookState, When, Work};
 use super::person::PersonRef;
 use super::run::{Delivery, HistoryEntry, Run, RunError, Status};
 use super::time::Timestamp;
@@ -58,6 +58,30 @@ pub struct Told {
 /// Makes the run of a submitted form; the reducers are called next.
 #[must_use]
 pub fn submit(submission: Submission, now: Timestamp) -> Transition {
+    let mut change = submitted(submission, now);
+    let firing = change.request_firing();
+    change.fire(firing);
+    change.done(None)
+}
+
+/// Makes the run of a request whose form was not shown: `on_prompt` fired this event instead, after the events of `chain`.
+#[must_use]
+pub fn submit_fired(
+    submission: Submission,
+    chain: Vec<EventName>,
+    fire: Fire,
+    now: Timestamp,
+) -> Transition {
+    let mut change = submitted(submission, now);
+    let firing = Firing {
+        chain,
+        ..change.request_firing()
+    };
+    change.replace(firing, fire);
+    change.done(None)
+}
+
+fn submitted(submission: Submission, now: Timestamp) -> Change {
     let run = Run {
         id: submission.id,
         revision: 0,
@@ -90,9 +114,7 @@ pub fn submit(submission: Submission, now: Timestamp) -> Transition {
         format!("{} asked for {}.", requester.name, change.run.flow.label),
     );
     change.record(Step::ok("request", channel, Some(&requester)));
-    let firing = change.request_firing();
-    change.fire(firing);
-    change.done(None)
+    change
 }
 
 /// Answers an event. `None` when nothing changes and nobody waits for an answer (a repeated or late event).

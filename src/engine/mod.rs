@@ -20,6 +20,7 @@ mod done;
 mod filter;
 mod firing;
 mod flow_store;
+mod formless;
 mod history;
 mod hooks;
 mod host;
@@ -60,6 +61,7 @@ pub use timers::Timers;
 use crate::clock::SharedClock;
 use crate::domain::effect::{EffectId, Reply, StoredEffect, TimerChange};
 use crate::domain::event::{Event, Submission};
+use crate::domain::hook::{EventName, Fire};
 use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Told, Transition};
 use crate::store::contract::{Commit, Store, StoreError};
@@ -199,8 +201,36 @@ impl Engine {
             return Ok(Applied::Duplicate);
         }
         let transition = step::submit(submission, self.clock.now());
+        self.make(&mut place, transition, dedup).await
+    }
+
+    /// Makes a run without a form, by the event that `on_prompt` fired after those of `chain`.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    async fn submit_fired(
+        self: &Arc<Self>,
+        submission: Submission,
+        chain: Vec<EventName>,
+        fire: Fire,
+    ) -> Result<Applied, StoreError> {
+        let slot = self.runs.slot(submission.id);
+        let mut place = slot.lock().await;
+        if place.is_some() {
+            return Ok(Applied::Duplicate);
+        }
+        let transition = step::submit_fired(submission, chain, fire, self.clock.now());
+        self.make(&mut place, transition, Vec::new()).await
+    }
+
+    async fn make(
+        self: &Arc<Self>,
+        place: &mut Option<Arc<Run>>,
+        transition: Transition,
+        dedup: Vec<String>,
+    ) -> Result<Applied, StoreError> {
         let along = Along { dedup, done: None };
-        match self.commit(&mut place, transition, along).await {
+        match self.commit(place, transition, along).await {
             // There is a run with this id. Found out by the commit: to ask first would be a read from the disk for every
             // new request.
             Err(StoreError::Conflict { .. }) => Ok(Applied::Duplicate),

@@ -16,8 +16,10 @@ use uuid::Uuid;
 use super::Engine;
 use super::calls::{Asking, flow_input, wrong_result};
 use super::changes::written;
+use super::hooks::fired;
 use super::live::OpenForm;
 use super::outside::Started;
+use crate::domain::hook::{EventName, Fire, may_fire};
 use crate::domain::person::Person;
 use crate::domain::run::{ChannelType, RunError, SourceChannel};
 use crate::flows::catalog::Flow;
@@ -256,37 +258,57 @@ impl Engine {
             run: None,
             deadline: self.outside.handler_timeout,
         };
-        let input = self.prompt_input(flow, person, metadata);
-        let answer = match self.call_handlers(asking, handlers, input).await {
-            Ok(answer) => answer,
-            Err(failure) => return self.not_prepared(flow, person, metadata, &failure).await,
+        let mut input = self.prompt_input(flow, person, metadata);
+        let mut chain = vec![EventName::Prompt];
+        let prepared = loop {
+            let called = self.call_handlers(asking, handlers.clone(), input.clone());
+            let mut answer = match called.await {
+                Ok(answer) => answer,
+                Err(failure) => break Err(failure),
+            };
+            match answer.hooks.remove("on_prompt") {
+                None | Some(HookOutcome::Proceed) => {
+                    break prefetched(flow, &answer)
+                        .map(|state| self.form_of(flow, person, metadata, state));
+                }
+                Some(HookOutcome::Ignore { message }) => {
+                    let message = message
+                        .as_deref()
+                        .unwrap_or("This flow cannot be requested now.");
+                    break Ok(Prepared {
+                        view: modal::message(
+                            flow.title(),
+                            &format!("🛑 {}", text::cut(message, 2000)),
+                        ),
+                        is_form: false,
+                    });
+                }
+                Some(outcome) => match fired_by_prompt(flow, &chain, outcome) {
+                    Ok(Some(fire)) if fire.event == EventName::Prompt => {
+                        // The hook is asked about its own event, once.
+                        chain.push(EventName::Prompt);
+                        input.event_channel = ChannelInput {
+                            channel_type: ChannelType::Sdk.as_str().to_owned(),
+                            identifier: None,
+                        };
+                        input.fields.extend(fire.fields);
+                    }
+                    Ok(Some(fire)) => {
+                        break self.without_form(flow, person, metadata, chain, fire).await;
+                    }
+                    Ok(None) => {
+                        break Err(wrong_result(
+                            flow,
+                            "on_prompt",
+                            "returned nothing that is understood".to_owned(),
+                        ));
+                    }
+                    Err(failure) => break Err(failure),
+                },
+            }
         };
-        match answer.hooks.get("on_prompt") {
-            None | Some(HookOutcome::Proceed) => {}
-            // Showing the form is what happens anyway.
-            Some(HookOutcome::Fire { event, .. }) if event == "prompt" && fields.is_empty() => {}
-            Some(HookOutcome::Ignore { message }) => {
-                let message = message
-                    .as_deref()
-                    .unwrap_or("This flow cannot be requested now.");
-                return Prepared {
-                    view: modal::message(flow.title(), &format!("🛑 {}", text::cut(message, 2000))),
-                    is_form: false,
-                };
-            }
-            Some(HookOutcome::Fire { event, .. }) => {
-                let failure = wrong_result(
-                    flow,
-                    "on_prompt",
-                    format!(
-                        "returned ApprovalTemplate.{event}(…); before the form is shown there is no request that could be changed"
-                    ),
-                );
-                return self.not_prepared(flow, person, metadata, &failure).await;
-            }
-        }
-        match prefetched(flow, &answer) {
-            Ok(state) => self.form_of(flow, person, metadata, state),
+        match prepared {
+            Ok(prepared) => prepared,
             Err(failure) => self.not_prepared(flow, person, metadata, &failure).await,
         }
     }
@@ -440,6 +462,41 @@ impl Engine {
             outputs: Map::new(),
         }
     }
+}
+
+/// The event that `on_prompt` fired.
+///
+/// # Errors
+/// When it may not follow.
+fn fired_by_prompt(
+    flow: &Flow,
+    chain: &[EventName],
+    outcome: HookOutcome,
+) -> Result<Option<Fire>, HandlerFailure> {
+    const HOOK: &str = "on_prompt";
+    let HookOutcome::Fire {
+        event,
+        target,
+        duration_seconds,
+        fields,
+    } = outcome
+    else {
+        return Ok(None);
+    };
+    let (name, target) = fired(flow, HOOK, &event, target.as_deref())?;
+    may_fire(chain, name).map_err(|why| {
+        wrong_result(
+            flow,
+            HOOK,
+            format!("returned ApprovalTemplate.{event}(…), but {why}"),
+        )
+    })?;
+    Ok(Some(Fire {
+        event: name,
+        target,
+        duration_seconds,
+        fields,
+    }))
 }
 
 /// The form with the options that the reducers supplied.

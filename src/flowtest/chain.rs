@@ -95,11 +95,6 @@ impl OneCase<'_> {
 
 fn next_event(chain: &[EventName], name: &str) -> Result<EventName, String> {
     let next = EventName::parse(name).ok_or_else(|| "there is no such event".to_owned())?;
-    if chain.last() == Some(&EventName::Prompt) && next != EventName::Prompt {
-        return Err(
-            "before the form is shown there is no request that could be changed".to_owned(),
-        );
-    }
     may_fire(chain, next)?;
     Ok(next)
 }

@@ -212,7 +212,7 @@ impl Change {
     }
 
     /// The event that a hook returned takes the place of (or, after it, follows) the one that the hook wraps.
-    fn replace(&mut self, firing: Firing, fire: Fire) {
+    pub(super) fn replace(&mut self, firing: Firing, fire: Fire) {
         if let Some(target) = fire.target {
             self.run.target = Some(target);
         }

@@ -644,3 +644,78 @@ def get_approvers(event):
         Ok(())
     });
 }
+
+const FROM_PROMPT: &str = r#"
+@hook
+def on_prompt(event):
+    who = event.user.first_name.lower()
+    if event.channel.type == "sdk":
+        return ApprovalTemplate.prompt() if event.payload.fields["again"] else None
+    if who == "alice":
+        return ApprovalTemplate.request(reason="asked by code", ticket="OPS-7")
+    if who == "bob":
+        return ApprovalTemplate.approve(reason="bob may")
+    return ApprovalTemplate.prompt(again=who == "carol")
+
+@hook
+def on_request(event):
+    print(event.name, event.channel.type, event.payload.fields)
+
+@hook
+def on_approve(event):
+    print(event.name, event.channel.type, event.user.type, event.payload.fields["reason"])
+"#;
+
+#[test]
+fn on_prompt_may_make_the_request_itself_or_ask_for_the_form_once_more() {
+    story(with_hooks(FROM_PROMPT)).run(async |stage| {
+        let typed = stage
+            .alice
+            .in_channel("#general")
+            .types("/sym req access")
+            .await?;
+        let view = typed.modal().await?;
+        view.expects_text("Your request was made").await?;
+        let request = stage.request_in("#sym-requests").await?;
+        request.expects_text("asked by code").await?;
+        let run = stage.the_run().await;
+        let printed = stage.printed(&run).await;
+        assert_eq!(
+            printed,
+            "request sdk {'reason': 'asked by code', 'ticket': 'OPS-7'}\n"
+        );
+        stage.bob.presses(&request, "Deny").await?;
+        request.expects_text("*Denied* by @bob").await?;
+
+        stage.clock.advance(Duration::from_secs(1));
+        let typed = stage
+            .bob
+            .in_channel("#general")
+            .types("/sym req access")
+            .await?;
+        let view = typed.modal().await?;
+        view.expects_text("decided this by itself").await?;
+        stage
+            .slack
+            .channel("#sym-requests")
+            .expects_text("*Approved* automatically")
+            .await?;
+        let run = stage.until_status(Status::Approved).await;
+        assert_eq!(stage.printed(&run).await, "approve sdk bot bob may\n");
+        assert_eq!(run.decision.unwrap().via, ChannelType::Sdk);
+
+        // Its own event is put to it once, and no more.
+        let form = stage.form(&stage.erin, "#general", "access").await?;
+        form.expects_field(WHY).await?;
+        let typed = stage
+            .carol
+            .in_channel("#general")
+            .types("/sym req access")
+            .await?;
+        let view = typed.modal().await?;
+        view.expects_text("The form could not be prepared").await?;
+        stage.expects_logged(&["on_prompt", "only the first recursion counts"]);
+        assert_eq!(stage.runs().await.len(), 2);
+        Ok(())
+    });
+}

@@ -1,0 +1,240 @@
+//! Requests that `on_prompt` makes instead of showing the form: `ApprovalTemplate.request(…)`, `.approve(…)`, `.deny(…)`.
+//!
+//! Keywords that are prompt fields are read as the form would read them, and shown with the request; what is not given has its default or is
+//! absent. Target and duration come from `target_srn` and `duration`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::calls::wrong_result;
+use super::prompts::Prepared;
+use super::{Applied, Engine};
+use crate::domain::event::Submission;
+use crate::domain::field::FieldType;
+use crate::domain::hook::{EventName, Fire};
+use crate::domain::permission::Verdict;
+use crate::domain::person::Person;
+use crate::flows::catalog::Flow;
+use crate::policy::types::HandlerFailure;
+use crate::slack::form;
+use crate::slack::live::FormState;
+use crate::slack::question::{Question, Topic, questions_of};
+use crate::slack::text;
+use crate::slack::view::FormMetadata;
+use crate::slack::{answer, modal};
+
+const HOOK: &str = "on_prompt";
+
+impl Engine {
+    /// Makes the request, with the event that the hook fired as its first; says so where the form would be.
+    ///
+    /// # Errors
+    /// What the hook gave cannot be a request of this flow.
+    pub(super) async fn without_form(
+        self: &Arc<Self>,
+        flow: &Arc<Flow>,
+        person: &Person,
+        metadata: &FormMetadata,
+        chain: Vec<EventName>,
+        mut fire: Fire,
+    ) -> Result<Prepared, HandlerFailure> {
+        let read = given(flow, &fire)?;
+        // Handlers see them as what they were read to be. Of a decision, these two are its own.
+        let decision = fire.event.verdict().is_some();
+        fire.fields.retain(|name, _| {
+            decision && matches!(name.as_str(), "reason" | "decision_message")
+                || !read.fields.iter().any(|field| field.name == *name)
+        });
+        let words = match fire.event.verdict() {
+            None => {
+                "Your request was made: the flow asked for nothing more. You will be told here what comes of it."
+            }
+            Some(Verdict::Approve | Verdict::Deny) => {
+                "The flow has decided this by itself. You will be told here what comes of it."
+            }
+        };
+        let submitted = async {
+            let pinned = self.pin(flow).await.map_err(|error| error.to_string())?;
+            let submission = Submission {
+                id: metadata.run.unwrap_or_else(uuid::Uuid::new_v4),
+                flow: pinned,
+                workspace: self.outside.directory.home().team_id.clone(),
+                requester: person.to_ref(),
+                source: metadata.source.clone(),
+                fields: read.fields,
+                target: fire.target.clone(),
+                duration_seconds: fire.duration_seconds,
+                context: None,
+            };
+            self.submit_fired(submission, chain, fire)
+                .await
+                .map_err(|error| error.to_string())
+        };
+        let view = match submitted.await {
+            Ok(Applied::Changed { .. } | Applied::Duplicate) => modal::message(flow.title(), words),
+            Ok(Applied::Unknown | Applied::Unchanged) => {
+                modal::message(flow.title(), &answer::unknown_request())
+            }
+            Err(error) => modal::message(
+                flow.title(),
+                &self.trouble("It is not certain whether your request was saved.", &error),
+            ),
+        };
+        Ok(Prepared {
+            view,
+            is_form: false,
+        })
+    }
+}
+
+/// The fields that the hook gave, read as a submitted form.
+fn given(flow: &Flow, fire: &Fire) -> Result<form::Submission, HandlerFailure> {
+    let event = fire.event.as_str();
+    let wrong = |what: String| {
+        wrong_result(
+            flow,
+            HOOK,
+            format!("returned ApprovalTemplate.{event}(…), but {what}"),
+        )
+    };
+    if flow.strategy.is_some() {
+        if fire.target.is_none() {
+            return Err(wrong(
+                "this flow gives access to a target: give target_srn".to_owned(),
+            ));
+        }
+        if fire.duration_seconds.is_none() && flow.params.schedule_deescalation {
+            return Err(wrong(
+                "this flow gives access for a time: give duration, in seconds".to_owned(),
+            ));
+        }
+    }
+    // Target and duration are known, and nothing has to be given.
+    let mut bare = flow.clone();
+    bare.strategy = None;
+    for field in &mut bare.prompt_fields {
+        field.required = false;
+    }
+    let open = FormState::default();
+    let asked = questions_of(&bare, &open);
+    let mut state = Map::new();
+    for question in &asked {
+        let value = fire.fields.get(question.name).unwrap_or(&Value::Null);
+        if let Some(input) = input(question, value) {
+            state.insert(question.id.clone(), json!({ &question.id: input }));
+        }
+    }
+    form::read(&bare, &open, &Value::Object(state)).map_err(|errors| {
+        let of = |id: &str| {
+            let question = asked.iter().find(|question| question.id == id);
+            question.map_or_else(|| id.to_owned(), |question| question.name.to_owned())
+        };
+        let mut all: Vec<String> = errors
+            .at
+            .iter()
+            .map(|(id, problem)| format!("its {} cannot be used: {problem}", of(id)))
+            .collect();
+        all.extend(errors.general);
+        wrong(all.join("; "))
+    })
+}
+
+/// What Slack would send for this value; `None` for one that is not given.
+fn input(question: &Question<'_>, value: &Value) -> Option<Value> {
+    let seconds = matches!(question.topic, Topic::Field(FieldType::Duration));
+    Some(match (value, question.topic) {
+        (Value::Null, _) => return None,
+        (Value::Array(ids), Topic::Field(FieldType::SlackUserList)) => {
+            json!({ "selected_users": ids })
+        }
+        (one, Topic::Field(FieldType::SlackUserList)) => json!({ "selected_users": [one] }),
+        (one, Topic::Field(FieldType::SlackUser)) => json!({ "selected_user": one }),
+        (Value::Number(number), _) if seconds => {
+            let choice = question.choices.iter().flatten().find(|choice| {
+                number.as_u64().is_some() && text::parse_duration(&choice.value) == number.as_u64()
+            });
+            json!({ "value": choice.map_or_else(|| format!("{number}s"), |choice| choice.value.clone()) })
+        }
+        (Value::Array(items), _) => {
+            json!({ "value": items.iter().map(plain).collect::<Vec<_>>().join("\n") })
+        }
+        (one, _) => json!({ "value": plain(one) }),
+    })
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::audit::plain_value;
+    use crate::flows::{LoadOptions, load};
+
+    fn flow(name: &str) -> Flow {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok");
+        let loaded = load(&LoadOptions {
+            dirs: vec![dir.join(name)],
+            ..LoadOptions::default()
+        });
+        Flow::clone(&loaded.flows[0].flow)
+    }
+
+    fn fire(fields: &Value) -> Fire {
+        Fire {
+            event: EventName::Request,
+            target: None,
+            duration_seconds: None,
+            fields: fields.as_object().cloned().unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn what_is_given_is_read_as_the_form_reads_it_and_nothing_has_to_be() {
+        let mut flow = flow("guide_minimal");
+        flow.prompt_fields = [("count", FieldType::Int), ("counts", FieldType::IntList)]
+            .map(|(name, field_type)| crate::flows::catalog::PromptField {
+                name: name.to_owned(),
+                field_type,
+                label: None,
+                required: true,
+                visible: true,
+                default: None,
+                allowed_values: None,
+                prefetch: false,
+                on_change: None,
+            })
+            .to_vec();
+        assert!(given(&flow, &fire(&json!({}))).unwrap().fields.is_empty());
+        for (name, value, wrong) in [
+            ("count", json!(7), json!("seven")),
+            ("counts", json!([1, 2]), json!([1, "two"])),
+        ] {
+            let read = given(&flow, &fire(&json!({ name: value, "other": 1 }))).unwrap();
+            assert_eq!(read.fields.len(), 1);
+            assert_eq!(plain_value(&read.fields[0].value), value);
+            let failure = given(&flow, &fire(&json!({ name: wrong }))).unwrap_err();
+            let words = format!("its {name} cannot be used");
+            assert!(failure.to_string().contains(&words), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_request_for_access_without_a_target_is_none() {
+        let flow = flow("custom_strategy");
+        let failure = given(&flow, &fire(&json!({}))).unwrap_err();
+        assert!(failure.to_string().contains("give target_srn"), "{failure}");
+        let target = flow.strategy.as_ref().unwrap().targets[0].chosen();
+        let with_target = Fire {
+            target: Some(target),
+            ..fire(&json!({}))
+        };
+        assert!(given(&flow, &with_target).is_ok());
+    }
+}
