@@ -1,6 +1,6 @@
-//! Soak: people ask and decide, timers run out, pages and figures are read, and the journal is verified, all at once and for
-//! long. Everything that waits for an answer has a watchdog; memory and descriptors are sampled; at the end nothing is open,
-//! and each request was decided once.
+//! Soak: people ask and decide, timers run out, pages and figures are read, requests are explained, and the journal is
+//! verified, all at once and for long. Everything that waits for an answer has a watchdog; memory and descriptors are sampled;
+//! at the end nothing is open, and each request was decided once.
 //!
 //! CI does this for some seconds. At length:
 //!
@@ -38,6 +38,15 @@ const MEMORY_MAX_MB: u64 = 300;
 /// What the last quarter may have beyond the second: share, and MB for what is kept of the last 50,000 envelopes.
 const GROWTH: (f64, f64) = (1.15, 12.0);
 
+/// Sockets of the bot, in any run. Its HTTP client keeps a connection to Slack for as many calls as ever went on at once, and
+/// closes none of them by itself.
+const SOCKETS_MAX: usize = 64;
+/// What the last quarter may have beyond the second: files and pipes (one may just be being read), and sockets.
+const MORE_FILES: usize = 2;
+const MORE_SOCKETS: usize = 16;
+/// From the last decision to the last look at memory: longer than sled's flush and the bot's own rounds take.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// Requests that may wait for a decision; then nobody asks until some are decided.
 const BACKLOG: u64 = 40;
 
@@ -64,6 +73,8 @@ struct Deeds {
     times: Mutex<BTreeMap<&'static str, (u64, Duration)>>,
     submitted: AtomicU64,
     decided: AtomicU64,
+    /// Id of the request that was read last.
+    read: Mutex<Option<String>>,
 }
 
 impl Deeds {
@@ -217,6 +228,8 @@ async fn reads(
         if let Some(at) = first {
             let path = all.body[at..].split('"').next().unwrap_or_default();
             deeds.watched("request", browser.get(path)).await.is(200);
+            let id = path.rsplit('/').next().map(str::to_owned);
+            *deeds.read.lock().unwrap() = id;
         }
         let figures = deeds.watched("figures", browser.get("/metrics")).await;
         figures.is(200).shows("symbot_open_requests");
@@ -242,6 +255,34 @@ async fn verifies(
     Ok(())
 }
 
+/// Has requests explained beside the bot, in words and as JSON by turns.
+async fn explains(
+    data: std::path::PathBuf,
+    deeds: Arc<Deeds>,
+    over: watch::Receiver<bool>,
+) -> Told {
+    for number in 0.. {
+        if *over.borrow() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+        let Some(id) = deeds.read.lock().unwrap().clone() else {
+            continue;
+        };
+        let mut explain =
+            Start::new(&["explain", &id]).argument("--data", &data.display().to_string());
+        if number % 2 == 1 {
+            explain = explain.flag("--json");
+        }
+        let told = deeds.watched("explain", explain.end()).await;
+        told.expect_code(0);
+        if !told.out.contains(&id) {
+            return Err(format!("{id} is explained as\n{}", told.out));
+        }
+    }
+    Ok(())
+}
+
 fn end_of(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(20)..].join("\n")
@@ -251,10 +292,65 @@ fn blobs(data: &Path) -> usize {
     std::fs::read_dir(data.join("store/blobs")).map_or(0, Iterator::count)
 }
 
-/// Memory in MB and open descriptors.
-fn sample(bot: &Program) -> (u64, usize) {
+/// What the bot has at a moment, or at most in a part of the run.
+#[derive(Debug, Default, Clone, Copy)]
+struct Sample {
+    memory_mb: u64,
+    sockets: usize,
+    /// Descriptors that are no sockets.
+    files: usize,
+    /// Submitted until then, or in that part.
+    requests: u64,
+}
+
+impl Sample {
+    fn of(bot: &Program, deeds: &Deeds) -> Self {
+        let open = open_descriptors(bot);
+        let sockets = open.iter().filter(|to| to.starts_with("socket:")).count();
+        Self {
+            memory_mb: resident_mb(bot.id()),
+            sockets,
+            files: open.len() - sockets,
+            requests: deeds.submitted.load(Ordering::SeqCst),
+        }
+    }
+
+    /// The most of each in a part of the run, and how much was submitted in it, up to the sample `next`.
+    fn most(part: &[Self], next: &Self) -> Self {
+        let before = part.first().map_or(0, |first| first.requests);
+        part.iter().fold(
+            Self {
+                requests: next.requests - before,
+                ..Self::default()
+            },
+            |most, one| Self {
+                memory_mb: most.memory_mb.max(one.memory_mb),
+                sockets: most.sockets.max(one.sockets),
+                files: most.files.max(one.files),
+                ..most
+            },
+        )
+    }
+}
+
+/// Where the bot's open descriptors lead to.
+fn open_descriptors(bot: &Program) -> Vec<String> {
     let descriptors = std::fs::read_dir(format!("/proc/{}/fd", bot.id())).unwrap();
-    (resident_mb(bot.id()), descriptors.count())
+    descriptors
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .map(|to| to.display().to_string())
+        .collect()
+}
+
+/// What the bot's memory consists of, from the kernel's summary.
+fn memory_by_kind(bot: &Program) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", bot.id())).unwrap();
+    let kinds = ["VmRSS:", "RssAnon:", "RssFile:", "Threads:"];
+    let lines = status
+        .lines()
+        .filter(|line| kinds.iter().any(|kind| line.starts_with(kind)));
+    let words: Vec<&str> = lines.flat_map(str::split_whitespace).collect();
+    words.join(" ")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -293,12 +389,13 @@ async fn mixed_load_for_long_stops_nowhere_and_keeps_nothing()
         people.spawn(reading);
     }
     people.spawn(verifies(data.path(), deeds.clone(), over.clone()));
+    people.spawn(explains(data.path(), deeds.clone(), over.clone()));
     let mut deciding = tokio::spawn(decides(slack.clone(), deeds.clone(), Random(77)));
 
     let began = Instant::now();
     let mut samples = Vec::new();
     while began.elapsed() < length {
-        samples.push(sample(&bot));
+        samples.push(Sample::of(&bot, &deeds));
         assert_eq!(blobs(&data.path()), 0, "sled keeps a value in a file");
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
@@ -311,6 +408,9 @@ async fn mixed_load_for_long_stops_nowhere_and_keeps_nothing()
         ended?.map_err(|error| format!("{}\n{error}", end_of(&bot.log())))?;
     }
     deeds.until_undecided(0).await;
+    tokio::time::sleep(QUIET).await;
+    let (quiet, quiet_memory) = (Sample::of(&bot, &deeds), memory_by_kind(&bot));
+    let descriptors = open_descriptors(&bot);
     deciding.abort();
     let log = bot.log();
     bot.terminate().await.expect_code(0);
@@ -346,13 +446,23 @@ async fn mixed_load_for_long_stops_nowhere_and_keeps_nothing()
     }
     let quarter = |number: usize| {
         let from = samples.len() * number / 4;
-        let part = &samples[from..(samples.len() * (number + 1) / 4).max(from + 1)];
-        let memory = part.iter().map(|(memory, _)| *memory).max().unwrap_or(0);
-        let descriptors = part.iter().map(|(_, count)| *count).max().unwrap_or(0);
-        (memory, descriptors)
+        let to = (samples.len() * (number + 1) / 4).max(from + 1);
+        Sample::most(&samples[from..to], samples.get(to).unwrap_or(&quiet))
     };
-    let quarters: Vec<(u64, usize)> = (0..4).map(quarter).collect();
-    println!("  memory in MB and descriptors, most in each quarter: {quarters:?}");
+    let quarters: Vec<Sample> = (0..4).map(quarter).collect();
+    for (number, quarter) in (1..).zip(&quarters) {
+        println!("  quarter {number}, at most: {quarter:?}");
+    }
+    println!("  {QUIET:?} after the last decision: {quiet:?}, {quiet_memory}");
+    for what in [
+        "audit verify",
+        "explain",
+        "figures",
+        "request",
+        "two presses",
+    ] {
+        assert!(times.contains_key(what), "{what} was never done");
+    }
     let acknowledged: u64 = ["form opened", "form sent", "press", "two presses"]
         .iter()
         .filter_map(|what| times.get(what).map(|(count, _)| count))
@@ -362,15 +472,22 @@ async fn mixed_load_for_long_stops_nowhere_and_keeps_nothing()
         "{} of {acknowledged} acknowledgements came too late",
         late.len()
     );
-    assert!(
-        quarters.iter().all(|(memory, _)| *memory < MEMORY_MAX_MB),
-        "{quarters:?} MB"
-    );
+    let all = Sample::most(&samples, &quiet);
+    assert!(all.memory_mb < MEMORY_MAX_MB, "{quarters:?}");
+    assert!(all.sockets <= SOCKETS_MAX, "{quarters:?} {descriptors:#?}");
     if length >= LONG {
         let (before, after) = (quarters[1], quarters[3]);
-        let most = before.0 as f64 * GROWTH.0 + GROWTH.1;
-        assert!(after.0 as f64 <= most, "memory grows: {quarters:?}");
-        assert!(after.1 <= before.1 + 8, "descriptors grow: {quarters:?}");
+        let most = before.memory_mb as f64 * GROWTH.0 + GROWTH.1;
+        assert!(
+            after.memory_mb as f64 <= most,
+            "memory grows: {quarters:?}, {QUIET:?} after the last decision {quiet:?}, {quiet_memory}"
+        );
+        let more_files = after.files.saturating_sub(before.files);
+        let more_sockets = after.sockets.saturating_sub(before.sockets);
+        assert!(
+            more_files <= MORE_FILES && more_sockets <= MORE_SOCKETS,
+            "descriptors grow: {quarters:?} {descriptors:#?}"
+        );
     }
     Ok(())
 }
