@@ -1,5 +1,6 @@
 //! Symbot: a self-hosted Slack bot for access requests. `docs/architecture.md` draws the house.
 
+pub mod allocator;
 pub mod bot;
 pub mod cli;
 pub mod clock;

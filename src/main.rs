@@ -9,5 +9,6 @@ fn main() -> ExitCode {
     {
         std::process::exit(symbot::policy::worker::main());
     }
+    symbot::allocator::keep_memory_flat();
     symbot::cli::main()
 }
