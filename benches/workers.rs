@@ -39,7 +39,7 @@ const ABUSE_MAX: f64 = 2.0;
 const WORKERS: usize = 2;
 const REPLACEMENTS: usize = 20;
 /// Turns of each kind, and the time between two calls in them. Half of a turn of calls come before the other kind's.
-const TURNS: usize = 6;
+const TURNS: usize = 5;
 const CALLS_PER_TURN: usize = 400;
 const PACE: Duration = Duration::from_millis(5);
 
@@ -61,18 +61,22 @@ fn main() -> ExitCode {
         .build()
         .unwrap();
     let kept = runtime.block_on(async {
-        let pool = Pool::start(PoolConfig::of(
-            PathBuf::from(env!("CARGO_BIN_EXE_symbot")),
-            WORKERS,
-        ));
-        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
-        let kept = [
-            memory(&pool).await,
-            replacement(&pool).await,
-            abuse(&pool).await,
-        ];
-        pool.shutdown().await;
-        kept.iter().all(|kept| *kept)
+        let measure = async {
+            let pool = Pool::start(PoolConfig::of(
+                PathBuf::from(env!("CARGO_BIN_EXE_symbot")),
+                WORKERS,
+            ));
+            pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+            let kept = [
+                memory(&pool).await,
+                replacement(&pool).await,
+                abuse(&pool).await,
+            ];
+            pool.shutdown().await;
+            kept.iter().all(|kept| *kept)
+        };
+        // As the engine does it: in a task.
+        tokio::spawn(measure).await.unwrap()
     });
     if check && !kept {
         ExitCode::FAILURE
@@ -266,8 +270,10 @@ fn call(source: &str, handlers: &[&str], deadline: Duration) -> HandlerCall {
                 vars: Default::default(),
                 fields: Vec::new(),
                 environment: None,
+                strategy: None,
             },
             arguments: None,
+            outputs: Map::new(),
         },
         deadline,
     }

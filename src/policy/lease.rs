@@ -31,16 +31,16 @@ impl Lease {
             .ok_or_else(|| "the worker is gone".to_owned())
     }
 
-    /// Sends a request and carries out host calls until the answer comes; keeps what was asked.
+    /// Sends a request (a frame) and carries out host calls until the answer comes; keeps what was asked.
     pub(super) async fn talk(
         &mut self,
-        request: &ToWorker,
+        request: &[u8],
         answers: &mut Answers<'_>,
         asked: &mut Vec<RecordedHostCall>,
     ) -> Result<FromWorker, String> {
-        self.process()?.send(request).await?;
+        self.process()?.ask(request).await?;
         loop {
-            match self.process()?.receive().await? {
+            match self.process()?.answer().await? {
                 FromWorker::Host { name, arguments } => {
                     let (mut answer, now_ns) = answers.to(asked.len(), &name, &arguments).await;
                     let mut frame = wire::frame(&reply_of(&answer, now_ns));
@@ -83,6 +83,9 @@ impl Lease {
                 said = tokio::time::timeout(IDLE_DEADLINE, process.receive()) => said.ok(),
             };
             match said {
+                Some(Ok(FromWorker::Idle)) if process.lowered() => {
+                    tracing::info!("a policy worker is replaced: its last call took long");
+                }
                 Some(Ok(FromWorker::Idle)) if !inner.stop.is_cancelled() => {
                     inner.put(process);
                     return;

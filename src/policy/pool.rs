@@ -20,9 +20,9 @@ use super::process::Process;
 use super::recording::{RecordedCall, RecordedHostCall, RecordedOutcome, ReplayError, fingerprint};
 use super::types::{FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, Inspection};
 use super::wire::{
-    CallReply, CallRequest, FromWorker, OwnTime, SOURCE_MAX_BYTES, ScriptRequest, ToWorker,
+    CallFrame, CallReply, FromWorker, OwnTime, SOURCE_MAX_BYTES, ScriptRequest, ToWorker,
 };
-use super::{decode, host};
+use super::{decode, host, wire};
 use crate::clock::{SharedClock, SystemClock};
 
 /// Time for loading a file in [`Pool::inspect`].
@@ -324,21 +324,16 @@ impl Pool {
         if source.len() > SOURCE_MAX_BYTES {
             return Err(source_too_large(&record.file, source.len()));
         }
-        let input = serde_json::to_value(&record.input).map_err(|error| {
-            HandlerFailure::new(
-                FailureKind::Unavailable,
-                format!("the event cannot be written: {error}"),
-            )
-        })?;
-        let request = ToWorker::Call(CallRequest {
-            file: record.file.clone(),
-            source,
-            handlers: record.handlers.clone(),
-            input,
-            seed: record.seed.clone(),
+        let request = frame_of(&CallFrame {
+            t: "call",
+            file: &record.file,
+            source: &source,
+            handlers: &record.handlers,
+            input: &record.input,
+            seed: &record.seed,
             now_ns: record.now_ns,
             hurry,
-        });
+        })?;
         match self
             .exchange(&request, deadline, &mut answers, &mut record.host_calls)
             .await?
@@ -363,6 +358,7 @@ impl Pool {
             file: file.to_owned(),
             source: source.to_owned(),
         };
+        let request = frame_of(&request)?;
         let asked = &mut Vec::new();
         match self
             .exchange(&request, INSPECT_DEADLINE, &mut Answers::None, asked)
@@ -431,7 +427,7 @@ impl Pool {
 
     async fn exchange(
         &self,
-        request: &ToWorker,
+        request: &[u8],
         deadline: Duration,
         answers: &mut Answers<'_>,
         asked: &mut Vec<RecordedHostCall>,
@@ -550,6 +546,15 @@ impl Inner {
             )),
         }
     }
+}
+
+fn frame_of(request: &impl serde::Serialize) -> Result<Vec<u8>, HandlerFailure> {
+    wire::frame(request).map_err(|error| {
+        HandlerFailure::new(
+            FailureKind::Unavailable,
+            format!("the event cannot be written: {error}"),
+        )
+    })
 }
 
 fn source_too_large(file: &str, size: usize) -> HandlerFailure {

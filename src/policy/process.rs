@@ -15,9 +15,18 @@ const LAST_WORDS_MAX_BYTES: usize = 2_000;
 /// A killed process is reaped within milliseconds; longer means that the kernel is busy with it.
 const REAP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a worker may think about one request, all stretches between its messages together, with the precedence of
+/// the bot itself; a usual call takes a hundredth of it. After that the worker runs only when nobody else wants the processor.
+const PRECEDENCE: Duration = Duration::from_millis(250);
+/// The lowest precedence. It cannot be raised again without privileges, so the worker is replaced after the call.
+const NICE: i32 = 19;
+
 /// A running worker.
 pub(super) struct Process {
     child: Child,
+    /// What is left of [`PRECEDENCE`] in this request.
+    precedence: Duration,
+    lowered: bool,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     last_words: Arc<Mutex<Vec<u8>>>,
@@ -26,14 +35,19 @@ pub(super) struct Process {
 impl Process {
     /// Starts a worker and waits until it is warm. Returns the parts of the jail that this system lacks.
     pub(super) async fn start(config: &PoolConfig) -> Result<(Self, Vec<String>), String> {
-        let mut child = Command::new(&config.program)
+        let mut command = Command::new(&config.program);
+        command
             .args(&config.arguments)
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
+            .kill_on_drop(true);
+        // A group of its own: its precedence is that of all its threads.
+        #[cfg(unix)]
+        command.process_group(0);
+        let mut child = command
             .spawn()
             .map_err(|error| format!("{} does not start: {error}", config.program.display()))?;
         let (Some(input), Some(output), Some(errors)) =
@@ -45,6 +59,8 @@ impl Process {
         tokio::spawn(keep_last_words(errors, Arc::clone(&last_words)));
         let mut process = Self {
             child,
+            precedence: PRECEDENCE,
+            lowered: false,
             input,
             output: BufReader::new(output),
             last_words,
@@ -70,6 +86,33 @@ impl Process {
 
     pub(super) async fn receive(&mut self) -> Result<FromWorker, String> {
         wire::read(&mut self.output).await
+    }
+
+    /// Sends a request; with [`Process::answer`], the time that the worker thinks about it is counted from here.
+    pub(super) async fn ask(&mut self, frame: &[u8]) -> Result<(), String> {
+        self.precedence = PRECEDENCE;
+        self.send_frame(frame).await
+    }
+
+    /// The next message about a request. Lowers the precedence of a worker that takes long.
+    pub(super) async fn answer(&mut self) -> Result<FromWorker, String> {
+        if self.lowered {
+            return self.receive().await;
+        }
+        let group = self.child.id();
+        let start = tokio::time::Instant::now();
+        let mut message = std::pin::pin!(wire::read(&mut self.output));
+        if let Ok(message) = tokio::time::timeout(self.precedence, &mut message).await {
+            self.precedence = self.precedence.saturating_sub(start.elapsed());
+            return message;
+        }
+        self.lowered = group.is_some_and(lower);
+        message.await
+    }
+
+    /// Whether the worker took so long that it now runs with the lowest precedence.
+    pub(super) fn lowered(&self) -> bool {
+        self.lowered
     }
 
     /// Whether the process is gone without having been told to.
@@ -115,6 +158,20 @@ impl Process {
     pub(super) fn id(&self) -> Option<u32> {
         self.child.id()
     }
+}
+
+/// Gives a process group the lowest precedence; whether that worked.
+#[cfg(unix)]
+fn lower(group: u32) -> bool {
+    use rustix::process::{Pid, setpriority_pgrp};
+    let group = i32::try_from(group).ok().and_then(Pid::from_raw);
+    // None would be the bot's own group.
+    group.is_some_and(|group| setpriority_pgrp(Some(group), NICE).is_ok())
+}
+
+#[cfg(not(unix))]
+fn lower(_: u32) -> bool {
+    false
 }
 
 fn ending(status: ExitStatus) -> String {

@@ -54,6 +54,20 @@ pub struct CallRequest {
     pub hurry: bool,
 }
 
+/// A [`ToWorker::Call`] as the bot writes it, without a copy of what is in it.
+#[derive(Debug, Serialize)]
+pub struct CallFrame<'a> {
+    /// `call`.
+    pub t: &'static str,
+    pub file: &'a str,
+    pub source: &'a str,
+    pub handlers: &'a [String],
+    pub input: &'a super::types::EventInput,
+    pub seed: &'a str,
+    pub now_ns: u64,
+    pub hurry: bool,
+}
+
 /// `symbot python`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ScriptRequest {

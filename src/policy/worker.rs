@@ -16,7 +16,9 @@ use serde_json::Value;
 use super::baseline::Check;
 use super::native::{self, HostPipe};
 use super::types::{FailureKind, HostError, Inspection};
-use super::wire::{self, CallReply, FromWorker, OwnTime, ReplyFailure, SOURCE_MAX_BYTES, ToWorker};
+use super::wire::{
+    self, CallReply, CallRequest, FromWorker, OwnTime, ReplyFailure, SOURCE_MAX_BYTES, ToWorker,
+};
 use super::{data, footprint, inherited, jail, vm};
 
 /// 50,000 nested operators need between 8 and 16 MB in the compiler (measured); sources are at most 256 KB.
@@ -280,11 +282,9 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
             native::set_clock(request.now_ns, request.hurry);
             let file = request.file.clone();
             native::start_watch();
-            let reply = plain(&request)
-                .and_then(|request| invoke(&driver.call, &request, vm))
-                .and_then(|value| {
-                    serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
-                });
+            let reply = invoke(&driver.call, &arguments(request), vm).and_then(|value| {
+                serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
+            });
             let reply = reply.unwrap_or_else(|message| failed(broken(file, message)));
             FromWorker::Called(CallReply {
                 own: native::own_time(),
@@ -320,6 +320,19 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
             "no call is waiting".to_owned(),
         ))),
     }
+}
+
+/// What the driver is called with; moved, not copied.
+fn arguments(request: CallRequest) -> Value {
+    let handlers = request.handlers.into_iter().map(Value::String).collect();
+    let fields = [
+        ("file", Value::String(request.file)),
+        ("source", Value::String((*request.source).to_owned())),
+        ("handlers", Value::Array(handlers)),
+        ("input", request.input),
+    ];
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    Value::Object(fields.into_iter().collect())
 }
 
 fn plain<T: serde::Serialize>(request: &T) -> Result<Value, String> {

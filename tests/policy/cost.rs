@@ -165,3 +165,67 @@ fn a_worker_ends_when_its_parent_does_even_while_a_handler_sleeps() {
     }
     panic!("the worker {pid} outlived its parent");
 }
+
+/// The nice value of every thread of a process, from `/proc/PID/task/*/stat`.
+#[cfg(target_os = "linux")]
+fn nice_values(process: u32) -> Vec<i32> {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let nice_of = |thread: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap();
+        // After the name in parentheses, which may hold anything, it is the 17th field.
+        let fields = stat.rsplit_once(')').unwrap().1;
+        fields.split_whitespace().nth(16).unwrap().parse().unwrap()
+    };
+    threads.map(|thread| nice_of(thread.unwrap())).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_worker_that_takes_long_lets_others_go_first_and_is_replaced_after_the_call() {
+    RUNTIME.block_on(async {
+        let mut config = config(1);
+        config.spares = 0;
+        let pool = Pool::start(config);
+        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+        let worker = pool.idle_process_ids()[0];
+        let own = nice_values(std::process::id())[0];
+        assert!(nice_values(worker).iter().all(|&nice| nice == own));
+        // It lives until the deadline; how long the others' work keeps this test from looking does not matter.
+        let endless = call(&permissions_after("while True:\n    pass"), PERMISSIONS)
+            .within(5_000)
+            .start_in(&pool);
+        let look = async {
+            for _ in 0..400 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                let values = nice_values(worker);
+                if values.len() > 1 && values.iter().all(|&nice| nice == 19) {
+                    return;
+                }
+            }
+            panic!("the worker has kept its precedence");
+        };
+        tokio::select! {
+            _ = endless => panic!("the call has ended before the worker was looked at"),
+            () = look => {}
+        }
+        assert_eq!(nice_values(std::process::id())[0], own);
+
+        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+        while pool.idle_process_ids().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let before = pool.idle_process_ids();
+        call(
+            &permissions_after("import time\ntime.sleep(0.6)"),
+            PERMISSIONS,
+        )
+        .start_in(&pool)
+        .await
+        .unwrap();
+        while pool.idle_process_ids().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_ne!(pool.idle_process_ids(), before);
+        pool.shutdown().await;
+    });
+}

@@ -61,6 +61,9 @@ def encode_value(value):
         }
     if isinstance(value, (list, tuple)):
         return {"type": "list", "items": [encode_value(one) for one in value]}
+    # Before User, an abstract class, whose check is slow.
+    if isinstance(value, RequestDestination):
+        return _destination(value)
     if isinstance(value, User):
         return {
             "type": "destination",
@@ -69,8 +72,6 @@ def encode_value(value):
             "slack_id": slack_id_of(value),
             "email": value.email,
         }
-    if isinstance(value, RequestDestination):
-        return _destination(value)
     if isinstance(value, Outcome):
         return {
             "type": "outcome",
