@@ -1,10 +1,10 @@
 //! How the C library's allocator keeps memory. The bot runs for months, so what counts is that memory stays where it is.
 //!
 //! glibc gives threads heaps of their own, up to eight for each processor, and none of them returns what another could use.
-//! It also learns from a freed block of 8 MB (sled's write buffers) to take the next one from a heap, where it leaves a
+//! It also learns from a freed block of 8 MB (sled's write buffers) to take the next one from a heap, where it may leave a
 //! hole. Under load the bot's memory grew from 82 to 134 MB between 60,000 and 140,000 commits while what was in use grew by
-//! 10 MB; with one heap it stayed at 85 MB (docs/performance.md). One heap costs a few percent of the throughput when many
-//! people ask at once, and nothing otherwise.
+//! 10 MB; with one heap it went from 69 to 85 MB (docs/performance.md). One heap cost a few percent of the throughput when many
+//! people asked at once.
 
 /// Blocks of this size and more are mapped by themselves, and unmapped when they are freed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
