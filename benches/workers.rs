@@ -17,26 +17,25 @@
     missing_docs
 )]
 
-use std::future::Future;
+mod shared;
+
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
 use symbot::policy::pool::{Pool, PoolConfig};
-use symbot::policy::types::{
-    ChannelInput, EventInput, FailureKind, FlowInput, HandlerCall, Host, HostError, RunInput,
-    UserInput,
-};
+use symbot::policy::types::FailureKind;
 
+use shared::{Nobody, REDUCERS, WORKERS, at_full_strength, call, millis};
+
+/// Time between two looks whether all workers stand by.
+const LOOKS: Duration = Duration::from_micros(500);
 const MEMORY_MAX_MB: f64 = 50.0;
 const REPLACED_MAX: Duration = Duration::from_millis(300);
 const ABUSE_MAX: f64 = 2.0;
 
-const WORKERS: usize = 2;
 const REPLACEMENTS: usize = 20;
 /// Turns of each kind, and the time between two calls in them. Half of a turn of calls come before the other kind's.
 const TURNS: usize = 5;
@@ -55,35 +54,20 @@ const ABUSES: [&str; 4] = [
 const ABUSE_DEADLINE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    let check = std::env::args().any(|argument| argument == "--check");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    let kept = runtime.block_on(async {
-        let measure = async {
-            let pool = Pool::start(PoolConfig::of(
-                PathBuf::from(env!("CARGO_BIN_EXE_symbot")),
-                WORKERS,
-            ));
-            pool.wait_ready(Duration::from_secs(60)).await.unwrap();
-            let kept = [
-                memory(&pool).await,
-                replacement(&pool).await,
-                abuse(&pool).await,
-            ];
-            pool.shutdown().await;
-            kept.iter().all(|kept| *kept)
-        };
-        // As the engine does it: in a task.
-        tokio::spawn(measure).await.unwrap()
-    });
-    if check && !kept {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    }
+    shared::run(async {
+        let pool = Pool::start(PoolConfig::of(
+            PathBuf::from(env!("CARGO_BIN_EXE_symbot")),
+            WORKERS,
+        ));
+        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+        let kept = [
+            memory(&pool).await,
+            replacement(&pool).await,
+            abuse(&pool).await,
+        ];
+        pool.shutdown().await;
+        kept.iter().all(|kept| *kept)
+    })
 }
 
 /// Memory when warm, and after calls of a flow.
@@ -92,7 +76,7 @@ async fn memory(pool: &Pool) -> bool {
     for _ in 0..200 {
         good(pool).await;
     }
-    at_full_strength(pool).await;
+    at_full_strength(pool, LOOKS).await;
     let used = largest(pool);
     for (when, [resident, own, shared_once]) in [("warm", warm), ("after 200 calls", used)] {
         println!(
@@ -125,14 +109,14 @@ async fn replacement(pool: &Pool) -> bool {
     for _ in 0..REPLACEMENTS {
         let started = Instant::now();
         let failure = pool
-            .call(call(ENDLESS, &[], deadline), Arc::new(Nobody))
+            .call(call(&ENDLESS.into(), &[], deadline), Arc::new(Nobody))
             .await
             .unwrap_err();
         assert_eq!(failure.kind, FailureKind::Timeout);
-        at_full_strength(pool).await;
+        at_full_strength(pool, LOOKS).await;
         tokio::join!(good(pool), good(pool));
         times.push(started.elapsed().saturating_sub(deadline));
-        at_full_strength(pool).await;
+        at_full_strength(pool, LOOKS).await;
     }
     times.sort_unstable();
     let (middle, last) = (times[REPLACEMENTS / 2], times[REPLACEMENTS - 1]);
@@ -145,17 +129,11 @@ async fn replacement(pool: &Pool) -> bool {
     last <= REPLACED_MAX
 }
 
-async fn at_full_strength(pool: &Pool) {
-    while pool.idle_process_ids().len() < WORKERS {
-        tokio::time::sleep(Duration::from_micros(500)).await;
-    }
-}
-
 async fn abuse(pool: &Pool) -> bool {
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     let abuses = Arc::new(AtomicUsize::new(0));
     for _ in 0..TURNS {
-        at_full_strength(pool).await;
+        at_full_strength(pool, LOOKS).await;
         paced(pool, &mut alone).await;
         let stop = Arc::new(AtomicBool::new(false));
         let abusers: Vec<_> = (0..WORKERS / 2)
@@ -199,83 +177,15 @@ async fn abuser(pool: Pool, stop: Arc<AtomicBool>, abuses: Arc<AtomicUsize>) {
     while !stop.load(Ordering::Acquire) {
         let number = abuses.fetch_add(1, Ordering::AcqRel);
         let source = ABUSES[number % ABUSES.len()];
-        let answer = pool.call(call(source, &[], ABUSE_DEADLINE), Arc::new(Nobody));
+        let answer = pool.call(call(&source.into(), &[], ABUSE_DEADLINE), Arc::new(Nobody));
         assert!(answer.await.is_err());
     }
 }
 
 async fn good(pool: &Pool) {
-    let handlers = ["get_permissions", "get_request_notifications"];
     let answer = pool.call(
-        call(GOOD, &handlers, Duration::from_secs(10)),
+        call(&GOOD.into(), &REDUCERS, Duration::from_secs(10)),
         Arc::new(Nobody),
     );
     assert!(answer.await.unwrap().permissions.is_some());
-}
-
-fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
-}
-
-/// Nothing here asks the host.
-struct Nobody;
-
-impl Host for Nobody {
-    fn call<'a>(
-        &'a self,
-        name: &'a str,
-        _: &'a Value,
-    ) -> Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send + 'a>> {
-        Box::pin(async move { Err(symbot::policy::host::unavailable(name)) })
-    }
-}
-
-fn call(source: &str, handlers: &[&str], deadline: Duration) -> HandlerCall {
-    let channel = ChannelInput {
-        channel_type: "slack".to_owned(),
-        identifier: Some("#general".to_owned()),
-    };
-    let alice = UserInput {
-        id: "6f0c1a52-3c1e-5a43-9d5e-6a1d0d3a7c11".to_owned(),
-        email: Some("alice@example.com".to_owned()),
-        username: "alice@example.com".to_owned(),
-        name: "Alice".to_owned(),
-        first_name: Some("Alice".to_owned()),
-        last_name: None,
-        role: "member".to_owned(),
-        slack_id: Some("U0ALICE".to_owned()),
-        known: true,
-        identities: Vec::new(),
-        user_type: None,
-    };
-    HandlerCall {
-        source: source.into(),
-        file: "impl.py".to_owned(),
-        handlers: handlers.iter().map(|&handler| handler.to_owned()).collect(),
-        input: EventInput {
-            name: "request".to_owned(),
-            event_channel: channel.clone(),
-            timestamp: "2026-03-01T12:30:00+00:00".to_owned(),
-            user: alice.clone(),
-            fields: Map::new(),
-            run: RunInput {
-                id: "0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11".to_owned(),
-                source_channel: channel,
-                actors: vec![("request".to_owned(), alice)],
-                contexts: Map::new(),
-            },
-            flow: FlowInput {
-                name: "approval".to_owned(),
-                label: None,
-                version: "1".to_owned(),
-                vars: Default::default(),
-                fields: Vec::new(),
-                environment: None,
-                strategy: None,
-            },
-            arguments: None,
-            outputs: Map::new(),
-        },
-        deadline,
-    }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::calls::wrong_result;
-use super::prompts::Prepared;
+use super::prompts::{ON_PROMPT, Prepared};
 use super::{Applied, Engine};
 use crate::domain::event::Submission;
 use crate::domain::field::FieldType;
@@ -23,8 +23,6 @@ use crate::slack::question::{Question, Topic, questions_of};
 use crate::slack::text;
 use crate::slack::view::FormMetadata;
 use crate::slack::{answer, modal};
-
-const HOOK: &str = "on_prompt";
 
 impl Engine {
     /// Makes the request, with the event that the hook fired as its first; says so where the form would be.
@@ -94,7 +92,7 @@ fn given(flow: &Flow, fire: &Fire) -> Result<form::Submission, HandlerFailure> {
     let wrong = |what: String| {
         wrong_result(
             flow,
-            HOOK,
+            ON_PROMPT,
             format!("returned ApprovalTemplate.{event}(…), but {what}"),
         )
     };

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::Engine;
 use super::calls::{Asking, wrong_result};
 use super::outbox::Held;
@@ -98,26 +100,28 @@ impl Engine {
                 target,
                 duration_seconds,
                 fields,
-            } => fired(&flow, &name, &event, target.as_deref()).map(|(event, target)| {
-                let fire = Fire {
-                    event,
-                    target,
-                    duration_seconds,
-                    fields,
-                };
-                (HookAnswer::Fire(fire), None)
-            }),
+            } => fired(
+                &flow,
+                &name,
+                &event,
+                target.as_deref(),
+                duration_seconds,
+                fields,
+            )
+            .map(|fire| (HookAnswer::Fire(fire), None)),
         })
     }
 }
 
-/// The event and the target that a hook named.
+/// What a hook fired, with the event and the target that it named.
 pub(super) fn fired(
     flow: &Flow,
     hook: &str,
     event: &str,
     target: Option<&str>,
-) -> Result<(EventName, Option<ChosenTarget>), HandlerFailure> {
+    duration_seconds: Option<u64>,
+    fields: Map<String, Value>,
+) -> Result<Fire, HandlerFailure> {
     let wrong = |message| wrong_result(flow, hook, message);
     let Some(name) = EventName::parse(event) else {
         return Err(wrong(format!("returned the unknown event {event:?}")));
@@ -130,7 +134,12 @@ pub(super) fn fired(
             ))
         })?),
     };
-    Ok((name, target))
+    Ok(Fire {
+        event: name,
+        target,
+        duration_seconds,
+        fields,
+    })
 }
 
 /// The flow's target that an SRN (or its slug) names.

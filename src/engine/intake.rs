@@ -306,17 +306,7 @@ impl Engine {
             .zip(&choices)
             .find(|(_, one)| *one == choice);
         match flow {
-            Some((flow, _)) => update(
-                &self
-                    .form_in(
-                        &submit.view.id,
-                        person,
-                        metadata.source,
-                        metadata.run.unwrap_or_else(Uuid::new_v4),
-                        flow,
-                    )
-                    .await,
-            ),
+            Some((flow, _)) => update(&self.form_in(&submit.view.id, person, metadata, flow).await),
             None => update(&modal::message(
                 "Request",
                 &answer::unknown_flow(&choice.name),

@@ -64,6 +64,7 @@ use crate::domain::event::{Event, Submission};
 use crate::domain::hook::{EventName, Fire};
 use crate::domain::run::{Run, RunId};
 use crate::domain::step::{self, Told, Transition};
+use crate::domain::time::Timestamp;
 use crate::store::contract::{Commit, Store, StoreError};
 use crate::web::backend::Readiness;
 use destinations::Destinations;
@@ -195,13 +196,9 @@ impl Engine {
         submission: Submission,
         dedup: Vec<String>,
     ) -> Result<Applied, StoreError> {
-        let slot = self.runs.slot(submission.id);
-        let mut place = slot.lock().await;
-        if place.is_some() {
-            return Ok(Applied::Duplicate);
-        }
-        let transition = step::submit(submission, self.clock.now());
-        self.make(&mut place, transition, dedup).await
+        let id = submission.id;
+        self.make(id, dedup, |now| step::submit(submission, now))
+            .await
     }
 
     /// Makes a run without a form, by the event that `on_prompt` fired after those of `chain`.
@@ -214,23 +211,25 @@ impl Engine {
         chain: Vec<EventName>,
         fire: Fire,
     ) -> Result<Applied, StoreError> {
-        let slot = self.runs.slot(submission.id);
-        let mut place = slot.lock().await;
-        if place.is_some() {
-            return Ok(Applied::Duplicate);
-        }
-        let transition = step::submit_fired(submission, chain, fire, self.clock.now());
-        self.make(&mut place, transition, Vec::new()).await
+        let id = submission.id;
+        let born = |now| step::submit_fired(submission, chain, fire, now);
+        self.make(id, Vec::new(), born).await
     }
 
     async fn make(
         self: &Arc<Self>,
-        place: &mut Option<Arc<Run>>,
-        transition: Transition,
+        id: RunId,
         dedup: Vec<String>,
+        born: impl FnOnce(Timestamp) -> Transition,
     ) -> Result<Applied, StoreError> {
+        let slot = self.runs.slot(id);
+        let mut place = slot.lock().await;
+        if place.is_some() {
+            return Ok(Applied::Duplicate);
+        }
+        let transition = born(self.clock.now());
         let along = Along { dedup, done: None };
-        match self.commit(place, transition, along).await {
+        match self.commit(&mut place, transition, along).await {
             // There is a run with this id. Found out by the commit: to ask first would be a read from the disk for every
             // new request.
             Err(StoreError::Conflict { .. }) => Ok(Applied::Duplicate),

@@ -34,6 +34,9 @@ use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::view::{FormMetadata, FormView};
 use crate::slack::{modal, text};
 
+/// The hook that is asked before a form is shown.
+pub(super) const ON_PROMPT: &str = "on_prompt";
+
 /// How long a picked flow may prepare its form before "Loading…" is shown instead; Slack waits three seconds for the answer.
 const PICKER_WAITS: Duration = Duration::from_millis(2000);
 
@@ -56,7 +59,7 @@ pub(super) fn name_for(person: &Person) -> &str {
 
 /// Whether code is to be asked before the form can be shown.
 fn needs_preparing(flow: &Flow) -> bool {
-    flow.has_handler("on_prompt") || flow.prompt_fields.iter().any(|field| field.prefetch)
+    flow.has_handler(ON_PROMPT) || flow.prompt_fields.iter().any(|field| field.prefetch)
 }
 
 impl Engine {
@@ -122,17 +125,17 @@ impl Engine {
         .await;
     }
 
-    /// The answer to a picked flow: its form, or "Loading…" where its code is slow. `run` is the picker's: what the flows filter was
-    /// asked belongs to the request that comes of it.
+    /// The answer to a picked flow: its form, or "Loading…" where its code is slow. The request has the picker's id: what the
+    /// flows filter was asked belongs to it.
     pub(super) async fn form_in(
         self: &Arc<Self>,
         view_id: &str,
         person: &Person,
-        source: SourceChannel,
-        run: Uuid,
+        picker: FormMetadata,
         flow: &Arc<Flow>,
     ) -> Value {
-        let metadata = Self::metadata_for(flow, source, run);
+        let run = picker.run.unwrap_or_else(Uuid::new_v4);
+        let metadata = Self::metadata_for(flow, picker.source, run);
         let mut preparing = {
             let (engine, flow, person, metadata) =
                 (self.clone(), flow.clone(), person.clone(), metadata.clone());
@@ -250,7 +253,7 @@ impl Engine {
             .filter(|field| field.prefetch)
             .map(|field| field.name.as_str())
             .collect();
-        let mut handlers = vec!["on_prompt".to_owned()];
+        let mut handlers = vec![ON_PROMPT.to_owned()];
         handlers.extend(fields.iter().map(|field| format!("{PREFETCH}{field}")));
         let asking = Asking {
             flow,
@@ -266,7 +269,7 @@ impl Engine {
                 Ok(answer) => answer,
                 Err(failure) => break Err(failure),
             };
-            match answer.hooks.remove("on_prompt") {
+            match answer.hooks.remove(ON_PROMPT) {
                 None | Some(HookOutcome::Proceed) => {
                     break prefetched(flow, &answer)
                         .map(|state| self.form_of(flow, person, metadata, state));
@@ -283,28 +286,37 @@ impl Engine {
                         is_form: false,
                     });
                 }
-                Some(outcome) => match fired_by_prompt(flow, &chain, outcome) {
-                    Ok(Some(fire)) if fire.event == EventName::Prompt => {
-                        // The hook is asked about its own event, once.
-                        chain.push(EventName::Prompt);
-                        input.event_channel = ChannelInput {
-                            channel_type: ChannelType::Sdk.as_str().to_owned(),
-                            identifier: None,
-                        };
-                        input.fields.extend(fire.fields);
+                Some(HookOutcome::Fire {
+                    event,
+                    target,
+                    duration_seconds,
+                    fields,
+                }) => {
+                    let fire = fired(
+                        flow,
+                        ON_PROMPT,
+                        &event,
+                        target.as_deref(),
+                        duration_seconds,
+                        fields,
+                    )
+                    .and_then(|fire| may_follow(flow, &chain, fire));
+                    match fire {
+                        Ok(fire) if fire.event == EventName::Prompt => {
+                            // The hook is asked about its own event, once.
+                            chain.push(EventName::Prompt);
+                            input.event_channel = ChannelInput {
+                                channel_type: ChannelType::Sdk.as_str().to_owned(),
+                                identifier: None,
+                            };
+                            input.fields.extend(fire.fields);
+                        }
+                        Ok(fire) => {
+                            break self.without_form(flow, person, metadata, chain, fire).await;
+                        }
+                        Err(failure) => break Err(failure),
                     }
-                    Ok(Some(fire)) => {
-                        break self.without_form(flow, person, metadata, chain, fire).await;
-                    }
-                    Ok(None) => {
-                        break Err(wrong_result(
-                            flow,
-                            "on_prompt",
-                            "returned nothing that is understood".to_owned(),
-                        ));
-                    }
-                    Err(failure) => break Err(failure),
-                },
+                }
             }
         };
         match prepared {
@@ -464,39 +476,22 @@ impl Engine {
     }
 }
 
-/// The event that `on_prompt` fired.
+/// The event that `on_prompt` fired after those of `chain`.
 ///
 /// # Errors
 /// When it may not follow.
-fn fired_by_prompt(
-    flow: &Flow,
-    chain: &[EventName],
-    outcome: HookOutcome,
-) -> Result<Option<Fire>, HandlerFailure> {
-    const HOOK: &str = "on_prompt";
-    let HookOutcome::Fire {
-        event,
-        target,
-        duration_seconds,
-        fields,
-    } = outcome
-    else {
-        return Ok(None);
-    };
-    let (name, target) = fired(flow, HOOK, &event, target.as_deref())?;
-    may_fire(chain, name).map_err(|why| {
-        wrong_result(
+fn may_follow(flow: &Flow, chain: &[EventName], fire: Fire) -> Result<Fire, HandlerFailure> {
+    match may_fire(chain, fire.event) {
+        Ok(()) => Ok(fire),
+        Err(why) => Err(wrong_result(
             flow,
-            HOOK,
-            format!("returned ApprovalTemplate.{event}(…), but {why}"),
-        )
-    })?;
-    Ok(Some(Fire {
-        event: name,
-        target,
-        duration_seconds,
-        fields,
-    }))
+            ON_PROMPT,
+            format!(
+                "returned ApprovalTemplate.{}(…), but {why}",
+                fire.event.as_str()
+            ),
+        )),
+    }
 }
 
 /// The form with the options that the reducers supplied.

@@ -106,10 +106,13 @@ fn expiring(
     seconds: Option<i64>,
     permissions: &Permissions,
 ) -> Vec<Notification> {
+    if seconds.is_none() {
+        return notifications;
+    }
     let waiting = notifications
         .iter_mut()
         .filter(|notification| notification.timeout_seconds.is_none());
-    for notification in waiting.take_while(|_| seconds.is_some()) {
+    for notification in waiting {
         notification.timeout_seconds = seconds;
         let legacy = notification.legacy.get_or_insert(Legacy {
             allow_self: permissions.allow_self_approval,

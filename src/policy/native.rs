@@ -232,7 +232,7 @@ mod _symbot_host {
 
     /// Ends a part of a call that belongs to nobody (0), to the module (1) or to a handler (2).
     #[pyfunction]
-    fn lap(part: u8, _vm: &VirtualMachine) {
+    fn lap(part: u8) {
         let Some((since, mut own)) = WATCH.get() else {
             return;
         };
