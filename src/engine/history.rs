@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::host::Scope;
-use crate::domain::run::{Run, RunId, Status};
+use crate::domain::run::{HistoryEntry, Run, RunId, Status};
+
 use crate::domain::time::Timestamp;
 use crate::kept::Change;
 use crate::store::contract::{Commit, RunQuery, StoreError};
@@ -78,22 +79,30 @@ impl Counted {
     }
 
     fn in_history(&self, run: &Run) -> usize {
+        // Forms that are not submitted are not kept, and the others only by what they became.
+        if self.event == "prompt" {
+            return usize::from(self.within(run.created_at));
+        }
         let errored = run.status == Status::Errored && self.event == "request";
         if errored && !self.include_errored {
             return 0;
         }
-        let refused = format!(" could not {}: ", self.event);
         run.history
             .iter()
             .filter(|entry| {
-                entry.event == self.event
-                    || self.include_errored
-                        && entry.event == "refused"
-                        && entry.text.contains(&refused)
+                entry.event == self.event || self.include_errored && failed(entry, &self.event)
             })
             .filter(|entry| self.within(entry.at))
             .count()
     }
+}
+
+/// Whether a line of the history tells of such an event that a hook nullified. A press that was refused without asking a hook began
+/// no event.
+fn failed(entry: &HistoryEntry, event: &str) -> bool {
+    entry.event == "ignored"
+        && (entry.text.starts_with(&format!("{event} did not happen: "))
+            || entry.text.contains(&format!(" could not {event}: ")))
 }
 
 impl Engine {
