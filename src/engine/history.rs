@@ -127,7 +127,9 @@ impl Engine {
             // The last 36 characters are the run.
             let run = name.len().checked_sub(36).and_then(|from| name.get(from..));
             let run = run.and_then(|run| RunId::parse_str(run).ok());
-            if let Some(run) = self.store.run(run.ok_or_else(damaged)?).await? {
+            if let Some(run) = self.store.run(run.ok_or_else(damaged)?).await?
+                && (counted.filter == FilterOn::Target || self.in_environment(&run, scope).await)
+            {
                 count += counted.in_history(&run);
             }
         }
@@ -137,6 +139,21 @@ impl Engine {
             && counted.within(scope.at)
             && (counted.filter == FilterOn::Flow || scope.target.is_some());
         Ok(count + usize::from(own))
+    }
+
+    /// Whether a run of the flow is in the environment that asks, beside which another may have the same label.
+    async fn in_environment(&self, run: &Run, scope: &Scope) -> bool {
+        match self.book.pinned(&run.flow.version).await {
+            Ok(flow) => {
+                let environment = flow.environment.as_ref();
+                environment.map(|environment| &environment.name) == scope.environment.as_ref()
+            }
+            // By its label it is.
+            Err(error) => {
+                tracing::warn!(%error, run = %run.id, "the environment of a request cannot be told");
+                true
+            }
+        }
     }
 
     /// Puts runs into the index that were made before there was one.

@@ -36,6 +36,10 @@ fn two(prod: &str, sandbox: &str) -> Flows {
         sends(&format!(
             "[Notification(destinations=[slack.channel('{channel}')])]"
         ))
+        .replace(
+            "def get_permissions(event):\n",
+            "def get_permissions(event):\n    print(event.user.get_event_count('request'))\n",
+        )
     };
     Flows::of(&[
         ("main.tf", &main.concat()),
@@ -80,6 +84,9 @@ fn environments_of_one_label_are_told_apart_by_their_names() {
                 .await?
                 .expects_text(environment)
                 .await?;
+            // Nor are they mixed up when requests are counted.
+            let run = stage.runs().await.remove(0);
+            assert_eq!(stage.printed(&run).await, "1\n");
         }
 
         // What two environments are called names neither.
