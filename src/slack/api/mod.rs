@@ -33,7 +33,7 @@ const POST_WITHIN: Duration = Duration::from_secs(15);
 const OPEN_VIEW_WITHIN: Duration = Duration::from_millis(2900);
 const RESPOND_WITHIN: Duration = Duration::from_secs(5);
 /// Entries per page of `users.list` and `conversations.list`; Slack recommends at most 200 for the former.
-const PAGE_ENTRIES: usize = 200;
+pub(super) const PAGE_ENTRIES: usize = 200;
 
 /// Why the client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +71,17 @@ pub struct ViewRef {
 /// Which view `views.update` changes.
 #[derive(Debug, Clone, Copy)]
 pub struct ViewTarget<'a> {
-    pub view_id: &'a str,
+    pub view: ViewId<'a>,
     pub hash: Option<&'a str>,
+}
+
+/// How a view is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewId<'a> {
+    /// By Slack.
+    Slack(&'a str),
+    /// By us when we opened it (`external_id`).
+    Ours(&'a str),
 }
 
 /// A message to post.
@@ -336,8 +345,12 @@ impl SlackApi {
         view: &Value,
     ) -> Result<ViewRef, ApiError> {
         const METHOD: &str = "views.update";
+        let (key, id) = match target.view {
+            ViewId::Slack(id) => ("view_id", id),
+            ViewId::Ours(id) => ("external_id", id),
+        };
         let body = body([
-            ("view_id", Some(target.view_id.into())),
+            (key, Some(id.into())),
             ("hash", target.hash.map(Value::from)),
             ("view", Some(view.clone())),
         ]);
@@ -394,14 +407,27 @@ impl SlackApi {
     }
 }
 
-/// Only Slack and the host of the configured base may be sent an answer: a forged payload must not make us call others.
+/// Only Slack (its workspaces of governments have a domain of their own) and the host of the configured base may be sent an
+/// answer: a forged payload must not make us call others. A simulator on this machine may call itself as it likes.
 fn may_respond_to(base: &Url, url: &Url) -> bool {
-    let at_slack = url.scheme() == "https"
-        && url.port().is_none()
-        && url
-            .host_str()
-            .is_some_and(|host| host == "slack.com" || host.ends_with(".slack.com"));
-    at_slack || url.origin() == base.origin()
+    let of_slack = |host: &str| {
+        ["slack.com", "slack-gov.com"].iter().any(|domain| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    };
+    let at_slack =
+        url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(of_slack);
+    at_slack || url.origin() == base.origin() || (is_loopback(base) && is_loopback(url))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 fn body<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {
