@@ -14,6 +14,7 @@ mod deciding;
 mod destinations;
 mod failing;
 mod faults;
+mod formless;
 mod forms;
 mod guests;
 mod guide;
