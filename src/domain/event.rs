@@ -58,6 +58,8 @@ pub enum Event {
 pub struct Routing {
     pub permissions: Permissions,
     pub notifications: Vec<Notification>,
+    /// Seconds after which the request expires when it is with no notification, from `get_timeout`.
+    pub expires_after: Option<i64>,
     /// The fields again, with names of people filled in.
     pub fields: Option<Vec<SubmittedField>>,
 }

@@ -258,6 +258,14 @@ impl Engine {
             return Ok(());
         };
         let link = self.outside.link_to(run.id);
+        if about == RequesterNews::NobodyNotified && link.is_none() {
+            tracing::warn!(
+                run = %run.id,
+                flow = run.flow.name,
+                "nobody can decide a request: its flow notifies nobody, and the web app is off; give the flow get_request_notifications, or \
+                 the bot --web"
+            );
+        }
         let news = message::requester_news(&run, about, link.as_deref());
         match &run.requester.slack_id {
             Some(slack_id) => {

@@ -138,6 +138,7 @@ pub(crate) fn routing(
         return Ok(Routing {
             notifications: expiring(notifications, seconds, &permissions),
             permissions,
+            expires_after: seconds,
             fields,
         });
     }
@@ -155,6 +156,7 @@ pub(crate) fn routing(
         return Ok(Routing {
             notifications: expiring(notifications, seconds, &permissions),
             permissions,
+            expires_after: seconds,
             fields,
         });
     }

@@ -6,7 +6,9 @@ use super::super::effect::{Effect, RequesterNews, Timer, TimerChange};
 use super::super::event::{DeliveryOutcome, Routing};
 use super::super::hook::{Held, Otherwise, Work};
 use super::super::routing::{Destination, Legacy};
-use super::super::run::{ChannelType, Delivery, MessageRef, RoutedNotification, RunError, Status};
+use super::super::run::{
+    ChannelType, Delivery, MessageRef, OwnTime, RoutedNotification, RunError, Status,
+};
 use super::{Change, problem_code};
 
 impl Change {
@@ -16,6 +18,10 @@ impl Change {
             self.run.fields = fields;
         }
         self.run.permissions = Some(routing.permissions);
+        self.run.own_time = routing.expires_after.map(|seconds| OwnTime {
+            seconds,
+            runs: false,
+        });
         self.run.notifications = routing
             .notifications
             .into_iter()
@@ -35,6 +41,10 @@ impl Change {
                 None,
                 "The flow notifies nobody; the request is in the web app.".to_owned(),
             );
+            self.ask(Effect::TellRequester {
+                about: RequesterNews::NobodyNotified,
+            });
+            self.begin_own_time();
             self.request_sent();
         } else {
             self.start_notification(0);
@@ -269,7 +279,26 @@ impl Change {
             self.ask(Effect::TellRequester {
                 about: RequesterNews::Undeliverable,
             });
+            self.begin_own_time();
             self.request_sent();
+        }
+    }
+
+    /// The request is with no notification: its own time begins, where it has one.
+    fn begin_own_time(&mut self) {
+        if let Some(own) = &mut self.run.own_time {
+            own.runs = true;
+            let seconds = own.seconds;
+            self.timers.push(TimerChange::Set(Timer {
+                due: self.now.plus_seconds(u64::try_from(seconds).unwrap_or(0)),
+                run: self.run.id,
+                notification: self.run.own_timer(),
+            }));
+            self.note(
+                "notification",
+                None,
+                format!("It expires when nobody acts within {seconds} seconds."),
+            );
         }
     }
 
@@ -295,10 +324,15 @@ impl Change {
         }
     }
 
-    /// The timer of a notification. Decisions that are being checked were made before: it waits for them.
+    /// The timer of a notification, or of the request. Decisions that are being checked were made before: it waits for them.
     pub(super) fn timer_fired(&mut self, index: usize) {
-        if let Some(routed) = self.run.notifications.get_mut(index) {
-            routed.timer_used = true;
+        match (
+            self.run.notifications.get_mut(index),
+            &mut self.run.own_time,
+        ) {
+            (Some(routed), _) => routed.timer_used = true,
+            (None, Some(own)) => own.runs = false,
+            (None, None) => {}
         }
         self.timers.push(TimerChange::Cancel {
             run: self.run.id,
@@ -333,13 +367,13 @@ impl Change {
         }
     }
 
-    /// Time that a notification was given, for sentences.
+    /// Time that a notification, or the request, was given, for sentences.
     fn seconds(&self, index: usize) -> i64 {
-        self.run
-            .notifications
-            .get(index)
-            .and_then(|routed| routed.notification.timeout_seconds)
-            .unwrap_or(0)
+        match self.run.notifications.get(index) {
+            Some(routed) => routed.notification.timeout_seconds,
+            None => self.run.own_time.map(|own| own.seconds),
+        }
+        .unwrap_or(0)
     }
 
     pub(super) fn forward(&mut self, from: usize, timed_out: bool) {

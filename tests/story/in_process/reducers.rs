@@ -66,6 +66,57 @@ fn a_notifications_own_time_comes_before_get_timeout() {
 }
 
 #[test]
+fn a_request_that_reaches_nobody_expires_when_get_timeout_says_so_and_its_requester_knows_throughout()
+ {
+    for (notifications, told, reports) in [
+        ("[]", "is open. Its flow tells nobody about requests", 0),
+        (
+            "[Notification(destinations=[slack.channel('#nowhere')])]",
+            "is open, but nobody could be told about it in Slack",
+            1,
+        ),
+    ] {
+        story(with_timeout(notifications, "60"))
+            .with_web()
+            .run(async |stage| {
+                stage.alice_asks_for("access").await?;
+                let mut alice = stage.alice.dm_with_bot();
+                let message = alice.expects_text(told).await?;
+                message
+                    .expects_text("It can be decided in the web app")
+                    .await?;
+                stage.clock.advance(Duration::from_secs(59));
+                assert_eq!(stage.the_run().await.status, Status::Requested);
+                stage.clock.advance(Duration::from_secs(2));
+                stage.until_status(Status::Expired).await;
+                alice
+                    .expects_text("has expired: nobody acted on it in time")
+                    .await?;
+                let errors = stage.slack.channel("#sym-errors");
+                assert_eq!(errors.message_count(), reports);
+                Ok(())
+            });
+    }
+}
+
+#[test]
+fn a_flow_that_tells_nobody_where_there_is_no_web_app_is_told_to_its_requester_and_in_the_log() {
+    story(Flows::with_code(&sends("[]"))).run(async |stage| {
+        stage.alice_asks_for("access").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("without its web app, nobody can decide")
+            .await?;
+        stage.expects_logged(&["WARN", "nobody can decide a request"]);
+        // It is open until somebody puts that right.
+        stage.clock.advance(Duration::from_secs(90 * 24 * 60 * 60));
+        assert_eq!(stage.the_run().await.status, Status::Requested);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_timeout_that_is_no_time_fails_the_request_with_a_code() {
     story(with_timeout(TO_TWO, "'soon'")).run(async |stage| {
         stage.alice_asks_for("access").await?;
