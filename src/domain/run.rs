@@ -129,8 +129,14 @@ pub enum Delivery {
     Pending,
     /// Posted as this message.
     Sent { message: MessageRef },
-    /// Cannot be delivered; `reason` is Slack's word or ours.
-    Failed { reason: String },
+    /// Cannot be delivered.
+    Failed {
+        /// Slack's word or ours.
+        reason: String,
+        /// What administrators can do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
 }
 
 /// A posted Slack message.

@@ -132,7 +132,10 @@ pub(super) fn failed(notification: usize, destination: usize) -> Event {
     Event::Delivered {
         notification,
         destination,
-        outcome: DeliveryOutcome::Failed("channel_not_found".to_owned()),
+        outcome: DeliveryOutcome::Failed {
+            reason: "channel_not_found".to_owned(),
+            hint: Some("look for it".to_owned()),
+        },
     }
 }
 

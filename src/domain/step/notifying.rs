@@ -7,7 +7,7 @@ use super::super::event::{DeliveryOutcome, Routing};
 use super::super::hook::{Held, Otherwise, Work};
 use super::super::routing::{Destination, Legacy};
 use super::super::run::{
-    ChannelType, Delivery, MessageRef, OwnTime, RoutedNotification, RunError, Status,
+    ChannelType, Delivery, Details, MessageRef, OwnTime, RoutedNotification, RunError, Status,
 };
 use super::{Change, problem_code};
 
@@ -74,12 +74,15 @@ impl Change {
     }
 
     /// A problem of a delivery, for administrators.
-    fn report(&mut self, step: &str, message: String, warning: bool) {
+    fn report(&mut self, step: &str, message: String, hint: Option<String>, warning: bool) {
         let code = problem_code("DELIVERY", self.run.id.as_u128(), self.run.revision);
         let error = RunError {
             code,
             message,
-            ..RunError::default()
+            details: Details {
+                hint,
+                ..Details::default()
+            },
         };
         self.report_as(error, step, warning);
     }
@@ -176,12 +179,13 @@ impl Change {
                 }
                 self.request_sent();
             }
-            DeliveryOutcome::Failed(reason) => {
+            DeliveryOutcome::Failed { reason, hint } => {
                 if *delivery != Delivery::Pending {
                     return false;
                 }
                 *delivery = Delivery::Failed {
                     reason: reason.clone(),
+                    hint: hint.clone(),
                 };
                 let everything_failed = routed
                     .deliveries
@@ -199,6 +203,7 @@ impl Change {
                     self.report(
                         "delivery",
                         format!("could not be sent to {place}: {reason}"),
+                        hint,
                         true,
                     );
                 }
@@ -210,6 +215,7 @@ impl Change {
     /// Not one destination of the current notification could be reached.
     fn undeliverable(&mut self, index: usize) {
         let reasons = self.failures(index);
+        let hints = self.hints(index);
         let next = self.next_after(index, |legacy| legacy.continue_on_failure);
         if next && self.run.hooks.announcing {
             return self.start_notification(index + 1);
@@ -221,6 +227,7 @@ impl Change {
                     "notification {} could not be delivered ({reasons}); the next one is used",
                     index + 1
                 ),
+                hints,
                 true,
             );
             let firing = self.internal_firing(
@@ -235,7 +242,7 @@ impl Change {
             );
             return self.fire(firing);
         }
-        self.nowhere(&reasons);
+        self.nowhere(&reasons, hints);
     }
 
     /// Whether there is a notification after this one, and its rule lets it be used.
@@ -249,7 +256,7 @@ impl Change {
     }
 
     /// Open question 5: the request stays open for the web app, and those concerned are told.
-    fn nowhere(&mut self, reasons: &str) {
+    fn nowhere(&mut self, reasons: &str, hints: Option<String>) {
         self.run.current = None;
         self.note(
             "notification",
@@ -273,6 +280,7 @@ impl Change {
                     ""
                 }
             ),
+            hints,
             false,
         );
         if open {
@@ -311,7 +319,7 @@ impl Change {
             .iter()
             .enumerate()
             .filter_map(|(destination, delivery)| match delivery {
-                Delivery::Failed { reason } => {
+                Delivery::Failed { reason, .. } => {
                     Some(format!("{}: {reason}", describe(routed, destination)))
                 }
                 _ => None,
@@ -322,6 +330,21 @@ impl Change {
         } else {
             reasons.join("; ")
         }
+    }
+
+    /// What can be done about the failures, each thing once.
+    fn hints(&self, index: usize) -> Option<String> {
+        let mut hints: Vec<&str> = Vec::new();
+        for delivery in &self.run.notifications.get(index)?.deliveries {
+            if let Delivery::Failed {
+                hint: Some(hint), ..
+            } = delivery
+                && !hints.contains(&hint.as_str())
+            {
+                hints.push(hint);
+            }
+        }
+        (!hints.is_empty()).then(|| hints.join("; "))
     }
 
     /// The timer of a notification, or of the request. Decisions that are being checked were made before: it waits for them.
@@ -444,7 +467,8 @@ impl Change {
         };
         if !timed_out && routed.messages().next().is_none() {
             let reasons = self.failures(index);
-            return self.nowhere(&reasons);
+            let hints = self.hints(index);
+            return self.nowhere(&reasons, hints);
         }
         if timed_out && !routed.restarted {
             routed.restarted = true;

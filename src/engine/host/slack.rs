@@ -131,12 +131,7 @@ fn name_of(error: &ApiError) -> String {
 }
 
 fn refused(error: &ApiError, what: &str) -> HostError {
-    let hint = if error.code() == Some("missing_scope") {
-        "; the Slack app lacks a scope that manifest.yaml has: update the app's manifest and install it again"
-    } else {
-        ""
-    };
-    failed(CLASS, &name_of(error), format!("{what}: {error}{hint}"))
+    failed(CLASS, &name_of(error), format!("{what}: {error}"))
 }
 
 fn not_done(held: &Held, to: &Destination) -> HostError {
