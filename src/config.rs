@@ -178,14 +178,19 @@ impl Settings {
                 "the Bot User OAuth Token of the installed app",
             )?,
         };
-        Self::with_slack(args, slack)
+        Self::with_slack(args, slack, environment)
     }
 
-    /// As [`Settings::read`], with Slack's address and tokens given: for the demo.
+    /// As [`Settings::read`], with Slack's address and tokens given, and with what is to be seen of the environment: for
+    /// the demo. Secrets and variables of flows are read from the process's.
     ///
     /// # Errors
     /// Names the setting that is wrong and what to do.
-    pub fn with_slack(args: RunArgs, slack: SlackSettings) -> Result<Self, ConfigError> {
+    pub fn with_slack(
+        args: RunArgs,
+        slack: SlackSettings,
+        environment: fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
         let handler_timeout = number(
             "--handler-timeout (SYMBOT_HANDLER_TIMEOUT)",
             args.handler_timeout
@@ -303,7 +308,7 @@ pub fn cores() -> usize {
 }
 
 #[allow(clippy::disallowed_methods)]
-fn environment(name: &str) -> Option<String> {
+pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -102,6 +102,11 @@ async fn demo(args: DemoArgs) -> ExitCode {
             app_token: Secret::new(slack.app_token()),
             bot_token: Secret::new(slack.bot_token()),
         },
+        |name| match name {
+            "SYMBOT_HTTP_ALLOW" | "SYMBOT_HANDLER_TIMEOUT" => config::environment(name),
+            // Administrators and addresses of a real workspace have no business in this one.
+            _ => None,
+        },
     );
     let settings = match settings {
         Ok(settings) => settings,

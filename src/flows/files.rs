@@ -68,7 +68,8 @@ impl Files {
             Ok(real)
         } else {
             Err(format!(
-                "{} lies outside of the directories that were given, so it is not read",
+                "{} lies outside of the directories that were given, so it is not read; give the directory that holds both instead, \
+                 which may hold several root modules",
                 shown_path(module, path)
             ))
         }

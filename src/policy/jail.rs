@@ -5,7 +5,7 @@
 //! further descriptors. Only Linux has Landlock and seccomp; elsewhere the limits hold, and the parts that are missing
 //! are reported so that the bot can say so at its start.
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Address space of a worker. An idle one maps about 200 MB (binary, stacks, heap); a handler that needs more than the
 /// rest is a memory bomb.
@@ -15,7 +15,11 @@ const CPU_MAX_SECONDS: u64 = 1800;
 /// Standard input, output and error are all a worker needs.
 const DESCRIPTORS_MAX: u64 = 3;
 
+/// Sets a limit, or keeps a lower one that symbot itself was started with: only root may raise those.
 fn limit(resource: Resource, most: u64) -> Result<(), String> {
+    let most = getrlimit(resource)
+        .maximum
+        .map_or(most, |already| already.min(most));
     setrlimit(
         resource,
         Rlimit {

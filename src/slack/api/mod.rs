@@ -33,7 +33,7 @@ const POST_WITHIN: Duration = Duration::from_secs(15);
 const OPEN_VIEW_WITHIN: Duration = Duration::from_millis(2900);
 const RESPOND_WITHIN: Duration = Duration::from_secs(5);
 /// Entries per page of `users.list` and `conversations.list`; Slack recommends at most 200 for the former.
-const PAGE_ENTRIES: usize = 200;
+pub(super) const PAGE_ENTRIES: usize = 200;
 
 /// Why the client could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -394,14 +394,27 @@ impl SlackApi {
     }
 }
 
-/// Only Slack and the host of the configured base may be sent an answer: a forged payload must not make us call others.
+/// Only Slack (its workspaces of governments have a domain of their own) and the host of the configured base may be sent an
+/// answer: a forged payload must not make us call others. A simulator on this machine may call itself as it likes.
 fn may_respond_to(base: &Url, url: &Url) -> bool {
-    let at_slack = url.scheme() == "https"
-        && url.port().is_none()
-        && url
-            .host_str()
-            .is_some_and(|host| host == "slack.com" || host.ends_with(".slack.com"));
-    at_slack || url.origin() == base.origin()
+    let of_slack = |host: &str| {
+        ["slack.com", "slack-gov.com"].iter().any(|domain| {
+            host.strip_suffix(domain)
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        })
+    };
+    let at_slack =
+        url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(of_slack);
+    at_slack || url.origin() == base.origin() || (is_loopback(base) && is_loopback(url))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 fn body<const N: usize>(entries: [(&str, Option<Value>); N]) -> Value {

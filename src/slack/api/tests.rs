@@ -213,7 +213,8 @@ async fn responses_go_only_to_slack_or_the_configured_host_and_carry_no_token() 
     assert_eq!(error.code(), Some("used_url"));
 
     for forged in [
-        "http://127.0.0.1:1/x",
+        "http://10.0.0.1:1/x",
+        "http://localhost.evil.example/x",
         "https://hooks.slack.com.evil.example/x",
         "https://evilslack.com/x",
         "https://hooks.slack.com:444/x",
@@ -223,9 +224,24 @@ async fn responses_go_only_to_slack_or_the_configured_host_and_carry_no_token() 
         let error = api.respond(forged, &json!({})).await.unwrap_err();
         assert_eq!(error.code(), Some("address_not_slack"), "{forged}");
     }
-    let base = Url::parse("http://127.0.0.1:1/api").unwrap();
-    let real = Url::parse("https://hooks.slack.com/actions/T1/2/x").unwrap();
-    assert!(may_respond_to(&base, &real));
+    let url = |text: &str| Url::parse(text).unwrap();
+    let simulator = url("http://127.0.0.1:1/api");
+    let real = url("https://slack.com/api");
+    for address in [
+        "https://hooks.slack.com/actions/T1/2/x",
+        "https://hooks.slack-gov.com/actions/T1/2/x",
+    ] {
+        assert!(may_respond_to(&simulator, &url(address)), "{address}");
+        assert!(may_respond_to(&real, &url(address)), "{address}");
+    }
+    for address in [
+        "http://localhost:2/x",
+        "http://[::1]:2/x",
+        "http://127.0.0.1:2/x",
+    ] {
+        assert!(may_respond_to(&simulator, &url(address)), "{address}");
+        assert!(!may_respond_to(&real, &url(address)), "{address}");
+    }
 }
 
 #[tokio::test]

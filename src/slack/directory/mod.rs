@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::api::{ApiError, Identity, Page, SlackApi};
+use super::api::{ApiError, Identity, PAGE_ENTRIES, Page, SlackApi};
 use super::limits::GROUP_DM_PEOPLE;
 use super::pacing::{Repeat, repeating};
 use crate::domain::person::{Person, person_id};
@@ -38,8 +38,10 @@ pub const STALE_FOR: Duration = Duration::from_secs(60 * 60);
 pub const FRESH_FOR_DECISION: Duration = Duration::from_secs(10);
 /// Nobody found: asked again soon, because somebody may just have been invited.
 const ABSENT_FOR: Duration = Duration::from_secs(30);
-/// A channel that is not in the list may be new: the list is read again when it is older than this.
-const LIST_TRUSTED_FOR: Duration = Duration::from_secs(30);
+/// A channel that is not in the list may be new: the list is read again when it is older than this for each of its pages
+/// (Slack allows about 20 pages a minute, and several requests may look for channels), and at most [`LIST_TRUSTED_FOR_MAX`].
+const LIST_TRUSTED_FOR_PAGE: Duration = Duration::from_secs(5);
+const LIST_TRUSTED_FOR_MAX: Duration = Duration::from_secs(30);
 /// The id of a direct message never changes.
 const CONVERSATION_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const PEOPLE_KEPT: usize = 50_000;
@@ -61,6 +63,20 @@ pub enum NameError {
     Ambiguous { name: String, found: usize },
 }
 
+/// Channels by name, and how many pages the list has.
+struct ChannelList {
+    by_name: HashMap<String, Channel>,
+    pages: usize,
+}
+
+impl ChannelList {
+    /// How long a name that is not in it counts as unknown.
+    fn trusted_for(&self) -> Duration {
+        let pages = u32::try_from(self.pages).unwrap_or(u32::MAX);
+        LIST_TRUSTED_FOR_MAX.min(LIST_TRUSTED_FOR_PAGE.saturating_mul(pages))
+    }
+}
+
 /// The directory of one workspace.
 pub struct Directory {
     api: SlackApi,
@@ -72,7 +88,7 @@ pub struct Directory {
     everybody: Cache<Arc<Vec<Arc<Member>>>>,
     channels: Cache<Channel>,
     /// Name → channel, of those that the app can see.
-    channel_list: Cache<Arc<HashMap<String, Channel>>>,
+    channel_list: Cache<Arc<ChannelList>>,
     conversations: Cache<String>,
     /// What only code in flows asks for: Slack's own objects, members of user groups and of conversations (ids).
     objects: Cache<Arc<serde_json::Value>>,
@@ -272,13 +288,12 @@ impl Directory {
         if name.is_empty() {
             return Ok(None);
         }
-        for trusted_for in [FRESH_FOR, LIST_TRUSTED_FOR] {
-            let list = self.list_channels(trusted_for).await?;
-            if let Some(channel) = list.get(&name) {
-                return Ok(Some(channel.clone()));
-            }
+        let known = self.list_channels(|_| FRESH_FOR).await?;
+        if let Some(channel) = known.by_name.get(&name) {
+            return Ok(Some(channel.clone()));
         }
-        Ok(None)
+        let read_again = self.list_channels(ChannelList::trusted_for).await?;
+        Ok(read_again.by_name.get(&name).cloned())
     }
 
     /// What is known of a conversation. One that Slack does not show to the app counts as private.
@@ -350,7 +365,22 @@ impl Directory {
         self.open(&people).await
     }
 
+    /// Its id is known for a day, and a message to somebody who has left would wait there for ever: so whether they are
+    /// still active is looked up each time. When that fails, the id that is known has to do.
     async fn open(&self, people: &[&str]) -> Result<String, ApiError> {
+        for slack_id in people {
+            match self.person_by_slack_id(slack_id).await {
+                Ok(Some(person)) if !person.active => {
+                    return Err(ApiError::Refused {
+                        method: "conversations.open",
+                        code: "user_disabled".to_owned(),
+                        detail: Some(format!("{} is deactivated in Slack", person.name)),
+                    });
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, slack_id, "somebody could not be looked up"),
+            }
+        }
         self.conversations
             .get(&people.join(","), |_| CONVERSATION_FOR, async {
                 repeating(Repeat::READ, || self.api.conversations_open(people)).await
@@ -382,10 +412,11 @@ impl Directory {
 
     async fn list_channels(
         &self,
-        trusted_for: Duration,
-    ) -> Result<Arc<HashMap<String, Channel>>, ApiError> {
+        trusted_for: impl Fn(&ChannelList) -> Duration,
+    ) -> Result<Arc<ChannelList>, ApiError> {
+        let trusted_for = |list: &Arc<ChannelList>| trusted_for(list);
         self.channel_list
-            .get("", |_| trusted_for, async {
+            .get("", trusted_for, async {
                 let pages = all_pages(|cursor| async move {
                     let list = || {
                         self.api
@@ -401,7 +432,10 @@ impl Directory {
                         let name = channel::normal_name(channel.name.as_deref()?);
                         Some((name, channel))
                     });
-                Ok(Arc::new(named.collect()))
+                Ok(Arc::new(ChannelList {
+                    by_name: named.collect(),
+                    pages: channels.len().div_ceil(PAGE_ENTRIES),
+                }))
             })
             .await
     }

@@ -300,6 +300,20 @@ async fn channels_are_found_by_name_and_told_apart() {
         1,
         "a fresh list was read again"
     );
+    // Somebody makes the channel meanwhile.
+    directory.channel_list.age(LIST_TRUSTED_FOR_PAGE);
+    assert!(
+        directory
+            .channel_by_name("general")
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(slack.calls("conversations.list").len(), 1);
+    let channels = json!([{"id": "C1", "name": "general"}, {"id": "C3", "name": "nowhere"}]);
+    slack.script("conversations.list", Answer::Json(ok("channels", channels)));
+    let new = directory.channel_by_name("nowhere").await.unwrap();
+    assert_eq!(new.map(|channel| channel.id), Some("C3".to_owned()));
     let query = &slack.calls("conversations.list")[0].query;
     assert_eq!(
         (query["types"].as_str(), query["exclude_archived"].as_str()),
@@ -362,6 +376,38 @@ async fn conversations_are_opened_once_and_groups_in_any_order() {
     let many: Vec<String> = (0..=GROUP_DM_PEOPLE).map(|n| format!("U{n}")).collect();
     assert!(directory.open_group(&many).await.unwrap_err().permanent());
     assert!(directory.open_group(&[]).await.unwrap_err().permanent());
+}
+
+#[tokio::test]
+async fn nobody_is_written_to_who_has_left_also_where_the_conversation_is_known() {
+    let slack = FakeSlack::start().await;
+    slack.always("conversations.open", ok("channel", json!({"id": "D1"})));
+    slack.always("users.info", ok("user", user("U1", "ann", "Ann Lee")));
+    let directory = directory(&slack);
+    assert_eq!(directory.open_dm("U1").await.unwrap(), "D1");
+
+    let mut left = user("U1", "ann", "Ann Lee");
+    left["deleted"] = json!(true);
+    slack.always("users.info", ok("user", left));
+    directory.forget("U1");
+    let group = ["U2".to_owned(), "U1".to_owned()];
+    for error in [
+        directory.open_dm("U1").await.unwrap_err(),
+        directory.open_group(&group).await.unwrap_err(),
+    ] {
+        assert_eq!(
+            (error.code(), error.permanent()),
+            (Some("user_disabled"), true)
+        );
+    }
+
+    // While nobody can be looked up, what is known has to do.
+    slack.always(
+        "users.info",
+        json!({"ok": false, "error": "internal_error"}),
+    );
+    directory.forget("U1");
+    assert_eq!(directory.open_dm("U1").await.unwrap(), "D1");
 }
 
 fn broken() -> ApiError {
