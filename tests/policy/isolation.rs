@@ -1,34 +1,9 @@
 //! One request does not see what another left behind.
 
 use crate::support::{
-    NOTIFICATIONS, PERMISSIONS, POOL, RUNTIME, call, config, permissions_after, with_field,
+    NOTIFICATIONS, PERMISSIONS, POOL, RUNTIME, call, idle_again, one_worker, permissions_after,
+    with_field,
 };
-use std::time::Duration;
-use symbot::policy::pool::Pool;
-
-/// One worker, so that both calls meet the same process if it is used again.
-fn one_worker() -> Pool {
-    RUNTIME.block_on(async {
-        let mut config = config(1);
-        config.spares = 0;
-        let pool = Pool::start(config);
-        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
-        pool
-    })
-}
-
-/// Waits until the worker has checked itself, or another one has taken its place.
-fn idle_again(pool: &Pool) {
-    RUNTIME.block_on(async {
-        for _ in 0..500 {
-            if !pool.idle_process_ids().is_empty() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the worker is not idle again");
-    });
-}
 
 fn left_behind(change: &str, look: &str, expected: &str) {
     let pool = one_worker();

@@ -44,6 +44,30 @@ pub fn config(workers: usize) -> PoolConfig {
     PoolConfig::of(PathBuf::from(env!("CARGO_BIN_EXE_symbot")), workers)
 }
 
+/// One worker, so that both calls meet the same process if it is used again.
+pub fn one_worker() -> Pool {
+    RUNTIME.block_on(async {
+        let mut config = config(1);
+        config.spares = 0;
+        let pool = Pool::start(config);
+        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+        pool
+    })
+}
+
+/// Waits until the worker has checked itself, or another one has taken its place.
+pub fn idle_again(pool: &Pool) {
+    RUNTIME.block_on(async {
+        for _ in 0..500 {
+            if !pool.idle_process_ids().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the worker is not idle again");
+    });
+}
+
 pub fn person(name: &str) -> UserInput {
     let number = name
         .bytes()
