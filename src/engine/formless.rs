@@ -12,7 +12,7 @@ use super::prompts::{ON_PROMPT, Prepared};
 use super::{Applied, Engine};
 use crate::domain::event::Submission;
 use crate::domain::field::FieldType;
-use crate::domain::hook::{EventName, Fire};
+use crate::domain::hook::{EventName, Fire, in_words};
 use crate::domain::permission::Verdict;
 use crate::domain::person::Person;
 use crate::flows::catalog::Flow;
@@ -141,6 +141,15 @@ fn given(flow: &Flow, fire: &Fire) -> Result<form::Submission, HandlerFailure> {
 /// What Slack would send for this value; `None` for one that is not given.
 fn input(question: &Question<'_>, value: &Value) -> Option<Value> {
     let seconds = matches!(question.topic, Topic::Field(FieldType::Duration));
+    let people = matches!(
+        question.topic,
+        Topic::Field(FieldType::SlackUser | FieldType::SlackUserList)
+    );
+    let value = if people {
+        &with_slack_ids(value)
+    } else {
+        &in_words(value)
+    };
     Some(match (value, question.topic) {
         (Value::Null, _) => return None,
         (Value::Array(ids), Topic::Field(FieldType::SlackUserList)) => {
@@ -159,6 +168,14 @@ fn input(question: &Question<'_>, value: &Value) -> Option<Value> {
         }
         (one, _) => json!({ "value": plain(one) }),
     })
+}
+
+/// People as a picker gives them.
+fn with_slack_ids(value: &Value) -> Value {
+    match value {
+        Value::Array(people) => people.iter().map(with_slack_ids).collect(),
+        one => one.pointer("/$user/slack_id").unwrap_or(one).clone(),
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -221,6 +238,40 @@ mod tests {
             let words = format!("its {name} cannot be used");
             assert!(failure.to_string().contains(&words), "{failure}");
         }
+    }
+
+    #[test]
+    fn people_that_the_hook_gives_are_picked() {
+        let mut flow = flow("guide_minimal");
+        let person = |id: &str| json!({ "$user": { "slack_id": id, "username": id } });
+        flow.prompt_fields = [
+            ("one", FieldType::SlackUser),
+            ("some", FieldType::SlackUserList),
+        ]
+        .map(|(name, field_type)| crate::flows::catalog::PromptField {
+            name: name.to_owned(),
+            field_type,
+            label: None,
+            required: true,
+            visible: true,
+            default: None,
+            allowed_values: None,
+            prefetch: false,
+            on_change: None,
+        })
+        .to_vec();
+        let fields =
+            json!({ "one": person("U0BOB0000"), "some": [person("U0BOB0000"), "U0CAROL00"] });
+        let read = given(&flow, &fire(&fields)).unwrap();
+        let values: Vec<_> = read
+            .fields
+            .iter()
+            .map(|field| plain_value(&field.value))
+            .collect();
+        assert_eq!(
+            values,
+            [json!("U0BOB0000"), json!(["U0BOB0000", "U0CAROL00"])]
+        );
     }
 
     #[test]

@@ -316,6 +316,8 @@ pub enum FailureKind {
     Died,
     /// No worker could be had (start failure).
     Unavailable,
+    /// Something that the handler asked of the outside could not be had for now. Only the engine says so.
+    Unreachable,
 }
 
 impl std::fmt::Display for HandlerFailure {

@@ -47,7 +47,10 @@ impl FormMetadata {
 pub struct FlowChoice {
     pub name: String,
     pub label: String,
+    /// Slug of the environment: with the name it says which flow it is.
     pub environment: Option<String>,
+    /// What people call the environment, where that is not its slug.
+    pub environment_label: Option<String>,
 }
 
 /// The form of a flow.

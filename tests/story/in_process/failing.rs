@@ -236,6 +236,26 @@ fn code_that_raises_when_it_is_loaded_keeps_the_bot_from_starting_and_names_its_
 }
 
 #[test]
+fn an_error_logger_can_be_given_by_the_id_of_its_channel() {
+    let python = format!(
+        "{IMPORTS}
+@reducer
+def get_permissions(event):
+    raise RuntimeError('no')
+"
+    );
+    let environment = ENVIRONMENT.replace("\"#sym-errors\"", "\"C0SYMERRORS\"");
+    assert_ne!(environment, ENVIRONMENT);
+    let main = format!("{environment}{}", flow("access", REASON, "impl.py"));
+    story(Flows::of(&[("main.tf", &main), ("impl.py", &python)])).run(async |stage| {
+        stage.alice_asks_for("access").await?;
+        let mut errors = stage.slack.channel("#sym-errors");
+        errors.expects_text("RuntimeError").await?;
+        Ok(())
+    });
+}
+
+#[test]
 fn without_an_error_logger_the_person_and_the_log_still_have_the_code() {
     let python = format!(
         "{IMPORTS}
