@@ -33,16 +33,16 @@ impl Engine {
     /// The store's.
     pub async fn pin(&self, flow: &Arc<Flow>) -> Result<PinnedFlow, BookError> {
         self.book.pin(flow).await?;
-        Ok(pinned(flow))
+        Ok(pinned(flow, &self.book.catalog()))
     }
 }
 
 /// The parts of a flow that a run carries.
-fn pinned(flow: &Flow) -> PinnedFlow {
+fn pinned(flow: &Flow, catalog: &Catalog) -> PinnedFlow {
     PinnedFlow {
         name: flow.name.clone(),
         label: flow.title().to_owned(),
-        environment: flow.environment_title().map(str::to_owned),
+        environment: catalog.environment_shown(flow),
         version: flow.version.clone(),
         allow_guest_interaction: flow.params.allow_guest_interaction,
         include_decision_message: flow.params.include_decision_message,

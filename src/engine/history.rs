@@ -72,7 +72,8 @@ impl Counted {
     fn wants(&self, indexed: &Indexed, scope: &Scope) -> bool {
         match self.filter {
             FilterOn::Flow => {
-                indexed.flow == scope.flow && indexed.environment == scope.environment_title
+                // Its environment is known by what the run is pinned to.
+                indexed.flow == scope.flow
             }
             FilterOn::Target => scope.target.is_some() && indexed.target == scope.target,
         }
@@ -141,17 +142,16 @@ impl Engine {
         Ok(count + usize::from(own))
     }
 
-    /// Whether a run of the flow is in the environment that asks, beside which another may have the same label.
+    /// Whether a run of the flow is in the environment that asks.
     async fn in_environment(&self, run: &Run, scope: &Scope) -> bool {
         match self.book.pinned(&run.flow.version).await {
             Ok(flow) => {
                 let environment = flow.environment.as_ref();
                 environment.map(|environment| &environment.name) == scope.environment.as_ref()
             }
-            // By its label it is.
             Err(error) => {
-                tracing::warn!(%error, run = %run.id, "the environment of a request cannot be told");
-                true
+                tracing::warn!(%error, run = %run.id, "the environment of a request is told by its label");
+                run.flow.environment == scope.environment_title
             }
         }
     }

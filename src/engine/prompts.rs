@@ -111,10 +111,14 @@ impl Engine {
         metadata: &FormMetadata,
         state: &FormState,
     ) -> Value {
+        let catalog = self.book.catalog();
+        let environment = catalog.environment_shown(flow);
         modal::form(&FormView {
             flow,
             person_name,
-            show_environment: self.book.catalog().several_environments,
+            environment: environment
+                .as_deref()
+                .filter(|_| catalog.several_environments),
             metadata: metadata.clone(),
             state,
         })

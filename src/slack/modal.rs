@@ -223,16 +223,10 @@ fn header(form: &FormView<'_>) -> Vec<SlackBlock> {
         ),
         text::escaped_within(&text::one_line(form.flow.title()), 200),
     );
-    if let Some(environment) = form
-        .flow
-        .environment
-        .as_ref()
-        .filter(|_| form.show_environment)
-    {
-        let label = environment.title();
+    if let Some(environment) = form.environment {
         greeting.push_str(&format!(
             " in *{}*",
-            text::escaped_within(&text::one_line(label), 200)
+            text::escaped_within(&text::one_line(environment), 200)
         ));
     }
     greeting.push('.');

@@ -59,8 +59,8 @@ pub struct FormView<'a> {
     pub flow: &'a Flow,
     /// Name of the person, for the greeting.
     pub person_name: &'a str,
-    /// Whether the environment is named (there are several).
-    pub show_environment: bool,
+    /// What the environment is called, where it is to be named (there are several).
+    pub environment: Option<&'a str>,
     pub metadata: FormMetadata,
     /// What it has become since it was opened.
     pub state: &'a FormState,

@@ -44,6 +44,17 @@ pub fn config(workers: usize) -> PoolConfig {
     PoolConfig::of(PathBuf::from(env!("CARGO_BIN_EXE_symbot")), workers)
 }
 
+/// One worker, so that both calls meet the same process if it is used again.
+pub fn one_worker() -> Pool {
+    RUNTIME.block_on(async {
+        let mut config = config(1);
+        config.spares = 0;
+        let pool = Pool::start(config);
+        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+        pool
+    })
+}
+
 pub fn person(name: &str) -> UserInput {
     let number = name
         .bytes()

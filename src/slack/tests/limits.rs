@@ -171,13 +171,13 @@ proptest! {
 
     #[test]
     fn any_flow_gives_a_form_that_slack_takes(flow in any_flow(), name in words(30)) {
-        let view = modal::form(&FormView { flow: &flow, person_name: &name, show_environment: true, metadata: metadata(), state: &FormState::default() });
+        let view = modal::form(&FormView { flow: &flow, person_name: &name, environment: flow.environment_title(), metadata: metadata(), state: &FormState::default() });
         prop_assert_eq!(view_problems(&view), Vec::<String>::new());
     }
 
     #[test]
     fn errors_name_blocks_of_the_form_and_values_have_the_type_of_their_field(flow in any_flow(), text in words(30)) {
-        let view = modal::form(&FormView { flow: &flow, person_name: "A", show_environment: true, metadata: metadata(), state: &FormState::default() });
+        let view = modal::form(&FormView { flow: &flow, person_name: "A", environment: flow.environment_title(), metadata: metadata(), state: &FormState::default() });
         if view["submit"].is_null() {
             return Ok(());
         }

@@ -78,12 +78,11 @@ fn environments_of_one_label_are_told_apart_by_their_names() {
             let form = stage
                 .form(&stage.alice, "#general", &format!("access {environment}"))
                 .await?;
+            let shown = format!("*Access* in *AWS ({})*", environment.to_lowercase());
+            assert!(form.text().contains(&shown), "{}", form.text());
             form.fill(WHY, environment).submit().await?;
-            stage
-                .request_in(channel)
-                .await?
-                .expects_text(environment)
-                .await?;
+            let request = stage.request_in(channel).await?;
+            request.expects_text(&shown).await?;
             // Nor are they mixed up when requests are counted.
             let run = stage.runs().await.remove(0);
             assert_eq!(stage.printed(&run).await, "1\n");

@@ -179,6 +179,13 @@ def leave_decimal():
         module.getcontext()
 
 
+def forget_zones():
+    """Time zones are remembered by their names, with what code may have put there."""
+    module = sys.modules.get("_zoneinfo")
+    if module is not None:
+        module.ZoneInfo.clear_cache()
+
+
 def end():
     sys.stdout = sys.stderr = None
     sys.modules.pop(MODULE_NAME, None)
@@ -190,7 +197,7 @@ def end():
         if len(cache) != len(before) or cache != before:
             cache.clear()
             cache.update(before)
-
+    forget_zones()
 
 
 def load(file, source):
@@ -316,6 +323,7 @@ def imports_of(code, inspecting):
 def loaded():
     """Called when modules were loaded, before they are recorded: what they make when it is first asked for, they make now."""
     leave_decimal()
+    forget_zones()
     refusals.threads()
     _PATTERN_CACHES[:] = [(cache, dict(cache)) for cache, _ in _PATTERN_CACHES]
 
