@@ -220,6 +220,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         effects_made: revision,
         context: None,
         hooks: symbot::domain::hook::HookState::default(),
+        own_time: None,
     };
     let effect = |number| StoredEffect {
         id: EffectId { run: id, number },

@@ -245,7 +245,10 @@ impl Story {
                     Some(Delivery::Sent { message }) => {
                         format!("sent as message {} in {}", message.ts, message.channel)
                     }
-                    Some(Delivery::Failed { reason }) => format!("failed: {}", line(reason)),
+                    Some(Delivery::Failed { reason, hint }) => match hint {
+                        Some(hint) => format!("failed: {} ({hint})", line(reason)),
+                        None => format!("failed: {}", line(reason)),
+                    },
                 };
                 let _ = writeln!(text, "    {}: {fate}", destination.describe());
             }

@@ -106,6 +106,8 @@ pub enum RequesterNews {
     Expired,
     /// No notification could be delivered; the request is in the web app.
     Undeliverable,
+    /// The flow notifies nobody; the request is in the web app.
+    NobodyNotified,
     /// Routing failed.
     Failed,
     /// `on_request` refused the request; its words are the run's error.

@@ -58,6 +58,8 @@ pub enum Event {
 pub struct Routing {
     pub permissions: Permissions,
     pub notifications: Vec<Notification>,
+    /// Seconds after which the request expires when it is with no notification, from `get_timeout`.
+    pub expires_after: Option<i64>,
     /// The fields again, with names of people filled in.
     pub fields: Option<Vec<SubmittedField>>,
 }
@@ -66,8 +68,13 @@ pub struct Routing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryOutcome {
     Sent(MessageRef),
-    /// For administrators: Slack's word or ours.
-    Failed(String),
+    /// For administrators.
+    Failed {
+        /// Slack's word or ours.
+        reason: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
 }
 
 /// A decision message as it is kept: with the line ends of the rest of the world, without control characters, which no page

@@ -129,8 +129,14 @@ pub enum Delivery {
     Pending,
     /// Posted as this message.
     Sent { message: MessageRef },
-    /// Cannot be delivered; `reason` is Slack's word or ours.
-    Failed { reason: String },
+    /// Cannot be delivered.
+    Failed {
+        /// Slack's word or ours.
+        reason: String,
+        /// What administrators can do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
 }
 
 /// A posted Slack message.
@@ -279,9 +285,32 @@ pub struct Run {
     pub context: Option<Map<String, Value>>,
     #[serde(default, skip_serializing_if = "HookState::is_idle")]
     pub hooks: HookState,
+    /// From `get_timeout`; counts while the request is with no notification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_time: Option<OwnTime>,
+}
+
+/// The time after which a request expires that nobody was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnTime {
+    pub seconds: i64,
+    /// From when the request is with no notification until it has run out once, whatever a hook makes of that.
+    pub runs: bool,
 }
 
 impl Run {
+    /// Index of the timer for the request's own time: that of no notification.
+    #[must_use]
+    pub fn own_timer(&self) -> usize {
+        self.notifications.len()
+    }
+
+    /// Whether the request's own time runs.
+    #[must_use]
+    pub fn own_time_runs(&self) -> bool {
+        self.status.is_open() && self.own_time.is_some_and(|own| own.runs)
+    }
+
     /// The submitted value of a field.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&SubmittedField> {

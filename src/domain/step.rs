@@ -104,6 +104,7 @@ fn submitted(submission: Submission, now: Timestamp) -> Change {
         effects_made: 0,
         context: submission.context,
         hooks: HookState::default(),
+        own_time: None,
     };
     let mut change = Change::new(run, now);
     let requester = change.run.requester.clone();
@@ -174,8 +175,11 @@ fn awaits_routing(run: &Run) -> bool {
     run.status.is_open() && run.permissions.is_none() && !with_hook
 }
 
-/// Whether the time of this notification runs.
+/// Whether the time of this notification, or the request's own, runs.
 fn awaits_timer(run: &Run, notification: usize) -> bool {
+    if notification == run.own_timer() {
+        return run.own_time_runs();
+    }
     run.status.is_open()
         && run.current == Some(notification)
         && run.notifications.get(notification).is_some_and(|routed| {

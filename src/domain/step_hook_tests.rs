@@ -265,6 +265,7 @@ fn on_request_comes_with_the_answer_of_the_reducers() {
     let routing = Routing {
         permissions: permissions(Audience::Level(Level::Member), false),
         notifications: vec![notification(1, None)],
+        expires_after: None,
         fields: None,
     };
     let routed = next(
@@ -322,6 +323,7 @@ fn a_request_that_after_request_fires_again_undoes_nothing() {
                 routing: Some(Routing {
                     permissions: again.permissions.clone().expect("permissions"),
                     notifications: vec![],
+                    expires_after: None,
                     fields: None,
                 }),
             },

@@ -7,7 +7,7 @@ use serde_json::Map;
 
 use super::effect::{Effect, RequesterNews, TimerChange};
 use super::event::{Event, Routing};
-use super::hook::{EventName, Fire, HookAnswer, When};
+use super::hook::{EventName, Fire, HookAnswer, HookCall, Otherwise, When};
 use super::permission::{Audience, Level, Verdict, may_decide};
 use super::person::Role;
 use super::run::{Delivery, Run, RunError, Status};
@@ -58,11 +58,15 @@ fn any_routing() -> impl Strategy<Value = Routing> {
             .prop_map(|(count, timeout)| notification(count, timeout)),
         0..4,
     );
-    (audience, any::<bool>(), notifications).prop_map(|(audience, own, notifications)| Routing {
-        permissions: permissions(audience, own),
-        notifications,
-        fields: None,
-    })
+    let expires_after = prop::option::of(-1_i64..20);
+    (audience, any::<bool>(), notifications, expires_after).prop_map(
+        |(audience, own, notifications, expires_after)| Routing {
+            permissions: permissions(audience, own),
+            notifications,
+            expires_after,
+            fields: None,
+        },
+    )
 }
 
 fn any_answer() -> impl Strategy<Value = HookAnswer> {
@@ -123,6 +127,7 @@ proptest! {
         let mut effect_ids: HashSet<_> = born.effects.iter().map(|stored| stored.id).collect();
         let mut timers: BTreeMap<usize, Timestamp> = BTreeMap::new();
         let mut ends_told = 0;
+        let mut openings_told = 0;
         let mut routing_asked = born.effects.iter().any(|stored| stored.effect == Effect::Route);
         for event in events {
             now = Timestamp(now.0 + 700);
@@ -165,8 +170,18 @@ proptest! {
             prop_assert_eq!(next.decision.is_some(), matches!(next.status, Status::Approved | Status::Denied));
             prop_assert_eq!(next.closed_at.is_some(), !next.status.is_open());
             // Every end is told to the requester, once.
-            ends_told += news(&transition).iter().filter(|about| **about != RequesterNews::Undeliverable).count();
+            let openings = [RequesterNews::Undeliverable, RequesterNews::NobodyNotified];
+            let news = news(&transition);
+            ends_told += news.iter().filter(|about| !openings.contains(about)).count();
             prop_assert_eq!(ends_told, usize::from(!next.status.is_open()));
+            // An open request that is with no notification (any more) is no secret: its requester is told so, once.
+            openings_told += news.iter().filter(|about| openings.contains(about)).count();
+            let people_may_be_asked = |call: &HookCall| call.firing.otherwise == Otherwise::AskPeople;
+            let nowhere = next.status.is_open()
+                && next.permissions.is_some()
+                && next.current.is_none()
+                && !next.hooks.calls.iter().any(people_may_be_asked);
+            prop_assert!(openings_told <= 1 && (openings_told == 1 || !nowhere), "{} times", openings_told);
             // Nobody decides who might not when pressing, and nothing but a hook decides by itself.
             let decided = run.decision.is_none() && next.decision.is_some();
             if let Some(decision) = next.decision.as_ref().filter(|_| decided) {
@@ -217,7 +232,8 @@ proptest! {
                 }
             }
             run = next;
-            // An open run whose current notification was delivered and has a timeout has a live timer; no other has.
+            // An open run whose current notification was delivered and has a timeout has a live timer, and one that is nowhere and
+            // was not at the end of its own time; no other has.
             let expected = run.current.filter(|index| {
                 let routed = &run.notifications[*index];
                 run.status.is_open()
@@ -225,7 +241,9 @@ proptest! {
                     && routed.notification.timeout_seconds.is_some()
                     && routed.deliveries.iter().any(|delivery| matches!(delivery, Delivery::Sent { .. }))
             });
-            prop_assert_eq!(timers.keys().copied().collect::<Vec<_>>(), expected.into_iter().collect::<Vec<_>>());
+            let own = run.own_time_runs().then(|| run.own_timer());
+            prop_assert!(own.is_none() || nowhere);
+            prop_assert_eq!(timers.keys().copied().collect::<Vec<_>>(), expected.into_iter().chain(own).collect::<Vec<_>>());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::effect::{AnswerTo, Attempt, Effect, Reply, RequesterNews, TimerChange};
+use super::effect::{AnswerTo, Attempt, Effect, Reply, RequesterNews, Timer, TimerChange};
 use super::event::{DeliveryOutcome, Event, Routing, Submission};
 use super::permission::{Audience, Level, Permissions, Refusal, Verdict};
 use super::person::{Person, Role};
@@ -107,6 +107,7 @@ pub(super) fn routed(notifications: Vec<Notification>) -> Event {
     Event::Routed(Routing {
         permissions: permissions(Audience::Level(Level::Member), false),
         notifications,
+        expires_after: None,
         fields: None,
     })
 }
@@ -131,7 +132,10 @@ pub(super) fn failed(notification: usize, destination: usize) -> Event {
     Event::Delivered {
         notification,
         destination,
-        outcome: DeliveryOutcome::Failed("channel_not_found".to_owned()),
+        outcome: DeliveryOutcome::Failed {
+            reason: "channel_not_found".to_owned(),
+            hint: Some("look for it".to_owned()),
+        },
     }
 }
 
@@ -233,6 +237,67 @@ fn an_undeliverable_last_notification_leaves_the_request_open_and_tells_the_requ
         Timestamp(3),
     );
     assert_eq!(decided.expect("a change").run.status, Status::Approved);
+}
+
+/// A run that has been routed to these notifications, with a time of its own.
+fn timed_run(notifications: Vec<Notification>) -> Transition {
+    let born = submit(submission(), Timestamp(0));
+    let routing = Routing {
+        permissions: permissions(Audience::Level(Level::Member), false),
+        notifications,
+        expires_after: Some(60),
+        fields: None,
+    };
+    step(&born.run, Event::Routed(routing), Timestamp(1)).expect("a change")
+}
+
+fn own_time_over(run: &Run) -> Option<Transition> {
+    let notification = run.own_timer();
+    step(run, Event::TimerFired { notification }, Timestamp(70_000))
+}
+
+#[test]
+fn a_request_that_is_nowhere_expires_after_its_own_time() {
+    let nobody = timed_run(vec![]);
+    assert_eq!(news(&nobody), vec![RequesterNews::NobodyNotified]);
+    let asked = timed_run(vec![notification(1, Some(15)), notification(1, None)]);
+    assert!(asked.timers.is_empty());
+    let run = step(&asked.run, failed(0, 0), Timestamp(2))
+        .expect("a change")
+        .run;
+    assert!(own_time_over(&run).is_none(), "it is with a notification");
+    let unreached = step(&run, failed(1, 0), Timestamp(3)).expect("a change");
+    assert_eq!(news(&unreached), vec![RequesterNews::Undeliverable]);
+    for (nowhere, begun, timer) in [(nobody, 1, 0), (unreached, 3, 2)] {
+        let set = TimerChange::Set(Timer {
+            due: Timestamp(begun + 60_000),
+            run: nowhere.run.id,
+            notification: timer,
+        });
+        assert_eq!(nowhere.timers, vec![set]);
+        let over = own_time_over(&nowhere.run).expect("a change");
+        assert_eq!(over.run.status, Status::Expired);
+        assert_eq!(news(&over), vec![RequesterNews::Expired]);
+        let last = &over.run.history.last().expect("a line").text;
+        assert_eq!(last, "Expired: nobody acted within 60 seconds.");
+        assert!(own_time_over(&over.run).is_none());
+
+        let press = attempt(person(1, Role::Member), Verdict::Approve, None);
+        let decided = step(&nowhere.run, Event::Attempted(press), Timestamp(4)).expect("a change");
+        assert_eq!(decided.run.status, Status::Approved);
+        let cancel = TimerChange::Cancel {
+            run: nowhere.run.id,
+            notification: timer,
+        };
+        assert_eq!(decided.timers, vec![cancel]);
+        assert!(own_time_over(&decided.run).is_none());
+    }
+}
+
+#[test]
+fn a_request_without_a_time_of_its_own_that_is_nowhere_stays_open() {
+    let run = open_run(vec![]);
+    assert!(own_time_over(&run).is_none());
 }
 
 #[test]

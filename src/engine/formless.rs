@@ -1,7 +1,8 @@
 //! Requests that `on_prompt` makes instead of showing the form: `ApprovalTemplate.request(…)`, `.approve(…)`, `.deny(…)`.
 //!
 //! Keywords that are prompt fields are read as the form would read them, and shown with the request; what is not given has its default or is
-//! absent. Target and duration come from `target_srn` and `duration`.
+//! absent. Prefetch reducers are not asked, since no form is shown: what is given for their fields is taken as it is. Target and duration
+//! come from `target_srn` and `duration`.
 
 use std::sync::Arc;
 
@@ -17,12 +18,10 @@ use crate::domain::permission::Verdict;
 use crate::domain::person::Person;
 use crate::flows::catalog::Flow;
 use crate::policy::types::HandlerFailure;
-use crate::slack::form;
-use crate::slack::live::FormState;
-use crate::slack::question::{Question, Topic, questions_of};
-use crate::slack::text;
+use crate::slack::live::{FieldState, FormState, StateOption};
+use crate::slack::question::{DURATION_FIELD, Question, TARGET_FIELD, Topic, questions_of};
 use crate::slack::view::FormMetadata;
-use crate::slack::{answer, modal};
+use crate::slack::{answer, form, limits, modal, text};
 
 impl Engine {
     /// Makes the request, with the event that the hook fired as its first; says so where the form would be.
@@ -37,12 +36,12 @@ impl Engine {
         chain: Vec<EventName>,
         mut fire: Fire,
     ) -> Result<Prepared, HandlerFailure> {
+        self.find_people(flow, &mut fire).await?;
         let read = given(flow, &fire)?;
-        // Handlers see them as what they were read to be. Of a decision, these two are its own.
-        let decision = fire.event.verdict().is_some();
+        // Handlers see them as what they were read to be.
+        let event = fire.event;
         fire.fields.retain(|name, _| {
-            decision && matches!(name.as_str(), "reason" | "decision_message")
-                || !read.fields.iter().any(|field| field.name == *name)
+            is_of_the_decision(event, name) || !read.fields.iter().any(|field| field.name == *name)
         });
         let words = match fire.event.verdict() {
             None => {
@@ -84,18 +83,90 @@ impl Engine {
             is_form: false,
         })
     }
+
+    /// Puts Slack ids where the hook gave people for fields of people: a `User`, an address, or what `slack.user(…)` holds.
+    async fn find_people(&self, flow: &Flow, fire: &mut Fire) -> Result<(), HandlerFailure> {
+        let event = fire.event;
+        let of_people = flow.prompt_fields.iter().filter(|field| {
+            matches!(
+                field.field_type,
+                FieldType::SlackUser | FieldType::SlackUserList
+            )
+        });
+        for field in of_people {
+            let people: Vec<&mut Value> = match fire.fields.get_mut(&field.name) {
+                None | Some(Value::Null) => continue,
+                Some(Value::Array(people)) => people.iter_mut().collect(),
+                Some(one) => vec![one],
+            };
+            for person in people {
+                let found = match words_for(person) {
+                    Words::Id(id) => Some(id),
+                    Words::Address(email) => {
+                        let known = self.outside.directory.person_by_email(&email).await;
+                        let known = known.map_err(|error| {
+                            let what =
+                                format!("its {} could not be looked up: {error}", field.name);
+                            wrong(flow, event, &what)
+                        })?;
+                        known.and_then(|person| person.slack_id)
+                    }
+                    Words::Nobody => None,
+                };
+                let Some(id) = found else {
+                    let what = format!(
+                        "its {} cannot be used: {} is nobody in Slack",
+                        field.name,
+                        plain(&in_words(person))
+                    );
+                    return Err(wrong(flow, event, &what));
+                };
+                *person = Value::String(id);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(flow: &Flow, event: EventName, what: &str) -> HandlerFailure {
+    let event = event.as_str();
+    wrong_result(
+        flow,
+        ON_PROMPT,
+        format!("returned ApprovalTemplate.{event}(…), but {what}"),
+    )
+}
+
+/// Whether a keyword belongs to the decision, also where a field has the same name: why the code decided is not why somebody asked.
+fn is_of_the_decision(event: EventName, keyword: &str) -> bool {
+    event.verdict().is_some() && matches!(keyword, "reason" | "decision_message")
+}
+
+/// How a hook named somebody.
+enum Words {
+    Id(String),
+    Address(String),
+    Nobody,
+}
+
+fn words_for(person: &Value) -> Words {
+    let user = &person["$user"];
+    let words = person
+        .as_str()
+        .or_else(|| person["user_id"].as_str())
+        .or_else(|| user["slack_id"].as_str())
+        .or_else(|| user["email"].as_str());
+    match words.map(str::trim) {
+        Some(words) if words.contains('@') => Words::Address(words.to_owned()),
+        // As the SDK's `SlackUser` has it.
+        Some(id) if id.starts_with(['U', 'W']) => Words::Id(id.to_owned()),
+        _ => Words::Nobody,
+    }
 }
 
 /// The fields that the hook gave, read as a submitted form.
 fn given(flow: &Flow, fire: &Fire) -> Result<form::Submission, HandlerFailure> {
-    let event = fire.event.as_str();
-    let wrong = |what: String| {
-        wrong_result(
-            flow,
-            ON_PROMPT,
-            format!("returned ApprovalTemplate.{event}(…), but {what}"),
-        )
-    };
+    let wrong = |what: String| wrong(flow, fire.event, &what);
     if flow.strategy.is_some() {
         if fire.target.is_none() {
             return Err(wrong(
@@ -110,31 +181,70 @@ fn given(flow: &Flow, fire: &Fire) -> Result<form::Submission, HandlerFailure> {
     }
     // Target and duration are known, and nothing has to be given.
     let mut bare = flow.clone();
-    bare.strategy = None;
+    if bare.strategy.take().is_some() {
+        bare.prompt_fields
+            .retain(|field| ![TARGET_FIELD, DURATION_FIELD].contains(&field.name.as_str()));
+    }
+    let mut open = FormState::default();
     for field in &mut bare.prompt_fields {
         field.required = false;
+        if field.prefetch {
+            // What the reducer would give counts instead.
+            field.allowed_values = None;
+        }
+        let free = field.allowed_values.as_ref().is_none_or(Vec::is_empty);
+        if let (FieldType::StrList, true, Some(Value::Array(items))) =
+            (field.field_type, free, fire.fields.get(&field.name))
+        {
+            // As choices, each item stays whole, whatever is in it.
+            let known = FieldState {
+                options: Some(items.iter().filter_map(option).collect()),
+                ..FieldState::default()
+            };
+            open.fields.insert(field.name.clone(), known);
+        }
     }
-    let open = FormState::default();
     let asked = questions_of(&bare, &open);
     let mut state = Map::new();
+    let mut problems = Vec::new();
     for question in &asked {
-        let value = fire.fields.get(question.name).unwrap_or(&Value::Null);
-        if let Some(input) = input(question, value) {
+        let given = fire.fields.get(question.name);
+        let value = given
+            .filter(|_| !is_of_the_decision(fire.event, question.name))
+            .unwrap_or(&Value::Null);
+        let is_bool = matches!(question.topic, Topic::Field(FieldType::Bool));
+        if is_bool && !value.is_null() && text::parse_bool(&plain(value)).is_none() {
+            let words = plain(value);
+            problems.push(format!(
+                "its {} cannot be used: {words:?} is neither true nor false",
+                question.name
+            ));
+        } else if let Some(input) = input(question, value) {
             state.insert(question.id.clone(), json!({ &question.id: input }));
         }
     }
-    form::read(&bare, &open, &Value::Object(state)).map_err(|errors| {
+    let read = form::read(&bare, &open, &Value::Object(state));
+    if let Err(errors) = &read {
         let of = |id: &str| {
             let question = asked.iter().find(|question| question.id == id);
             question.map_or_else(|| id.to_owned(), |question| question.name.to_owned())
         };
-        let mut all: Vec<String> = errors
-            .at
-            .iter()
-            .map(|(id, problem)| format!("its {} cannot be used: {problem}", of(id)))
-            .collect();
-        all.extend(errors.general);
-        wrong(all.join("; "))
+        let at = errors.at.iter();
+        problems
+            .extend(at.map(|(id, problem)| format!("its {} cannot be used: {problem}", of(id))));
+        problems.extend(errors.general.clone());
+    }
+    match read {
+        Ok(read) if problems.is_empty() => Ok(read),
+        _ => Err(wrong(problems.join("; "))),
+    }
+}
+
+fn option(item: &Value) -> Option<StateOption> {
+    let value = plain(&in_words(item));
+    (!value.trim().is_empty()).then(|| StateOption {
+        label: value.clone(),
+        value,
     })
 }
 
@@ -163,11 +273,31 @@ fn input(question: &Question<'_>, value: &Value) -> Option<Value> {
             });
             json!({ "value": choice.map_or_else(|| format!("{number}s"), |choice| choice.value.clone()) })
         }
-        (Value::Array(items), _) => {
-            json!({ "value": items.iter().map(plain).collect::<Vec<_>>().join("\n") })
-        }
+        (Value::Array(items), _) => match codes(question, items) {
+            Some(codes) => json!({ "selected_options": codes }),
+            None => json!({ "value": items.iter().map(plain).collect::<Vec<_>>().join("\n") }),
+        },
         (one, _) => json!({ "value": plain(one) }),
     })
+}
+
+/// The choices of a list that these are; `None` where one is none, or where they are more than somebody could type.
+fn codes(question: &Question<'_>, items: &[Value]) -> Option<Vec<String>> {
+    let choices = question.choices.as_ref()?;
+    let words: Vec<String> = items
+        .iter()
+        .map(plain)
+        .filter(|item| !item.trim().is_empty())
+        .collect();
+    let letters: usize = words.iter().map(|item| item.chars().count()).sum();
+    if letters > limits::TEXT_INPUT_CHARS {
+        return None;
+    }
+    let code = |item: &String| {
+        let choice = choices.iter().find(|choice| choice.value == *item);
+        choice.map(|choice| choice.code.clone())
+    };
+    words.iter().map(code).collect()
 }
 
 /// People as a picker gives them.

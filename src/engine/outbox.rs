@@ -17,6 +17,7 @@ use crate::domain::run::{Delivery, MessageRef, Run, RunId};
 use crate::kept::GivenUp;
 use crate::slack::answer::{self, ErrorReport};
 use crate::slack::api::{ApiError, Post};
+use crate::slack::hint::hint;
 use crate::slack::message;
 use crate::slack::view::RequestMessage;
 use crate::store::contract::StoreError;
@@ -154,12 +155,18 @@ impl Engine {
                 return Ok(());
             }
             Err(Held::Slack(error)) if error.fatal() => return Err(Held::Slack(error)),
-            Err(Held::Slack(error)) => DeliveryOutcome::Failed(reason(&error)),
-            Err(Held::Never(reason)) => DeliveryOutcome::Failed(reason),
+            Err(Held::Slack(error)) => DeliveryOutcome::Failed {
+                reason: reason(&error),
+                hint: error.hint(),
+            },
+            Err(Held::Never(reason)) => DeliveryOutcome::Failed {
+                hint: hint(&reason).map(str::to_owned),
+                reason,
+            },
             Err(held) => return Err(held),
         };
-        if let DeliveryOutcome::Failed(reason) = &outcome {
-            tracing::warn!(run = %id.run, destination = to.describe(), reason, "a notification could not be delivered");
+        if let DeliveryOutcome::Failed { reason, hint } = &outcome {
+            tracing::warn!(run = %id.run, destination = to.describe(), reason, hint, "a notification could not be delivered");
         }
         let event = Event::Delivered {
             notification,
@@ -265,6 +272,14 @@ impl Engine {
             return Ok(());
         };
         let link = self.outside.link_to(run.id);
+        if about == RequesterNews::NobodyNotified && link.is_none() {
+            tracing::warn!(
+                run = %run.id,
+                flow = run.flow.name,
+                "nobody can decide a request: its flow notifies nobody, and the web app is off; give the flow get_request_notifications, or \
+                 the bot --web"
+            );
+        }
         let news = message::requester_news(&run, about, link.as_deref());
         match &run.requester.slack_id {
             Some(slack_id) => {
@@ -309,7 +324,10 @@ impl Engine {
     fn give_up(&self, id: EffectId, what: &str, held: Held) -> Result<(), Held> {
         let reason = match held {
             Held::Slack(error) if error.permanent() && !error.fatal() => error.to_string(),
-            Held::Never(reason) => reason,
+            Held::Never(reason) => match hint(&reason) {
+                Some(hint) => format!("{reason}; {hint}"),
+                None => reason,
+            },
             held => return Err(held),
         };
         tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
@@ -349,10 +367,11 @@ impl Engine {
             exception: problem.details.exception.as_deref(),
         };
         let words = answer::error_report(&report);
+        let hint = problem.details.hint.as_deref();
         if problem.warning {
-            tracing::warn!(code = problem.code, run = %id.run, step = problem.step, "{}", problem.message);
+            tracing::warn!(code = problem.code, run = %id.run, step = problem.step, hint, "{}", problem.message);
         } else {
-            tracing::error!(code = problem.code, run = %id.run, step = problem.step, "{}", problem.message);
+            tracing::error!(code = problem.code, run = %id.run, step = problem.step, hint, "{}", problem.message);
         }
         if let Some(channel) = channel
             && let Err(held) = self

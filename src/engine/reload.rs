@@ -20,11 +20,11 @@ impl Engine {
         self.book.swap(catalog)
     }
 
-    /// Says which secrets the flows refer to that nobody has supplied: better now than when somebody needs access.
+    /// Says which secrets the flows, and the filter, refer to that nobody has supplied: better now than when somebody needs access.
     pub async fn report_missing_secrets(&self) {
         let (catalog, secrets) = (self.book.catalog(), &self.outside.secrets);
         let mut told = HashSet::new();
-        for flow in &catalog.flows {
+        for flow in catalog.flows.iter().chain(&catalog.filter) {
             for secret in flow.environment.iter().flat_map(Environment::secrets) {
                 if told.insert(&secret.id)
                     && let Err(error) = secrets.value(&secret.path, secret.json_key()).await
@@ -39,8 +39,8 @@ impl Engine {
         }
     }
 
-    /// Secrets that these flows refer to, that nobody has supplied, and that the flows of now do not refer to: with them a change would
-    /// replace code that works by code that cannot.
+    /// Secrets that these flows or their filter refer to, that nobody has supplied, and that those of now do not refer to: with them a
+    /// change would replace code that works by code that cannot.
     pub async fn newly_missing_secrets(&self, loaded: &Loaded) -> Vec<Diagnostic> {
         let catalog = self.book.catalog();
         let secrets_of = |flow: &Flow| -> Vec<(String, Option<String>)> {
@@ -52,10 +52,11 @@ impl Engine {
         let mut known: HashSet<_> = catalog
             .flows
             .iter()
+            .chain(&catalog.filter)
             .flat_map(|flow| secrets_of(flow))
             .collect();
         let mut missing = Vec::new();
-        for details in &loaded.flows {
+        for details in loaded.flows.iter().chain(&loaded.filter) {
             for secret in secrets_of(&details.flow) {
                 if known.contains(&secret) {
                     continue;

@@ -141,6 +141,7 @@ pub(crate) fn routing(
         return Ok(Routing {
             notifications: expiring(notifications, seconds, &permissions),
             permissions,
+            expires_after: seconds,
             fields,
         });
     }
@@ -158,6 +159,7 @@ pub(crate) fn routing(
         return Ok(Routing {
             notifications: expiring(notifications, seconds, &permissions),
             permissions,
+            expires_after: seconds,
             fields,
         });
     }

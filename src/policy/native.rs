@@ -170,11 +170,11 @@ pub(super) use self::_symbot_host::module_def;
 #[allow(unsafe_code, clippy::redundant_pub_crate)] // the macro's own expansion
 #[rustpython_vm::pymodule]
 mod _symbot_host {
-    use rustpython_vm::builtins::{PyCode, PyStrRef, PyTupleRef};
+    use rustpython_vm::builtins::{PyCode, PyListRef, PyStrRef, PyTupleRef};
     use rustpython_vm::{PyObjectRef, PyRef, PyResult, VirtualMachine};
     use serde_json::Value;
 
-    use super::super::{data, natives};
+    use super::super::{data, natives, whereabouts};
     use super::{CLOCK, Instant, PIPE, RANDOM, TICK_NS, WATCH};
 
     /// At most this many bytes of `os.urandom` at once.
@@ -184,11 +184,13 @@ mod _symbot_host {
     fn call(name: PyStrRef, arguments: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyTupleRef> {
         let arguments = data::to_json(&arguments, vm)?;
         let name = name.to_string_lossy().into_owned();
+        whereabouts::pauses(vm);
         let answer = PIPE.with(|slot| {
             slot.borrow_mut()
                 .as_mut()
                 .map(|pipe| pipe.ask(&name, arguments))
         });
+        whereabouts::goes_on();
         let (done, value) = match answer {
             Some(Ok(value)) => (true, data::to_python(&value, vm)?),
             Some(Err(error)) => {
@@ -269,6 +271,19 @@ mod _symbot_host {
         ])
     }
 
+    /// What the call prints goes into this list.
+    #[pyfunction]
+    fn prints_to(parts: PyListRef) {
+        whereabouts::prints_to(parts);
+    }
+
+    /// A handler begins.
+    #[pyfunction]
+    fn begin_handler(name: PyStrRef) {
+        lap(0);
+        whereabouts::handler(&name.to_string_lossy());
+    }
+
     /// Ends a part of a call that belongs to nobody (0), to the module (1) or to a handler (2).
     #[pyfunction]
     fn lap(part: u8) {
@@ -285,13 +300,22 @@ mod _symbot_host {
         WATCH.set(Some((now, own)));
     }
 
-    /// Moves the clock; true when the time must also pass.
+    /// Moves the clock; true when the time must also pass, up to [`time_passed`].
     #[pyfunction]
-    fn pass_time(nanoseconds: u64) -> bool {
-        CLOCK.with(|slot| {
+    fn pass_time(nanoseconds: u64, vm: &VirtualMachine) -> bool {
+        let passes = CLOCK.with(|slot| {
             let mut clock = slot.borrow_mut();
             clock.now_ns = clock.now_ns.saturating_add(nanoseconds);
             !clock.hurry
-        })
+        });
+        if passes {
+            whereabouts::pauses(vm);
+        }
+        passes
+    }
+
+    #[pyfunction]
+    fn time_passed() {
+        whereabouts::goes_on();
     }
 }

@@ -1,7 +1,10 @@
 //! The Python interpreter of a worker: standard library, SDK, and the one native module through which Python reaches
 //! the host. Nothing here runs in the bot itself.
 
+use rustpython_vm::signal::user_signal_channel;
 use rustpython_vm::{self as vm, Interpreter, Settings};
+
+use super::whereabouts;
 
 /// The native modules that the standard library needs. All others have no business in a policy: other interpreters,
 /// internals, formats that nobody may import, and code that could only fail. (`gc`, `marshal` and others that are needed
@@ -93,6 +96,9 @@ pub fn interpreter() -> Interpreter {
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
         .add_frozen_modules(sdk())
         .init_hook(|vm| {
+            let (sender, receiver) = user_signal_channel();
+            vm.set_user_signal_channel(receiver);
+            whereabouts::connect(sender);
             if let Some(state) = vm::common::rc::PyRc::get_mut(&mut vm.state) {
                 state.module_defs.retain(|name, _| MODULES.contains(name));
             }

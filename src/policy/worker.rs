@@ -1,7 +1,8 @@
 //! The main function of `symbot worker`: a process that runs implementation files for the bot, one request at a time.
 //!
 //! The interpreter has a thread of its own with a large stack (the compiler recurses with the nesting of the source); the
-//! main thread only watches whether the bot still lives. Requests come as frames on standard input, answers go to
+//! main thread only watches whether the bot still lives, and tells where a call is that takes long
+//! ([`super::whereabouts`]). Requests come as frames on standard input, answers go to
 //! standard output ([`super::wire`]). There is no tokio, no logger and no setting here. What keeps a worker harmless is
 //! [`super::jail`]; what keeps one request from seeing another is a fresh namespace per call and [`super::baseline`].
 
@@ -20,7 +21,7 @@ use super::types::{FailureKind, HostError, Inspection};
 use super::wire::{
     self, CallReply, CallRequest, FromWorker, OwnTime, ReplyFailure, SOURCE_MAX_BYTES, ToWorker,
 };
-use super::{data, footprint, inherited, jail, natives, vm};
+use super::{data, footprint, inherited, jail, natives, vm, whereabouts};
 
 /// 50,000 nested operators need between 8 and 16 MB in the compiler (measured); sources are at most 256 KB.
 const STACK_BYTES: usize = 64 << 20;
@@ -56,8 +57,9 @@ pub fn main() -> i32 {
     if let Err(error) = thread {
         return complain(&format!("no thread for Python: {error}"));
     }
+    let mut pause = PARENT_CHECK_INTERVAL;
     loop {
-        match ended.recv_timeout(PARENT_CHECK_INTERVAL) {
+        match ended.recv_timeout(pause) {
             Ok(Ok(())) => return EXIT_DONE,
             Ok(Err(error)) => return complain(&error),
             Err(mpsc::RecvTimeoutError::Disconnected) => return EXIT_BROKEN,
@@ -65,6 +67,10 @@ pub fn main() -> i32 {
                 if rustix::process::getppid() != parent {
                     return EXIT_DONE;
                 }
+                let next = whereabouts::look();
+                pause = next.map_or(PARENT_CHECK_INTERVAL, |next| {
+                    next.min(PARENT_CHECK_INTERVAL)
+                });
             }
         }
     }
@@ -75,18 +81,19 @@ fn complain(error: &str) -> i32 {
     EXIT_BROKEN
 }
 
+/// Says something to the bot, whole: two threads do.
+pub(super) fn say(message: &FromWorker) -> Result<(), String> {
+    let bytes = wire::frame(message)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(&bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("the bot does not listen: {error}"))
+}
+
 /// The pipe to the bot.
 struct Pipe;
 
 impl Pipe {
-    fn send(&self, message: &FromWorker) -> Result<(), String> {
-        let bytes = wire::frame(message)?;
-        let mut out = std::io::stdout().lock();
-        out.write_all(&bytes)
-            .and_then(|()| out.flush())
-            .map_err(|error| format!("the bot does not listen: {error}"))
-    }
-
     /// `None` at the end of input.
     fn receive(&self) -> Result<Option<ToWorker>, String> {
         wire::read_blocking(&mut std::io::stdin().lock())
@@ -101,7 +108,7 @@ impl HostPipe for Pipe {
             name: "HOST".to_owned(),
             message,
         };
-        self.send(&FromWorker::Host {
+        say(&FromWorker::Host {
             name: name.to_owned(),
             arguments,
         })
@@ -121,7 +128,7 @@ impl HostPipe for Pipe {
     }
 
     fn output(&mut self, text: &str, error: bool) {
-        let _ = self.send(&FromWorker::Output {
+        let _ = say(&FromWorker::Output {
             text: text.to_owned(),
             error,
         });
@@ -149,7 +156,7 @@ fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(),
             .and_then(|()| native::with_baseline(|baseline| baseline.check(vm)))
             .map_err(|error| describe(&error, vm))?;
         weakened.extend(jail::seal()?);
-        Pipe.send(&FromWorker::Ready { weakened })?;
+        say(&FromWorker::Ready { weakened })?;
         let mut busy = Duration::ZERO;
         for count in 1.. {
             let Some(request) = Pipe.receive()? else {
@@ -162,7 +169,7 @@ fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(),
                 Err(error) => return Err(describe(&error, vm)),
             };
             busy += start.elapsed();
-            Pipe.send(&answer)?;
+            say(&answer)?;
             if once {
                 break;
             }
@@ -171,13 +178,13 @@ fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(),
                 Ok(Check::Clean) if count >= RETIRE_AFTER_REQUESTS => "many requests".to_owned(),
                 Ok(Check::Clean) if busy > RETIRE_AFTER_BUSY => "long use".to_owned(),
                 Ok(Check::Clean) => {
-                    Pipe.send(&FromWorker::Idle)?;
+                    say(&FromWorker::Idle)?;
                     continue;
                 }
                 Ok(Check::Changed(what)) => format!("an implementation changed {what}"),
                 Err(_) => "the state cannot be checked".to_owned(),
             };
-            Pipe.send(&FromWorker::Retire { reason })?;
+            say(&FromWorker::Retire { reason })?;
             break;
         }
         // Finalizers and exit functions of implementations have no business here.
@@ -317,7 +324,10 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
             native::set_clock(request.now_ns, request.hurry);
             let file = request.file.clone();
             native::start_watch();
-            let reply = invoke(&driver.call, &arguments(request), vm).and_then(|value| {
+            whereabouts::begin(&file, Duration::from_millis(request.deadline_ms));
+            let reply = invoke(&driver.call, &arguments(request), vm);
+            whereabouts::end();
+            let reply = reply.and_then(|value| {
                 serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
             });
             let reply = reply.unwrap_or_else(|message| failed(broken(file, message)));

@@ -102,6 +102,14 @@ pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Mes
                 "Please tell whoever looks after this flow."
             }
         ),
+        RequesterNews::NobodyNotified => format!(
+            "📭 Your request *{flow}* is open. Its flow tells nobody about requests. {}",
+            if link.is_some() {
+                "It can be decided in the web app: please ask somebody who may decide to look there."
+            } else {
+                "Please tell whoever looks after this flow: without its web app, nobody can decide."
+            }
+        ),
         RequesterNews::Failed => format!(
             "⚠️ Your request *{flow}* could not be submitted{}, and nobody was asked. \
              You can try again; if it fails again, please tell whoever looks after this flow.",

@@ -1,5 +1,6 @@
 //! Everything that knows Slack. Talking to it: [`socket`], [`inbound`], [`api`], [`pacing`], [`directory`]. What people see, as
-//! pure functions from values to blocks: [`modal`], [`message`], [`home`], [`answer`]; what they typed: [`form`].
+//! pure functions from values to blocks: [`modal`], [`message`], [`home`], [`answer`]; what they typed: [`form`]. What administrators can
+//! do about its errors: [`hint`].
 
 pub mod answer;
 pub mod api;
@@ -8,6 +9,7 @@ pub mod directory;
 mod fake;
 mod fold;
 pub mod form;
+pub mod hint;
 pub mod home;
 pub mod inbound;
 mod kit;

@@ -10,6 +10,7 @@ mod guide;
 mod http;
 mod inspection;
 mod isolation;
+mod late;
 mod recording;
 mod reducers;
 mod script;

@@ -55,6 +55,19 @@ pub fn one_worker() -> Pool {
     })
 }
 
+/// Waits until the worker has checked itself, or another one has taken its place.
+pub fn idle_again(pool: &Pool) {
+    RUNTIME.block_on(async {
+        for _ in 0..500 {
+            if !pool.idle_process_ids().is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the worker is not idle again");
+    });
+}
+
 pub fn person(name: &str) -> UserInput {
     let number = name
         .bytes()

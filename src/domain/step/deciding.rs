@@ -164,6 +164,7 @@ impl Change {
             Some(actor.clone()),
             format!("{} {word} the request{why}.", actor.name),
         );
+        let own_time = self.run.own_time_runs().then(|| self.run.own_timer());
         self.run.status = status;
         self.run.closed_at = Some(self.now);
         self.run.decision = Some(Decision {
@@ -174,7 +175,7 @@ impl Change {
             via: firing.via,
             reason,
         });
-        if let Some(notification) = self.run.current {
+        if let Some(notification) = self.run.current.or(own_time) {
             self.timers.push(TimerChange::Cancel {
                 run: self.run.id,
                 notification,

@@ -6,7 +6,9 @@ use super::super::effect::{Effect, RequesterNews, Timer, TimerChange};
 use super::super::event::{DeliveryOutcome, Routing};
 use super::super::hook::{Held, Otherwise, Work};
 use super::super::routing::{Destination, Legacy};
-use super::super::run::{ChannelType, Delivery, MessageRef, RoutedNotification, RunError, Status};
+use super::super::run::{
+    ChannelType, Delivery, Details, MessageRef, OwnTime, RoutedNotification, RunError, Status,
+};
 use super::{Change, problem_code};
 
 impl Change {
@@ -16,6 +18,10 @@ impl Change {
             self.run.fields = fields;
         }
         self.run.permissions = Some(routing.permissions);
+        self.run.own_time = routing.expires_after.map(|seconds| OwnTime {
+            seconds,
+            runs: false,
+        });
         self.run.notifications = routing
             .notifications
             .into_iter()
@@ -35,6 +41,10 @@ impl Change {
                 None,
                 "The flow notifies nobody; the request is in the web app.".to_owned(),
             );
+            self.ask(Effect::TellRequester {
+                about: RequesterNews::NobodyNotified,
+            });
+            self.begin_own_time();
             self.request_sent();
         } else {
             self.start_notification(0);
@@ -64,12 +74,15 @@ impl Change {
     }
 
     /// A problem of a delivery, for administrators.
-    fn report(&mut self, step: &str, message: String, warning: bool) {
+    fn report(&mut self, step: &str, message: String, hint: Option<String>, warning: bool) {
         let code = problem_code("DELIVERY", self.run.id.as_u128(), self.run.revision);
         let error = RunError {
             code,
             message,
-            ..RunError::default()
+            details: Details {
+                hint,
+                ..Details::default()
+            },
         };
         self.report_as(error, step, warning);
     }
@@ -166,12 +179,13 @@ impl Change {
                 }
                 self.request_sent();
             }
-            DeliveryOutcome::Failed(reason) => {
+            DeliveryOutcome::Failed { reason, hint } => {
                 if *delivery != Delivery::Pending {
                     return false;
                 }
                 *delivery = Delivery::Failed {
                     reason: reason.clone(),
+                    hint: hint.clone(),
                 };
                 let everything_failed = routed
                     .deliveries
@@ -189,6 +203,7 @@ impl Change {
                     self.report(
                         "delivery",
                         format!("could not be sent to {place}: {reason}"),
+                        hint,
                         true,
                     );
                 }
@@ -200,6 +215,7 @@ impl Change {
     /// Not one destination of the current notification could be reached.
     fn undeliverable(&mut self, index: usize) {
         let reasons = self.failures(index);
+        let hints = self.hints(index);
         let next = self.next_after(index, |legacy| legacy.continue_on_failure);
         if next && self.run.hooks.announcing {
             return self.start_notification(index + 1);
@@ -211,6 +227,7 @@ impl Change {
                     "notification {} could not be delivered ({reasons}); the next one is used",
                     index + 1
                 ),
+                hints,
                 true,
             );
             let firing = self.internal_firing(
@@ -225,7 +242,7 @@ impl Change {
             );
             return self.fire(firing);
         }
-        self.nowhere(&reasons);
+        self.nowhere(&reasons, hints);
     }
 
     /// Whether there is a notification after this one, and its rule lets it be used.
@@ -239,7 +256,7 @@ impl Change {
     }
 
     /// Open question 5: the request stays open for the web app, and those concerned are told.
-    fn nowhere(&mut self, reasons: &str) {
+    fn nowhere(&mut self, reasons: &str, hints: Option<String>) {
         self.run.current = None;
         self.note(
             "notification",
@@ -263,13 +280,33 @@ impl Change {
                     ""
                 }
             ),
+            hints,
             false,
         );
         if open {
             self.ask(Effect::TellRequester {
                 about: RequesterNews::Undeliverable,
             });
+            self.begin_own_time();
             self.request_sent();
+        }
+    }
+
+    /// The request is with no notification: its own time begins, where it has one.
+    fn begin_own_time(&mut self) {
+        if let Some(own) = &mut self.run.own_time {
+            own.runs = true;
+            let seconds = own.seconds;
+            self.timers.push(TimerChange::Set(Timer {
+                due: self.now.plus_seconds(u64::try_from(seconds).unwrap_or(0)),
+                run: self.run.id,
+                notification: self.run.own_timer(),
+            }));
+            self.note(
+                "notification",
+                None,
+                format!("It expires when nobody acts within {seconds} seconds."),
+            );
         }
     }
 
@@ -282,7 +319,7 @@ impl Change {
             .iter()
             .enumerate()
             .filter_map(|(destination, delivery)| match delivery {
-                Delivery::Failed { reason } => {
+                Delivery::Failed { reason, .. } => {
                     Some(format!("{}: {reason}", describe(routed, destination)))
                 }
                 _ => None,
@@ -295,10 +332,30 @@ impl Change {
         }
     }
 
-    /// The timer of a notification. Decisions that are being checked were made before: it waits for them.
+    /// What can be done about the failures, each thing once.
+    fn hints(&self, index: usize) -> Option<String> {
+        let mut hints: Vec<&str> = Vec::new();
+        for delivery in &self.run.notifications.get(index)?.deliveries {
+            if let Delivery::Failed {
+                hint: Some(hint), ..
+            } = delivery
+                && !hints.contains(&hint.as_str())
+            {
+                hints.push(hint);
+            }
+        }
+        (!hints.is_empty()).then(|| hints.join("; "))
+    }
+
+    /// The timer of a notification, or of the request. Decisions that are being checked were made before: it waits for them.
     pub(super) fn timer_fired(&mut self, index: usize) {
-        if let Some(routed) = self.run.notifications.get_mut(index) {
-            routed.timer_used = true;
+        match (
+            self.run.notifications.get_mut(index),
+            &mut self.run.own_time,
+        ) {
+            (Some(routed), _) => routed.timer_used = true,
+            (None, Some(own)) => own.runs = false,
+            (None, None) => {}
         }
         self.timers.push(TimerChange::Cancel {
             run: self.run.id,
@@ -333,13 +390,13 @@ impl Change {
         }
     }
 
-    /// Time that a notification was given, for sentences.
+    /// Time that a notification, or the request, was given, for sentences.
     fn seconds(&self, index: usize) -> i64 {
-        self.run
-            .notifications
-            .get(index)
-            .and_then(|routed| routed.notification.timeout_seconds)
-            .unwrap_or(0)
+        match self.run.notifications.get(index) {
+            Some(routed) => routed.notification.timeout_seconds,
+            None => self.run.own_time.map(|own| own.seconds),
+        }
+        .unwrap_or(0)
     }
 
     pub(super) fn forward(&mut self, from: usize, timed_out: bool) {
@@ -410,7 +467,8 @@ impl Change {
         };
         if !timed_out && routed.messages().next().is_none() {
             let reasons = self.failures(index);
-            return self.nowhere(&reasons);
+            let hints = self.hints(index);
+            return self.nowhere(&reasons, hints);
         }
         if timed_out && !routed.restarted {
             routed.restarted = true;

@@ -149,10 +149,5 @@ fn name_of(error: &ApiError) -> String {
 }
 
 fn refusal(error: &ApiError, what: &str) -> HostError {
-    let hint = if error.code() == Some("missing_scope") {
-        "; the Slack app lacks a scope that manifest.yaml has: update the app's manifest and install it again"
-    } else {
-        ""
-    };
-    failed(CLASS, &name_of(error), format!("{what}: {error}{hint}"))
+    failed(CLASS, &name_of(error), format!("{what}: {error}"))
 }

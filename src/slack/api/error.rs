@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde_json::Value;
 use slack_morphism::errors::SlackClientError;
 
+use crate::slack::hint::hint;
+
 /// A 429 without a readable `Retry-After` is taken to mean this.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 
@@ -39,11 +41,14 @@ const LATER_CODES: [&str; 4] = [
 ];
 const RATE_CODES: [&str; 2] = ["rate_limited", "ratelimited"];
 
+/// A call needs a scope that the app does not have; Slack names it.
+const MISSING_SCOPE: &str = "missing_scope";
+
 /// Why a call failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// Slack understood the call and refuses it: repeating it unchanged is pointless.
-    #[error("Slack refused {method}: {code}{}", in_brackets(.detail))]
+    #[error("Slack refused {method}: {code}{}{}", in_brackets(.detail), hint_after(.code, .detail))]
     Refused {
         method: &'static str,
         /// Slack's word (`channel_not_found`), or `http_404` for an answer without one.
@@ -76,6 +81,19 @@ impl ApiError {
         match self {
             Self::Refused { code, .. } | Self::Token { code, .. } => Some(code),
             Self::RateLimited { .. } | Self::Transient { .. } => None,
+        }
+    }
+
+    /// What administrators can do about the refusal.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            // The scope by its name says more than the table.
+            Self::Refused { code, detail, .. } if code == MISSING_SCOPE && detail.is_some() => {
+                detail.clone()
+            }
+            Self::Refused { code, .. } => hint(code).map(str::to_owned),
+            Self::Token { .. } | Self::RateLimited { .. } | Self::Transient { .. } => None,
         }
     }
 
@@ -217,9 +235,12 @@ fn is_word(text: &str) -> bool {
 /// The part of a refusal that tells a developer which scope or which block it was.
 fn detail_of(body: &Value) -> Option<String> {
     if let Some(needed) = body["needed"].as_str() {
-        return Some(format!(
-            "the app needs the scope {needed}; add it and install the app again"
-        ));
+        let how = match needed {
+            // The one of the app's own token.
+            "connections:write" => "add it to the app-level token",
+            _ => "update the app's manifest, as manifest.yaml has it, and install the app again",
+        };
+        return Some(format!("the app needs the scope {needed}; {how}"));
     }
     let texts = |list: &Value| -> Vec<String> {
         list.as_array()
@@ -239,6 +260,13 @@ fn in_brackets(detail: &Option<String>) -> String {
         .as_ref()
         .map(|detail| format!(" ({detail})"))
         .unwrap_or_default()
+}
+
+fn hint_after(code: &str, detail: &Option<String>) -> String {
+    match hint(code) {
+        Some(hint) if code != MISSING_SCOPE || detail.is_none() => format!("; {hint}"),
+        _ => String::new(),
+    }
 }
 
 fn token_hint(method: &str, code: &str) -> String {

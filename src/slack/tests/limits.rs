@@ -238,7 +238,7 @@ proptest! {
         prop_assert_eq!(message_problems(&message), Vec::<String>::new());
         let has_buttons = message.blocks.as_array().unwrap().iter().any(|block| block["type"] == "actions");
         prop_assert_eq!(has_buttons, run.status == Status::Requested && notification == 1);
-        for news in [RequesterNews::Approved, RequesterNews::Denied, RequesterNews::Expired, RequesterNews::Undeliverable, RequesterNews::Failed] {
+        for news in [RequesterNews::Approved, RequesterNews::Denied, RequesterNews::Expired, RequesterNews::Undeliverable, RequesterNews::NobodyNotified, RequesterNews::Failed] {
             prop_assert_eq!(message_problems(&message::requester_news(&run, news, link)), Vec::<String>::new());
         }
         for refusal in [Refusal::OwnRequest, Refusal::NotPermitted, Refusal::Guest, Refusal::Inactive] {

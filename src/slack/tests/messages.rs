@@ -258,6 +258,8 @@ fn the_requester_is_told_of_every_end() {
         message::requester_news(&run(), RequesterNews::Expired, Some(LINK)),
         message::requester_news(&run(), RequesterNews::Undeliverable, Some(LINK)),
         message::requester_news(&run(), RequesterNews::Undeliverable, None),
+        message::requester_news(&run(), RequesterNews::NobodyNotified, Some(LINK)),
+        message::requester_news(&run(), RequesterNews::NobodyNotified, None),
         message::requester_news(&failed, RequesterNews::Failed, None),
     ];
     for message in &news {

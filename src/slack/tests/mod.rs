@@ -219,6 +219,7 @@ fn run() -> Run {
         effects_made: 0,
         context: None,
         hooks: crate::domain::hook::HookState::default(),
+        own_time: None,
     }
 }
 

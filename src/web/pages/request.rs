@@ -274,8 +274,9 @@ fn notification(run: &Run, routed: &RoutedNotification, in_use: bool, now: Times
                         None => span.later { "not used" },
                         Some(Delivery::Pending) => "being sent",
                         Some(Delivery::Sent { .. }) => "delivered",
-                        Some(Delivery::Failed { reason }) => span.failed {
+                        Some(Delivery::Failed { reason, hint }) => span.failed {
                             "could not be delivered: " bdi { (reason) }
+                            @if let Some(hint) = hint { " (" bdi { (hint) } ")" }
                         },
                     }
                 }

@@ -171,6 +171,7 @@ async fn nothing_that_people_typed_becomes_markup() {
     ];
     run.notifications[0].deliveries = vec![Delivery::Failed {
         reason: EVIL.into(),
+        hint: Some(EVIL.into()),
     }];
     run.history[0].text = EVIL.into();
     run.history[0].event = EVIL.into();

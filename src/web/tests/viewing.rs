@@ -280,6 +280,7 @@ async fn the_page_shows_where_the_request_went_and_what_came_of_it() {
         deliveries: vec![
             Delivery::Failed {
                 reason: "users_not_found".into(),
+                hint: Some("ask for the address".into()),
             },
             Delivery::Pending,
         ],
@@ -300,7 +301,9 @@ async fn the_page_shows_where_the_request_went_and_what_came_of_it() {
         .shows("Time limit: 15 seconds.")
         .shows("Nobody decided in time")
         .shows("User bob@example.com")
-        .shows("could not be delivered: <bdi>users_not_found</bdi>")
+        .shows(
+            "could not be delivered: <bdi>users_not_found</bdi> (<bdi>ask for the address</bdi>)",
+        )
         .shows("Channel C9")
         .shows("being sent")
         .shows("Waiting for a decision.")

@@ -309,6 +309,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         effects_made: revision,
         context: None,
         hooks: symbot::domain::hook::HookState::default(),
+        own_time: None,
     };
     let body = json!({
         "meta": {"schema_version": 4},

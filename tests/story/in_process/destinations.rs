@@ -1,5 +1,6 @@
 //! Every kind of destination, and none.
 
+use slack_sim::Fault;
 use symbot::domain::run::Status;
 
 use super::flows::{Flows, permits, sends};
@@ -107,6 +108,72 @@ fn a_channel_that_does_not_exist_is_passed_over() {
 }
 
 #[test]
+fn a_delivery_that_fails_is_reported_with_what_to_do_about_it() {
+    for (code, hint) in [
+        ("not_in_channel", "invite the bot to the channel"),
+        (
+            "is_archived",
+            "restore it, or let the flow name another one",
+        ),
+        (
+            "missing_scope",
+            "update the app's manifest, and install the app again",
+        ),
+        ("restricted_action", "a setting of the workspace"),
+    ] {
+        story(Flows::with_code(&sends(
+            "[Notification(destinations=[slack.channel('#sym-requests')]), Notification(destinations=[slack.channel('#sym-access')])]",
+        )))
+        .run(async |stage| {
+            stage.slack.faults().next("chat.postMessage", Fault::Error(code.to_owned()));
+            stage.alice_asks_for("access").await?;
+            stage.request_in("#sym-access").await?;
+            let report = stage.slack.channel("#sym-errors").expects_text(code).await?;
+            report.expects_text("the next one is used").await?;
+            report.expects_text("*Hint:*").await?;
+            report.expects_text(hint).await?;
+            stage.expects_logged(&["WARN", "a notification could not be delivered", code, hint]);
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn what_could_be_done_about_several_failures_is_said_once_each() {
+    story(members_decide("slack.channel('#nowhere'), user(email='nobody@acme.example'), user(email='gone@acme.example')")).run(
+        async |stage| {
+            stage.alice_asks_for("access").await?;
+            let mut errors = stage.slack.channel("#sym-errors");
+            let report = errors.expects_text("no notification could be delivered").await?;
+            assert_eq!(report.text().matches("/invite @Symbot").count(), 1, "{}", report.text());
+            report.expects_text("nobody in Slack has the address gone@acme.example").await?;
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn an_error_logger_that_cannot_be_reached_is_logged_with_what_to_do() {
+    story(members_decide("slack.channel('#nowhere')")).run(async |stage| {
+        stage.slack.archives("#sym-errors");
+        stage.alice_asks_for("access").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("nobody could be told about it")
+            .await?;
+        stage
+            .until("the log to say so", async || {
+                let log = stage.log().join("\n");
+                log.contains("the error logger's channel cannot be reached; given up")
+                    && log.contains("/invite @Symbot")
+            })
+            .await;
+        Ok(())
+    });
+}
+
+#[test]
 fn an_empty_list_of_notifications_leaves_the_request_to_the_web_app() {
     story(Flows::with_code(&sends("[]")))
         .with_web()
@@ -122,7 +189,16 @@ fn an_empty_list_of_notifications_leaves_the_request_to_the_web_app() {
                 })
                 .await;
             assert_eq!(stage.the_run().await.status, Status::Requested);
-            assert!(stage.slack.calls("chat.postMessage").is_empty());
+            // Nobody but the requester hears of it.
+            let told = stage.alice.dm_with_bot();
+            let told = { told }
+                .expects_text(
+                    "Your request *Access* is open. Its flow tells nobody about requests.",
+                )
+                .await?;
+            told.expects_text("It can be decided in the web app")
+                .await?;
+            assert_eq!(stage.slack.calls("chat.postMessage").len(), 1);
             Ok(())
         });
 }

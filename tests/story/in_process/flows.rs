@@ -40,6 +40,36 @@ pub const REASON: &str = r#"
     }
 "#;
 
+const STRATEGY: &str = r#"
+resource "sym_integration" "okta" {
+  type        = "okta"
+  name        = "okta-main"
+  external_id = "acme.okta.com"
+}
+
+resource "sym_target" "admins" {
+  type     = "okta_group"
+  name     = "admins"
+  label    = "Administrators"
+  settings = { group_id = "00g1" }
+}
+
+resource "sym_target" "readers" {
+  type     = "okta_group"
+  name     = "readers"
+  label    = "Readers"
+  settings = { group_id = "00g2" }
+}
+
+resource "sym_strategy" "this" {
+  type           = "okta"
+  name           = "okta-admins"
+  integration_id = sym_integration.okta.id
+  targets        = [sym_target.admins.id, sym_target.readers.id]
+  settings       = { mode = "fast" }
+}
+"#;
+
 /// Imports that a complete `impl.py` has.
 pub const IMPORTS: &str = "\
 from sym.sdk.annotations import reducer
@@ -86,6 +116,20 @@ impl Flows {
     pub fn with_params(params: &str, implementation: &str) -> Self {
         let main = format!("{ENVIRONMENT}{}", flow("access", params, "impl.py"));
         Self::of(&[("main.tf", &main), ("impl.py", implementation)])
+    }
+
+    /// One flow `access` that gives access to the Okta groups "Administrators" and "Readers", with this inside of `params`.
+    pub fn for_access(params: &str, implementation: &str) -> Self {
+        let environment = ENVIRONMENT.replace(
+            "  label           = \"Main\"\n",
+            "  label           = \"Main\"\n  integrations    = { slack_id = sym_integration.slack.id, okta_id = sym_integration.okta.id }\n",
+        );
+        let params = format!("\n    strategy_id = sym_strategy.this.id\n{params}");
+        let flow = flow("access", &params, "impl.py");
+        Self::of(&[
+            ("main.tf", &format!("{environment}{STRATEGY}{flow}")),
+            ("impl.py", implementation),
+        ])
     }
 
     pub fn dirs(&self) -> &[PathBuf] {

@@ -15,6 +15,7 @@ mod destinations;
 mod environments;
 mod failing;
 mod faults;
+mod formless;
 mod forms;
 mod guests;
 mod guide;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use symbot::domain::run::Status;
 
-use super::flows::{ENVIRONMENT, Flows, IMPORTS, REASON, flow, sends};
+use super::flows::{Flows, IMPORTS, REASON, sends};
 use super::harness::{Stage, story};
 
 const TO_TWO: &str = "[Notification(destinations=[slack.channel('#nowhere')]), \
@@ -66,6 +66,57 @@ fn a_notifications_own_time_comes_before_get_timeout() {
 }
 
 #[test]
+fn a_request_that_reaches_nobody_expires_when_get_timeout_says_so_and_its_requester_knows_throughout()
+ {
+    for (notifications, told, reports) in [
+        ("[]", "is open. Its flow tells nobody about requests", 0),
+        (
+            "[Notification(destinations=[slack.channel('#nowhere')])]",
+            "is open, but nobody could be told about it in Slack",
+            1,
+        ),
+    ] {
+        story(with_timeout(notifications, "60"))
+            .with_web()
+            .run(async |stage| {
+                stage.alice_asks_for("access").await?;
+                let mut alice = stage.alice.dm_with_bot();
+                let message = alice.expects_text(told).await?;
+                message
+                    .expects_text("It can be decided in the web app")
+                    .await?;
+                stage.clock.advance(Duration::from_secs(59));
+                assert_eq!(stage.the_run().await.status, Status::Requested);
+                stage.clock.advance(Duration::from_secs(2));
+                stage.until_status(Status::Expired).await;
+                alice
+                    .expects_text("has expired: nobody acted on it in time")
+                    .await?;
+                let errors = stage.slack.channel("#sym-errors");
+                assert_eq!(errors.message_count(), reports);
+                Ok(())
+            });
+    }
+}
+
+#[test]
+fn a_flow_that_tells_nobody_where_there_is_no_web_app_is_told_to_its_requester_and_in_the_log() {
+    story(Flows::with_code(&sends("[]"))).run(async |stage| {
+        stage.alice_asks_for("access").await?;
+        stage
+            .alice
+            .dm_with_bot()
+            .expects_text("without its web app, nobody can decide")
+            .await?;
+        stage.expects_logged(&["WARN", "nobody can decide a request"]);
+        // It is open until somebody puts that right.
+        stage.clock.advance(Duration::from_secs(90 * 24 * 60 * 60));
+        assert_eq!(stage.the_run().await.status, Status::Requested);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_timeout_that_is_no_time_fails_the_request_with_a_code() {
     story(with_timeout(TO_TWO, "'soon'")).run(async |stage| {
         stage.alice_asks_for("access").await?;
@@ -86,40 +137,6 @@ fn a_timeout_that_is_no_time_fails_the_request_with_a_code() {
             .await?;
         Ok(())
     });
-}
-
-/// An environment with an Okta account, and a strategy that belongs to it.
-fn main_tf() -> String {
-    let environment = ENVIRONMENT.replace(
-        "  label           = \"Main\"\n",
-        "  label           = \"Main\"\n  integrations    = { slack_id = sym_integration.slack.id, okta_id = sym_integration.okta.id }\n",
-    );
-    let params = format!("\n    strategy_id = sym_strategy.this.id\n{REASON}");
-    format!(
-        r#"{environment}
-resource "sym_integration" "okta" {{
-  type        = "okta"
-  name        = "okta-main"
-  external_id = "acme.okta.com"
-}}
-
-resource "sym_target" "admins" {{
-  type     = "okta_group"
-  name     = "admins"
-  label    = "Administrators"
-  settings = {{ group_id = "00g1" }}
-}}
-
-resource "sym_strategy" "this" {{
-  type           = "okta"
-  name           = "okta-admins"
-  integration_id = sym_integration.okta.id
-  targets        = [sym_target.admins.id]
-  settings       = {{ mode = "fast" }}
-}}
-{}"#,
-        flow("access", &params, "impl.py")
-    )
 }
 
 fn does(body: &str) -> String {
@@ -160,7 +177,7 @@ async fn asks(stage: &Stage) -> Result<String, Box<dyn std::error::Error>> {
 #[test]
 fn an_identity_is_asked_of_the_flow_once_and_is_there_for_later_requests() {
     let body = "for user in (event.user, event.user):\n    print(user.identity('okta').user_id, user.identity('okta').service_id)";
-    let flows = Flows::of(&[("main.tf", &main_tf()), ("impl.py", &does(body))]);
+    let flows = Flows::for_access(REASON, &does(body));
     story(flows).run(async |stage| {
         let line = "00u-alice acme.okta.com";
         let first = asks(stage).await?;
@@ -195,13 +212,13 @@ fn code_sees_the_strategy_of_its_flow_with_all_targets() {
 print(one.type, one.name, one.settings['mode'], one.integration.external_id)
 print([(t.name, t.label, t.type, t.settings) for t in one.targets])
 print(event.payload.fields['target'] in one.targets, event.payload.fields['target_id'] == one.targets[0].id)";
-    let flows = Flows::of(&[("main.tf", &main_tf()), ("impl.py", &does(body))]);
+    let flows = Flows::for_access(REASON, &does(body));
     story(flows).run(async |stage| {
         assert_eq!(
             asks(stage).await?.lines().collect::<Vec<_>>(),
             [
                 "okta okta-admins fast acme.okta.com",
-                "[('admins', 'Administrators', 'okta_group', {'group_id': '00g1'})]",
+                "[('admins', 'Administrators', 'okta_group', {'group_id': '00g1'}), ('readers', 'Readers', 'okta_group', {'group_id': '00g2'})]",
                 "True True",
             ]
         );

@@ -175,7 +175,29 @@ fn with_secret(path: &str) -> String {
         "  label           = \"Main\"\n  integrations    = { pager_id = sym_integration.pager.id }\n",
     );
     format!(
-        r#"{environment}
+        "{environment}{}{}",
+        pager(path),
+        flow("access", &params(""), "impl.py")
+    )
+}
+
+/// An environment without it, and a flows filter that has the integration to itself.
+fn with_secret_of_the_filter(path: &str) -> String {
+    format!(
+        r#"{ENVIRONMENT}{}{}
+resource "sym_flows_filter" "this" {{
+  implementation = file("${{path.module}}/filter.py")
+  integrations   = {{ pager_id = sym_integration.pager.id }}
+}}
+"#,
+        pager(path),
+        flow("access", &params(""), "impl.py")
+    )
+}
+
+fn pager(path: &str) -> String {
+    format!(
+        r#"
 resource "sym_integration" "pager" {{
   type        = "custom"
   name        = "pager"
@@ -192,10 +214,11 @@ resource "sym_secret" "key" {{
   path      = "{path}"
   source_id = sym_secrets.vault.id
 }}
-{}"#,
-        flow("access", &params(""), "impl.py")
+"#
     )
 }
+
+const FILTER: &str = "from sym.sdk.annotations import reducer\n\n@reducer\ndef get_flows(user, flows, flows_filter_vars):\n    return flows\n";
 
 #[test]
 fn a_change_that_needs_a_secret_which_nobody_has_supplied_is_not_taken_over() {
@@ -243,6 +266,59 @@ fn a_secret_that_was_missing_at_the_start_keeps_no_change_from_being_taken_over(
     ]);
     story(flows).run(async |stage| {
         stage.expects_logged(&["a secret has no value", "prod/other"]);
+        stage.save("impl.py", &asks_in("#general"));
+        let reloaded = stage.reloader.reload().await;
+        assert!(matches!(reloaded, Reloaded::Swapped { .. }), "{reloaded:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_secrets_of_the_flows_filter_count_as_those_of_flows() {
+    let flows = Flows::of(&[
+        ("main.tf", &with_secret_of_the_filter("prod/pager")),
+        ("impl.py", &asks_in("#sym-requests")),
+        ("filter.py", FILTER),
+    ]);
+    story(flows)
+        .secrets(&[("PROD_PAGER", "s3cret-value")])
+        .run(async |stage| {
+            let before = stage.engine.catalog().version.clone();
+            stage.save("main.tf", &with_secret_of_the_filter("prod/other"));
+            let reloaded = stage.reloader.reload().await;
+            let Reloaded::Kept { problems } = reloaded else {
+                panic!("{reloaded:?}");
+            };
+            assert_eq!(problems.len(), 1, "{problems:?}");
+            assert_eq!(problems[0].file, "main.tf");
+            let message = &problems[0].message;
+            assert!(
+                message.contains(
+                    "sym_flows_filter.this: nobody has supplied the secret \"prod/other\""
+                ),
+                "{message}"
+            );
+            assert_eq!(stage.engine.catalog().version, before);
+            // The picker is still that of the filter that works.
+            stage
+                .picker()
+                .await?
+                .expects_field("What do you need?")
+                .await?;
+            Ok(())
+        });
+}
+
+#[test]
+fn a_secret_of_the_filter_that_was_missing_at_the_start_is_told_and_keeps_no_change_from_being_taken_over()
+ {
+    let flows = Flows::of(&[
+        ("main.tf", &with_secret_of_the_filter("prod/other")),
+        ("impl.py", &asks_in("#sym-requests")),
+        ("filter.py", FILTER),
+    ]);
+    story(flows).run(async |stage| {
+        stage.expects_logged(&["WARN", "a secret has no value", "prod/other"]);
         stage.save("impl.py", &asks_in("#general"));
         let reloaded = stage.reloader.reload().await;
         assert!(matches!(reloaded, Reloaded::Swapped { .. }), "{reloaded:?}");

@@ -17,6 +17,8 @@ from . import results as results_of
 
 current.find_identity = identities.find
 _lap = _symbot_host.lap
+_begin_handler = _symbot_host.begin_handler
+_prints_to = _symbot_host.prints_to
 MODULE_NAME = "impl"
 PRINTED_MAX_CHARACTERS = 16_384
 TRACEBACK_MAX_CHARACTERS = 8_192
@@ -247,6 +249,7 @@ def call(request):
 def _call(request):
     printed = Printed()
     begin(request, printed)
+    _prints_to(printed._parts)
     try:
         file = request["file"]
         enter_decimal()
@@ -263,7 +266,7 @@ def _call(request):
             current.event = event
             try:
                 given = arguments.of(name, function, event, request["input"])
-                _lap(0)
+                _begin_handler(name)
                 value = function(*given)
                 _lap(2)
                 encoded = results_of.encode(name, value)
