@@ -100,7 +100,10 @@ fn the_minimal_permissions_alone_open_a_request_that_only_the_web_app_shows() {
             let run = stage.the_run().await;
             assert_eq!(run.status, Status::Requested);
             assert!(run.notifications.is_empty());
-            assert!(stage.slack.calls("chat.postMessage").is_empty());
+            // Nobody is asked; the requester is told so.
+            stage.alice.dm_with_bot().expects_text("web app").await?;
+            let posted = stage.slack.expects_calls("chat.postMessage", 1).await?;
+            assert_eq!(posted.len(), 1);
             Ok(())
         });
 }
