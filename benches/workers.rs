@@ -177,8 +177,9 @@ async fn abuser(pool: Pool, stop: Arc<AtomicBool>, abuses: Arc<AtomicUsize>) {
     while !stop.load(Ordering::Acquire) {
         let number = abuses.fetch_add(1, Ordering::AcqRel);
         let source = ABUSES[number % ABUSES.len()];
-        let answer = pool.call(call(&source.into(), &[], ABUSE_DEADLINE), Arc::new(Nobody));
-        assert!(answer.await.is_err());
+        let mut abuse = call(&source.into(), &[], ABUSE_DEADLINE);
+        "abuse".clone_into(&mut abuse.input.flow.name);
+        assert!(pool.call(abuse, Arc::new(Nobody)).await.is_err());
     }
 }
 

@@ -38,7 +38,7 @@ pub struct RunArgs {
     /// Address under which people reach the web app [env: SYMBOT_WEB_URL; default: http:// and the address]
     #[arg(long = "web-url", value_name = "URL")]
     pub web_url: Option<String>,
-    /// Deadline of one handler call in seconds [env: SYMBOT_HANDLER_TIMEOUT; default: 10]
+    /// Deadline of one handler in seconds [env: SYMBOT_HANDLER_TIMEOUT; default: 10]
     #[arg(long = "handler-timeout", value_name = "SECS")]
     pub handler_timeout: Option<String>,
     /// Number of policy workers [env: SYMBOT_WORKERS; default: number of cores, at least 2]

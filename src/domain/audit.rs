@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::field::FieldValue;
+use super::hook::in_words;
 use super::person::PersonRef;
 use super::run::{ChannelType, Run};
 use super::time::Timestamp;
@@ -136,7 +137,7 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
         fields.insert("decision_message".to_owned(), json!(message));
     }
     for (name, value) in step.further.into_iter().flatten() {
-        fields.insert(name.clone(), value.clone());
+        fields.insert(name.clone(), in_words(value));
     }
     // Earlier events only, as the published samples have it.
     let mut actors = Map::new();

@@ -302,9 +302,42 @@ pub struct Fire {
     pub fields: Map<String, Value>,
 }
 
+/// A value of a fired event for records and for people: handlers get people and targets as objects, here they are their names.
+#[must_use]
+pub fn in_words(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let name = |object: &str, key: &str| map.get(object)?.get(key).cloned();
+            name("$user", "username")
+                .or_else(|| name("$target", "name"))
+                .unwrap_or_else(|| {
+                    let inner = map.iter();
+                    inner
+                        .map(|(key, item)| (key.clone(), in_words(item)))
+                        .collect()
+                })
+        }
+        Value::Array(items) => items.iter().map(in_words).collect(),
+        other => other.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn people_and_targets_are_called_by_their_names_in_records() {
+        let given = serde_json::json!({
+            "backup": { "$user": { "username": "bob@acme.example", "role": "member" } },
+            "all": [{ "$target": { "name": "admins", "id": "1" } }, 7, { "one": { "$user": { "username": "bot" } } }],
+        });
+        let expected = serde_json::json!({
+            "backup": "bob@acme.example",
+            "all": ["admins", 7, { "one": "bot" }],
+        });
+        assert_eq!(in_words(&given), expected);
+    }
 
     #[test]
     fn events_go_forward_and_repeat_once() {

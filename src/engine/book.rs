@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::Engine;
 use crate::domain::run::PinnedFlow;
-use crate::flows::catalog::{Catalog, Flow};
+use crate::flows::catalog::{Catalog, Environment, Flow};
 use crate::store::contract::{Store, StoreError};
 
 /// The current catalog and the versions that runs refer to.
@@ -33,22 +33,39 @@ impl Engine {
     /// The store's.
     pub async fn pin(&self, flow: &Arc<Flow>) -> Result<PinnedFlow, BookError> {
         self.book.pin(flow).await?;
-        Ok(pinned(flow))
+        Ok(pinned(flow, &self.book.catalog()))
     }
 }
 
 /// The parts of a flow that a run carries.
-fn pinned(flow: &Flow) -> PinnedFlow {
+fn pinned(flow: &Flow, catalog: &Catalog) -> PinnedFlow {
     PinnedFlow {
         name: flow.name.clone(),
         label: flow.title().to_owned(),
-        environment: flow.environment_title().map(str::to_owned),
+        environment: catalog.environment_shown(flow),
         version: flow.version.clone(),
         allow_guest_interaction: flow.params.allow_guest_interaction,
         include_decision_message: flow.params.include_decision_message,
         grants_access: flow.strategy.is_some(),
         error_logger: flow.error_logger().map(str::to_owned),
         hooks: flow.hooks(),
+    }
+}
+
+/// Those of the flows that are in the environment that somebody typed: by its slug, else by its label.
+pub(super) fn in_environment(flows: &[Arc<Flow>], typed: &str) -> Vec<Arc<Flow>> {
+    let of = |called: fn(&Environment) -> &str| -> Vec<Arc<Flow>> {
+        let is_it = |flow: &&Arc<Flow>| {
+            let environment = flow.environment.as_ref();
+            environment.is_some_and(|one| called(one).to_lowercase() == typed.to_lowercase())
+        };
+        flows.iter().filter(is_it).cloned().collect()
+    };
+    let by_name = of(|environment| &environment.name);
+    if by_name.is_empty() {
+        of(Environment::title)
+    } else {
+        by_name
     }
 }
 
@@ -76,21 +93,13 @@ impl Book {
         std::mem::replace(&mut current, Arc::new(catalog))
     }
 
-    /// Flows that may be started from Slack and have this slug (without regard to case) and, where one is named, this
-    /// environment.
-    pub fn startable(&self, name: &str, environment: Option<&str>) -> Vec<Arc<Flow>> {
-        let in_environment = |flow: &Flow| {
-            environment.is_none_or(|wanted| {
-                flow.environment
-                    .as_ref()
-                    .is_some_and(|found| found.name.eq_ignore_ascii_case(wanted))
-            })
-        };
+    /// Flows that may be started from Slack and have this slug (without regard to case).
+    pub fn startable(&self, name: &str) -> Vec<Arc<Flow>> {
         self.catalog()
             .flows
             .iter()
             .filter(|flow| flow.allows_source("slack"))
-            .filter(|flow| flow.name.eq_ignore_ascii_case(name) && in_environment(flow))
+            .filter(|flow| flow.name.eq_ignore_ascii_case(name))
             .cloned()
             .collect()
     }
@@ -102,7 +111,7 @@ impl Book {
                 .as_ref()
                 .map(|environment| environment.name.clone())
         };
-        self.startable(name, None)
+        self.startable(name)
             .into_iter()
             .find(|flow| name_of(flow).as_deref() == environment)
     }

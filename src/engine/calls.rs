@@ -61,12 +61,12 @@ impl Engine {
             deadline: asking.deadline,
         };
         let host = Arc::new(EngineHost::new(self.clone(), scope));
-        let (answer, record) = self.outside.pool.call_recorded(call, host).await;
+        let (answer, record) = self.outside.pool.call_recorded(call, host.clone()).await;
         let asked = !matches!(&answer, Err(failure) if failure.kind == FailureKind::Unavailable);
         if asked && !run.is_nil() {
             self.keep_record(run, record);
         }
-        let answer = answer?;
+        let answer = answer.map_err(|failure| host.judge(failure))?;
         if !answer.printed.is_empty() {
             let run = asking.run.map(|run| run.id.to_string());
             tracing::info!(
@@ -326,6 +326,7 @@ fn details_of(failure: &HandlerFailure) -> Details {
             "its worker was stopped for what it used, usually memory: let the handler keep less at once"
         }
         FailureKind::Unavailable => "check that symbot may start processes and has memory",
+        FailureKind::Unreachable => "Slack did not answer; this says nothing about the code",
     };
     Details {
         place,
@@ -422,6 +423,7 @@ pub(super) fn area(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Timeout => "TIMEOUT",
         FailureKind::Died | FailureKind::Unavailable => "WORKER",
+        FailureKind::Unreachable => "SLACK",
         FailureKind::Syntax | FailureKind::Exception | FailureKind::WrongResult => "IMPL",
     }
 }

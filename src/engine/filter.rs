@@ -15,9 +15,8 @@ use crate::domain::audit;
 use crate::domain::person::Person;
 use crate::domain::run::RunId;
 use crate::flows::catalog::{Catalog, Flow};
-use crate::policy::types::{Arguments, HandlerFailure};
+use crate::policy::types::{Arguments, FailureKind, HandlerFailure};
 use crate::slack::answer::{self, ErrorReport};
-use crate::slack::api::ViewTarget;
 use crate::slack::modal;
 use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::view::{FlowChoice, FormMetadata};
@@ -38,10 +37,12 @@ fn offered(catalog: &Catalog) -> impl Iterator<Item = &Arc<Flow>> {
 
 /// A flow as the picker offers it.
 fn choice(flow: &Flow) -> FlowChoice {
+    let environment = flow.environment.as_ref();
     FlowChoice {
         name: flow.name.clone(),
         label: flow.title().to_owned(),
-        environment: flow.environment_title().map(str::to_owned),
+        environment: environment.map(|environment| environment.name.clone()),
+        environment_label: environment.and_then(|environment| environment.label.clone()),
     }
 }
 
@@ -73,7 +74,7 @@ impl Engine {
             self.open_view(started, &view).await;
             return;
         };
-        let Some((view_id, hash)) = self.open_view(started, &modal::loading(TITLE)).await else {
+        let Some(opened) = self.open_view(started, &modal::loading(TITLE)).await else {
             return;
         };
         let offered: Vec<&Arc<Flow>> = offered(&catalog).collect();
@@ -85,18 +86,13 @@ impl Engine {
                 self.not_listed(filter, person, form, told, &failure).await
             }
         };
-        let target = ViewTarget {
-            view_id: &view_id,
-            hash: hash.as_deref(),
-        };
         let shown = repeating(Repeat::TRIGGER, || {
-            self.outside.api.views_update(target, &view)
+            self.outside.api.views_update(opened.target(), &view)
         })
         .await;
         match shown {
             Ok(_) => {}
-            // Closed meanwhile.
-            Err(error) if error.code() == Some("not_found") => {}
+            Err(error) if opened.was_closed(&error) => {}
             Err(error) => {
                 let words = self.trouble("The list of flows could not be shown.", &error);
                 self.outside.answer_now(&started.answer_to(), &words).await;
@@ -178,11 +174,16 @@ impl Engine {
             ..ErrorReport::default()
         };
         self.tell_error_loggers(told, answer::error_report(&report));
-        modal::error(
-            TITLE,
-            "The list of flows could not be made, and nothing was requested. Please try again; if it fails again, tell \
-             whoever looks after your flows. A flow whose name you know opens with /sym req NAME.",
-            &error.code,
-        )
+        let words = match failure.kind {
+            FailureKind::Unreachable => {
+                "Slack did not answer while the list of flows was being made, and nothing was requested. Please try again in a \
+                 moment. A flow whose name you know opens with /sym req NAME."
+            }
+            _ => {
+                "The list of flows could not be made, and nothing was requested. Please try again; if it fails again, tell \
+                 whoever looks after your flows. A flow whose name you know opens with /sym req NAME."
+            }
+        };
+        modal::error(TITLE, words, &error.code)
     }
 }

@@ -13,7 +13,7 @@ use super::prompts::{ON_PROMPT, Prepared};
 use super::{Applied, Engine};
 use crate::domain::event::Submission;
 use crate::domain::field::FieldType;
-use crate::domain::hook::{EventName, Fire};
+use crate::domain::hook::{EventName, Fire, in_words};
 use crate::domain::permission::Verdict;
 use crate::domain::person::Person;
 use crate::flows::catalog::Flow;
@@ -84,7 +84,7 @@ impl Engine {
         })
     }
 
-    /// Puts Slack ids where the hook gave people for fields of people: a `User` comes as its address, `slack.user(…)` as what it holds.
+    /// Puts Slack ids where the hook gave people for fields of people: a `User`, an address, or what `slack.user(…)` holds.
     async fn find_people(&self, flow: &Flow, fire: &mut Fire) -> Result<(), HandlerFailure> {
         let event = fire.event;
         let of_people = flow.prompt_fields.iter().filter(|field| {
@@ -117,7 +117,7 @@ impl Engine {
                     let what = format!(
                         "its {} cannot be used: {} is nobody in Slack",
                         field.name,
-                        plain(person)
+                        plain(&in_words(person))
                     );
                     return Err(wrong(flow, event, &what));
                 };
@@ -150,7 +150,12 @@ enum Words {
 }
 
 fn words_for(person: &Value) -> Words {
-    let words = person.as_str().or_else(|| person["user_id"].as_str());
+    let user = &person["$user"];
+    let words = person
+        .as_str()
+        .or_else(|| person["user_id"].as_str())
+        .or_else(|| user["slack_id"].as_str())
+        .or_else(|| user["email"].as_str());
     match words.map(str::trim) {
         Some(words) if words.contains('@') => Words::Address(words.to_owned()),
         // As the SDK's `SlackUser` has it.
@@ -236,7 +241,7 @@ fn given(flow: &Flow, fire: &Fire) -> Result<form::Submission, HandlerFailure> {
 }
 
 fn option(item: &Value) -> Option<StateOption> {
-    let value = plain(item);
+    let value = plain(&in_words(item));
     (!value.trim().is_empty()).then(|| StateOption {
         label: value.clone(),
         value,
@@ -246,6 +251,15 @@ fn option(item: &Value) -> Option<StateOption> {
 /// What Slack would send for this value; `None` for one that is not given.
 fn input(question: &Question<'_>, value: &Value) -> Option<Value> {
     let seconds = matches!(question.topic, Topic::Field(FieldType::Duration));
+    let people = matches!(
+        question.topic,
+        Topic::Field(FieldType::SlackUser | FieldType::SlackUserList)
+    );
+    let value = if people {
+        &with_slack_ids(value)
+    } else {
+        &in_words(value)
+    };
     Some(match (value, question.topic) {
         (Value::Null, _) => return None,
         (Value::Array(ids), Topic::Field(FieldType::SlackUserList)) => {
@@ -284,6 +298,14 @@ fn codes(question: &Question<'_>, items: &[Value]) -> Option<Vec<String>> {
         choice.map(|choice| choice.code.clone())
     };
     words.iter().map(code).collect()
+}
+
+/// People as a picker gives them.
+fn with_slack_ids(value: &Value) -> Value {
+    match value {
+        Value::Array(people) => people.iter().map(with_slack_ids).collect(),
+        one => one.pointer("/$user/slack_id").unwrap_or(one).clone(),
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -346,6 +368,40 @@ mod tests {
             let words = format!("its {name} cannot be used");
             assert!(failure.to_string().contains(&words), "{failure}");
         }
+    }
+
+    #[test]
+    fn people_that_the_hook_gives_are_picked() {
+        let mut flow = flow("guide_minimal");
+        let person = |id: &str| json!({ "$user": { "slack_id": id, "username": id } });
+        flow.prompt_fields = [
+            ("one", FieldType::SlackUser),
+            ("some", FieldType::SlackUserList),
+        ]
+        .map(|(name, field_type)| crate::flows::catalog::PromptField {
+            name: name.to_owned(),
+            field_type,
+            label: None,
+            required: true,
+            visible: true,
+            default: None,
+            allowed_values: None,
+            prefetch: false,
+            on_change: None,
+        })
+        .to_vec();
+        let fields =
+            json!({ "one": person("U0BOB0000"), "some": [person("U0BOB0000"), "U0CAROL00"] });
+        let read = given(&flow, &fire(&fields)).unwrap();
+        let values: Vec<_> = read
+            .fields
+            .iter()
+            .map(|field| plain_value(&field.value))
+            .collect();
+        assert_eq!(
+            values,
+            [json!("U0BOB0000"), json!(["U0BOB0000", "U0CAROL00"])]
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::Engine;
 use super::host::Scope;
-use crate::domain::run::{Run, RunId, Status};
+use crate::domain::run::{HistoryEntry, Run, RunId, Status};
+
 use crate::domain::time::Timestamp;
 use crate::kept::Change;
 use crate::store::contract::{Commit, RunQuery, StoreError};
@@ -71,29 +72,38 @@ impl Counted {
     fn wants(&self, indexed: &Indexed, scope: &Scope) -> bool {
         match self.filter {
             FilterOn::Flow => {
-                indexed.flow == scope.flow && indexed.environment == scope.environment_title
+                // Its environment is known by what the run is pinned to.
+                indexed.flow == scope.flow
             }
             FilterOn::Target => scope.target.is_some() && indexed.target == scope.target,
         }
     }
 
     fn in_history(&self, run: &Run) -> usize {
+        // Forms that are not submitted are not kept, and the others only by what they became.
+        if self.event == "prompt" {
+            return usize::from(self.within(run.created_at));
+        }
         let errored = run.status == Status::Errored && self.event == "request";
         if errored && !self.include_errored {
             return 0;
         }
-        let refused = format!(" could not {}: ", self.event);
         run.history
             .iter()
             .filter(|entry| {
-                entry.event == self.event
-                    || self.include_errored
-                        && entry.event == "refused"
-                        && entry.text.contains(&refused)
+                entry.event == self.event || self.include_errored && failed(entry, &self.event)
             })
             .filter(|entry| self.within(entry.at))
             .count()
     }
+}
+
+/// Whether a line of the history tells of such an event that a hook nullified. A press that was refused without asking a hook began
+/// no event.
+fn failed(entry: &HistoryEntry, event: &str) -> bool {
+    entry.event == "ignored"
+        && (entry.text.starts_with(&format!("{event} did not happen: "))
+            || entry.text.contains(&format!(" could not {event}: ")))
 }
 
 impl Engine {
@@ -118,7 +128,9 @@ impl Engine {
             // The last 36 characters are the run.
             let run = name.len().checked_sub(36).and_then(|from| name.get(from..));
             let run = run.and_then(|run| RunId::parse_str(run).ok());
-            if let Some(run) = self.store.run(run.ok_or_else(damaged)?).await? {
+            if let Some(run) = self.store.run(run.ok_or_else(damaged)?).await?
+                && (counted.filter == FilterOn::Target || self.in_environment(&run, scope).await)
+            {
                 count += counted.in_history(&run);
             }
         }
@@ -128,6 +140,20 @@ impl Engine {
             && counted.within(scope.at)
             && (counted.filter == FilterOn::Flow || scope.target.is_some());
         Ok(count + usize::from(own))
+    }
+
+    /// Whether a run of the flow is in the environment that asks.
+    async fn in_environment(&self, run: &Run, scope: &Scope) -> bool {
+        match self.book.pinned(&run.flow.version).await {
+            Ok(flow) => {
+                let environment = flow.environment.as_ref();
+                environment.map(|environment| &environment.name) == scope.environment.as_ref()
+            }
+            Err(error) => {
+                tracing::warn!(%error, run = %run.id, "the environment of a request is told by its label");
+                run.flow.environment == scope.environment_title
+            }
+        }
     }
 
     /// Puts runs into the index that were made before there was one.

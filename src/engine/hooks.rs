@@ -35,9 +35,12 @@ impl Engine {
         };
         let (answer, routing) = match self.ask_hook(&run, &call).await? {
             Ok(answered) => answered,
-            // No worker could be had: that says nothing about the event.
+            // No worker could be had, or no answer of Slack: that says nothing about the event.
             Err(failure) if failure.kind == FailureKind::Unavailable => {
                 return Err(Held::Later(failure.to_string()));
+            }
+            Err(failure) if failure.kind == FailureKind::Unreachable => {
+                return Err(Held::Unreachable(failure.to_string()));
             }
             Err(failure) => (self.hook_failed(&run, &call, &failure), None),
         };

@@ -1,14 +1,17 @@
 //! Carries out the host calls of handlers: what [`policy::host`](crate::policy::host) declares, and nothing else.
 //!
 //! [`people`] knows who people are, [`slack`] asks and writes in Slack, [`own`] has what the bot keeps itself: identities,
-//! the history, the key-value store, secrets. Which request and flow a call is about stands in its [`Scope`], never in its
-//! arguments: code cannot ask for what belongs to another flow.
+//! the history, the key-value store, secrets. [`reach`] takes note of whether Slack answers. Which request and flow a call is
+//! about stands in its [`Scope`], never in its arguments: code cannot ask for what belongs to another flow.
 
 mod own;
 mod people;
+mod reach;
 mod slack;
 
 pub(crate) use people::{placeholder, stranger};
+
+use reach::Reach;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +26,7 @@ use crate::domain::run::RunId;
 use crate::domain::time::Timestamp;
 use crate::flows::catalog::SecretRef;
 use crate::policy::host::unavailable;
-use crate::policy::types::{EventInput, Host, HostError};
+use crate::policy::types::{EventInput, HandlerFailure, Host, HostError};
 
 /// What a handler call is about.
 #[derive(Debug, Clone)]
@@ -52,10 +55,13 @@ impl Scope {
         let environment = asking.flow.environment.as_ref();
         let at = DateTime::parse_from_rfc3339(&input.timestamp)
             .map_or(Timestamp(0), |at| Timestamp(at.timestamp_millis()));
+        // A run begins with its request, whoever made it and however often a hook fires it again.
         let in_history = asking.run.is_some_and(|run| {
-            run.history
-                .iter()
-                .any(|entry| entry.event == input.name && entry.at >= at)
+            input.name == "request"
+                || run
+                    .history
+                    .iter()
+                    .any(|entry| entry.event == input.name && entry.at >= at)
         });
         let asked_by = asking.run.map(|run| run.requester.id.to_string());
         let target = asking.run.and_then(|run| run.target.as_ref());
@@ -81,14 +87,31 @@ impl Scope {
 pub(super) struct EngineHost {
     engine: Arc<Engine>,
     scope: Scope,
+    reach: Reach,
 }
 
 impl EngineHost {
     pub(super) fn new(engine: Arc<Engine>, scope: Scope) -> Self {
-        Self { engine, scope }
+        Self {
+            engine,
+            scope,
+            reach: Reach::default(),
+        }
+    }
+
+    /// What a failure of the handlers is taken for that this host served.
+    pub(super) fn judge(&self, failure: HandlerFailure) -> HandlerFailure {
+        self.reach.judge(failure)
     }
 
     async fn carry_out(&self, name: &str, arguments: &Value) -> Result<Value, HostError> {
+        self.reach.begins(name);
+        let answer = self.ask(name, arguments).await;
+        self.reach.ended(answer.is_ok() && sends(name, arguments));
+        answer
+    }
+
+    async fn ask(&self, name: &str, arguments: &Value) -> Result<Value, HostError> {
         match name {
             "users.by_email" => self.user_by_email(arguments).await,
             "users.by_id" => self.user_by_id(text(arguments, "id")).await,
@@ -120,6 +143,15 @@ impl Host for EngineHost {
         arguments: &'a Value,
     ) -> Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send + 'a>> {
         Box::pin(self.carry_out(name, arguments))
+    }
+}
+
+/// Whether a host call does something outside that a repetition would do again.
+fn sends(name: &str, arguments: &Value) -> bool {
+    match name {
+        "slack.send_message" | "slack.send_thread_message" => true,
+        "http.request" => !matches!(text(arguments, "method"), "GET" | "HEAD" | "OPTIONS"),
+        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::book::in_environment;
 use super::live::NotReadable;
 use super::outside::Started;
 use super::signin::LINK_LIFETIME_SECONDS;
@@ -18,6 +19,7 @@ use crate::domain::event::{Event, Submission, clean_message};
 use crate::domain::person::{Person, Role};
 use crate::domain::run::{ChannelType, MessageRef, SourceChannel};
 use crate::domain::step::problem_code;
+use crate::flows::catalog::Flow;
 use crate::slack::api::ApiError;
 use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
 use crate::slack::socket::{Envelope, EnvelopeHandler};
@@ -72,28 +74,35 @@ const PERHAPS_SAVED: &str = "It is not certain whether your request was saved. L
 impl Engine {
     /// `/sym …`. Answers that are only text come back with the acknowledgement; forms open on a task of their own.
     async fn command(self: &Arc<Self>, command: inbound::Command) -> Option<Value> {
-        let person = match self.who(&command.user).await {
+        let mut words = command.text.split_whitespace();
+        let verb = words.next().unwrap_or_default().to_ascii_lowercase();
+        let asks = matches!(verb.as_str(), "" | "req" | "request");
+        // Side by side: with both before it, the form has to open within three seconds.
+        let (person, source) = tokio::join!(self.who(&command.user), async {
+            match &command.channel {
+                Some(channel) if asks => self.source(Some(channel)).await,
+                _ => self.source(None).await,
+            }
+        });
+        let person = match person {
             Ok(person) => person,
             Err(words) => return Some(private(&words)),
         };
-        let mut words = command.text.split_whitespace();
-        let verb = words.next().unwrap_or_default().to_ascii_lowercase();
         match verb.as_str() {
             "" | "req" | "request" => {
                 if person.role == Role::Guest || !person.active {
                     return Some(private(&answer::guest_may_not_start()));
                 }
-                let source = self.source(command.channel.as_ref()).await;
                 let started = Started {
                     trigger_id: command.trigger_id.unwrap_or_default(),
                     user: command.user,
                     channel: command.channel.map(|channel| channel.id),
                     response_url: command.response_url,
                 };
-                let (flow, environment) = (
-                    words.next().map(str::to_owned),
-                    words.next().map(str::to_owned),
-                );
+                let flow = words.next().map(str::to_owned);
+                // A label may have several words.
+                let environment = words.collect::<Vec<_>>().join(" ");
+                let environment = Some(environment).filter(|typed| !typed.is_empty());
                 let engine = self.clone();
                 self.tasks.spawn(async move {
                     engine
@@ -158,14 +167,18 @@ impl Engine {
         let mut note = None;
         let mut found = None;
         if let Some(name) = &named {
-            let mut matches = self.book.startable(name, environment.as_deref());
+            let of_name = self.book.startable(name);
+            let mut matches = match &environment {
+                Some(typed) => named_environment(&of_name, typed),
+                None => of_name.clone(),
+            };
             match (matches.len(), &environment) {
                 (1, _) => found = matches.pop(),
-                (0, Some(environment)) if !self.book.startable(name, None).is_empty() => {
-                    note = Some(answer::unknown_environment(name, environment));
+                (_, _) if of_name.is_empty() => note = Some(answer::unknown_flow(name)),
+                (0, Some(typed)) => {
+                    note = Some(answer::unknown_environment(name, typed, &to_type(&of_name)));
                 }
-                (0, _) => note = Some(answer::unknown_flow(name)),
-                (_, _) => note = Some(answer::several_environments(name)),
+                (_, _) => note = Some(answer::several_environments(name, &to_type(&matches))),
             }
         }
         if let Some(flow) = found {
@@ -550,6 +563,24 @@ impl Engine {
         tracing::error!(code, %error, "{done}");
         answer::went_wrong(done, &code)
     }
+}
+
+/// The flows in the environment that somebody typed; words after its name do not count.
+fn named_environment(flows: &[Arc<Flow>], typed: &str) -> Vec<Arc<Flow>> {
+    let found = in_environment(flows, typed);
+    match typed.split_once(' ') {
+        Some((first, _)) if found.is_empty() => in_environment(flows, first),
+        _ => found,
+    }
+}
+
+/// What to type after `/sym req` for each of these flows.
+fn to_type(flows: &[Arc<Flow>]) -> Vec<String> {
+    let typed = |flow: &Arc<Flow>| {
+        let environment = flow.environment.as_ref()?;
+        Some(format!("{} {}", flow.name, environment.name))
+    };
+    flows.iter().filter_map(typed).collect()
 }
 
 /// Keeps the form open with what was typed, and says at its first field what went wrong.

@@ -20,7 +20,7 @@ use crate::flows::catalog::{Flow, PromptField};
 use crate::policy::types::{
     Arguments, FailureKind, FormAnswer, FormFieldInput, FormInput, HandlerFailure, OptionInput,
 };
-use crate::slack::api::ViewTarget;
+use crate::slack::api::{ViewId, ViewTarget};
 use crate::slack::form;
 use crate::slack::inbound::{Press, Suggest, ViewInfo};
 use crate::slack::live::FormState;
@@ -247,9 +247,13 @@ impl Engine {
             Ok(after) => after,
             Err(failure) => {
                 let code = self.form_failed(form, &person, &failure).await;
+                let why = match failure.kind {
+                    FailureKind::Unreachable => ", because Slack did not answer",
+                    _ => "",
+                };
                 FormState {
                     note: Some(format!(
-                        "⚠️ The form could not be updated after the last change (code {code}). You can go on, or close it and try again."
+                        "⚠️ The form could not be updated after the last change{why} (code {code}). You can go on, or close it and try again."
                     )),
                     ..before.clone()
                 }
@@ -265,7 +269,7 @@ impl Engine {
         let mut updated = api
             .views_update(
                 ViewTarget {
-                    view_id: &view.id,
+                    view: ViewId::Slack(&view.id),
                     hash: known.as_deref(),
                 },
                 &drawn,
@@ -279,7 +283,7 @@ impl Engine {
             updated = api
                 .views_update(
                     ViewTarget {
-                        view_id: &view.id,
+                        view: ViewId::Slack(&view.id),
                         hash: None,
                     },
                     &drawn,

@@ -79,8 +79,12 @@ impl Engine {
                 // Nothing can be sent with this token: the effect stays in the outbox for the next start.
                 return self.fatal(error.to_string());
             }
+            let wait = match held {
+                Held::Unreachable(_) => pause.max(self.outside.quiet_for()),
+                _ => pause,
+            };
             tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_LONGEST),
+                () = tokio::time::sleep(wait) => pause = (pause * 2).min(PAUSE_LONGEST),
                 () = self.closing.cancelled() => return,
             }
         }
@@ -227,13 +231,14 @@ impl Engine {
     }
 
     /// Brings a message up to date. Updates of one message are made one after the other, each with the newest state, so that
-    /// the last one always shows how things stand.
+    /// the last one always shows how things stand; what it shows already is not sent again by those that waited meanwhile.
     async fn update_message(&self, id: EffectId, message: &MessageRef) -> Result<(), Held> {
         let lane = self.outside.lane(message);
-        let _turn = lane.lock().await;
+        let mut shown = lane.lock().await;
+        let before = shown.take();
         let attempt = || async {
             let Some(run) = self.run(id.run).await? else {
-                return Ok(());
+                return Ok(None);
             };
             let index = run
                 .notifications
@@ -241,18 +246,20 @@ impl Engine {
                 .position(|routed| routed.messages().any(|known| known == message));
             // A copy that a late press came from: it belongs to no notification that is in use.
             let rendered = self.render(&run, index.unwrap_or(usize::MAX));
-            self.outside
-                .api
-                .chat_update(message, &rendered.text, &rendered.blocks, None)
-                .await
-                .map_err(Held::Slack)
+            if before.as_ref() != Some(&rendered) {
+                self.outside
+                    .api
+                    .chat_update(message, &rendered.text, &rendered.blocks, None)
+                    .await?;
+            }
+            Ok(Some(rendered))
         };
         match self
             .outside
             .insist("chat.update", &message.channel, TELL_PATIENCE, attempt)
             .await
         {
-            Ok(()) => {}
+            Ok(rendered) => *shown = rendered,
             Err(held) => self.give_up(id, "a request message could not be updated", held)?,
         }
         self.done.add(id);
@@ -392,6 +399,9 @@ pub(super) enum Held {
     /// It may work later: why it does not now.
     #[error("{0}")]
     Later(String),
+    /// Slack did not answer a handler: it may later, when the time is over for which Slack wants to be left alone.
+    #[error("{0}")]
+    Unreachable(String),
 }
 
 /// For administrators: Slack's word, else what happened.

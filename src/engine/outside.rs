@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::outbox::Held;
 use crate::domain::effect::AnswerTo;
@@ -47,8 +48,13 @@ pub struct Outside {
     connected: OnceLock<watch::Receiver<usize>>,
     /// Counters of the sockets; unset until they are started.
     stats: OnceLock<Box<dyn Fn() -> SocketStats + Send + Sync>>,
-    lanes: Mutex<HashMap<MessageRef, Weak<tokio::sync::Mutex<()>>>>,
+    lanes: Mutex<HashMap<MessageRef, Weak<Lane>>>,
+    /// Until when Slack asked not to be called again, by whatever handlers asked it.
+    quiet_until: Mutex<Option<Instant>>,
 }
+
+/// The lock under which a message is brought up to date, and what it shows: `None` when that is not known.
+pub(super) type Lane = tokio::sync::Mutex<Option<Message>>;
 
 /// What an [`Outside`] is made of.
 pub struct OutsideParts {
@@ -110,6 +116,7 @@ impl Outside {
             connected: OnceLock::new(),
             stats: OnceLock::new(),
             lanes: Mutex::default(),
+            quiet_until: Mutex::default(),
         }
     }
 
@@ -135,8 +142,29 @@ impl Outside {
         self.stats.get().map(|stats| stats())
     }
 
-    /// The lock under which updates of a message are made.
-    pub(super) fn lane(&self, message: &MessageRef) -> Arc<tokio::sync::Mutex<()>> {
+    /// Slack asked a handler to come back later.
+    pub(super) fn keep_quiet(&self, retry_after: Duration) {
+        let until = Instant::now() + retry_after;
+        let mut quiet = self
+            .quiet_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *quiet = (*quiet).max(Some(until));
+    }
+
+    /// How long handlers should not ask Slack yet.
+    pub(super) fn quiet_for(&self) -> Duration {
+        let quiet = self
+            .quiet_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        quiet.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// The lock under which updates of a message are made. What it shows is remembered for as long as somebody waits.
+    pub(super) fn lane(&self, message: &MessageRef) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lane) = lanes.get(message).and_then(Weak::upgrade) {
             return lane;
@@ -144,7 +172,7 @@ impl Outside {
         if lanes.len() >= LANES_MAX {
             lanes.retain(|_, lane| lane.strong_count() > 0);
         }
-        let lane = Arc::new(tokio::sync::Mutex::new(()));
+        let lane = Arc::new(Lane::default());
         lanes.insert(message.clone(), Arc::downgrade(&lane));
         lane
     }
@@ -336,10 +364,7 @@ impl Outside {
         words: &str,
         patience: Duration,
     ) -> Result<(), Held> {
-        let to = Destination::ChannelName {
-            name: channel.to_owned(),
-        };
-        let id = self.find(&to, patience).await?;
+        let id = self.find(&named_channel(channel), patience).await?;
         self.post(&id, &message::plain_message(words), patience)
             .await
     }
@@ -385,5 +410,24 @@ impl Outside {
             return Readiness::NotReady("there is no connection to Slack yet".to_owned());
         }
         Readiness::Ready
+    }
+}
+
+/// A channel as configurations name it: by its id or by its name. Names have no capitals.
+fn named_channel(written: &str) -> Destination {
+    let written = written.trim();
+    let is_id = written.len() > 1
+        && written.starts_with(['C', 'D', 'G'])
+        && written
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    if is_id {
+        Destination::ChannelId {
+            id: written.to_owned(),
+        }
+    } else {
+        Destination::ChannelName {
+            name: written.to_owned(),
+        }
     }
 }

@@ -152,7 +152,12 @@ impl Backend for Pages {
                 .map_err(|error| failed(&error))?
             {
                 Ok(person) => person,
-                Err(refusal) => return Ok(Err(refusal)),
+                Err(refusal) => {
+                    if refusal == LinkRefusal::Expired {
+                        self.0.drop_link(&token).await;
+                    }
+                    return Ok(Err(refusal));
+                }
             };
             let person = match self.signing_in(&person).await? {
                 Ok(person) => person,

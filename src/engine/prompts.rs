@@ -25,10 +25,10 @@ use crate::domain::run::{ChannelType, RunError, SourceChannel};
 use crate::flows::catalog::Flow;
 use crate::policy::PREFETCH;
 use crate::policy::types::{
-    ChannelInput, EventInput, HandlerAnswer, HandlerFailure, HookOutcome, RunInput,
+    ChannelInput, EventInput, FailureKind, HandlerAnswer, HandlerFailure, HookOutcome, RunInput,
 };
 use crate::slack::answer::{self, ErrorReport};
-use crate::slack::api::ViewTarget;
+use crate::slack::api::{ApiError, ViewId, ViewTarget};
 use crate::slack::live::{FieldState, FormState, StateOption};
 use crate::slack::pacing::{Repeat, repeating};
 use crate::slack::view::{FormMetadata, FormView};
@@ -52,6 +52,46 @@ pub(super) struct Prepared {
     pub is_form: bool,
 }
 
+/// A view that is before a person.
+pub(super) enum Opened {
+    Known {
+        id: String,
+        hash: Option<String>,
+    },
+    /// Slack's answer was lost, and with it the view's id; there is the one that it was given.
+    Unheard {
+        ours: String,
+    },
+}
+
+impl Opened {
+    pub(super) fn target(&self) -> ViewTarget<'_> {
+        match self {
+            Self::Known { id, hash } => ViewTarget {
+                view: ViewId::Slack(id),
+                hash: hash.as_deref(),
+            },
+            Self::Unheard { ours } => ViewTarget {
+                view: ViewId::Ours(ours),
+                hash: None,
+            },
+        }
+    }
+
+    /// Whether an update failed because the person had closed the view. One that nobody has heard of may never have been there.
+    pub(super) fn was_closed(&self, error: &ApiError) -> bool {
+        matches!(self, Self::Known { .. }) && error.code() == Some("not_found")
+    }
+}
+
+/// Whether Slack refuses to open a view because it was opened before.
+fn was_opened(error: &ApiError) -> bool {
+    matches!(
+        error.code(),
+        Some("exchanged_trigger_id" | "trigger_exchanged" | "duplicate_external_id")
+    )
+}
+
 /// How a person is greeted.
 pub(super) fn name_for(person: &Person) -> &str {
     person.first_name.as_deref().unwrap_or(&person.name)
@@ -71,10 +111,14 @@ impl Engine {
         metadata: &FormMetadata,
         state: &FormState,
     ) -> Value {
+        let catalog = self.book.catalog();
+        let environment = catalog.environment_shown(flow);
         modal::form(&FormView {
             flow,
             person_name,
-            show_environment: self.book.catalog().several_environments,
+            environment: environment
+                .as_deref()
+                .filter(|_| catalog.several_environments),
             metadata: metadata.clone(),
             state,
         })
@@ -114,15 +158,7 @@ impl Engine {
             return;
         };
         let prepared = self.prepare(flow, person, &metadata).await;
-        self.show(
-            &shown.0,
-            shown.1.as_deref(),
-            &prepared,
-            flow,
-            person,
-            &metadata,
-        )
-        .await;
+        self.show(&shown, &prepared, flow, person, &metadata).await;
     }
 
     /// The answer to a picked flow: its form, or "Loading…" where its code is slow. The request has the picker's id: what the
@@ -155,8 +191,12 @@ impl Engine {
                 self.tasks.spawn(async move {
                     let prepared = engine.prepared(&asked, preparing.await);
                     tokio::time::sleep(LOADING_SHOWN).await;
+                    let shown = Opened::Known {
+                        id: view_id,
+                        hash: None,
+                    };
                     engine
-                        .show(&view_id, None, &prepared, &asked, &person, &metadata)
+                        .show(&shown, &prepared, &asked, &person, &metadata)
                         .await;
                 });
                 modal::loading(flow.title())
@@ -178,8 +218,7 @@ impl Engine {
     /// Replaces "Loading…".
     async fn show(
         self: &Arc<Self>,
-        view_id: &str,
-        hash: Option<&str>,
+        opened: &Opened,
         prepared: &Prepared,
         flow: &Arc<Flow>,
         person: &Person,
@@ -187,14 +226,13 @@ impl Engine {
     ) {
         let api = &self.outside.api;
         let shown = repeating(Repeat::TRIGGER, || {
-            api.views_update(ViewTarget { view_id, hash }, &prepared.view)
+            api.views_update(opened.target(), &prepared.view)
         })
         .await;
         match shown {
             Ok(_) if prepared.is_form => self.prompted(flow, person, metadata),
             Ok(_) => {}
-            // Closed meanwhile.
-            Err(error) if error.code() == Some("not_found") => {}
+            Err(error) if opened.was_closed(&error) => {}
             Err(error) => {
                 let words = self.trouble("The form could not be shown.", &error);
                 let to = crate::domain::effect::AnswerTo {
@@ -207,27 +245,26 @@ impl Engine {
         }
     }
 
-    /// Opens a view; `None` when it was answered otherwise. Gives its id and hash.
-    pub(super) async fn open_view(
-        &self,
-        started: &Started,
-        view: &Value,
-    ) -> Option<(String, Option<String>)> {
+    /// Opens a view; `None` when it was answered otherwise.
+    pub(super) async fn open_view(&self, started: &Started, view: &Value) -> Option<Opened> {
         let api = &self.outside.api;
+        let ours = Uuid::new_v4().simple().to_string();
+        let mut view = view.clone();
+        view["external_id"] = ours.as_str().into();
+        let mut attempts = 0_u32;
         let opened = repeating(Repeat::TRIGGER, || {
-            api.views_open(&started.trigger_id, view)
+            attempts += 1;
+            api.views_open(&started.trigger_id, &view)
         })
         .await;
         match opened {
-            Ok(shown) => Some((shown.id, shown.hash)),
-            // A repeated delivery: the form is open already.
-            Err(error)
-                if matches!(
-                    error.code(),
-                    Some("exchanged_trigger_id" | "trigger_exchanged")
-                ) =>
-            {
-                None
+            Ok(shown) => Some(Opened::Known {
+                id: shown.id,
+                hash: shown.hash,
+            }),
+            Err(error) if was_opened(&error) => {
+                // By the first attempt, whose answer was lost; or before, if this is a repeated delivery.
+                (attempts > 1).then_some(Opened::Unheard { ours })
             }
             Err(error) => {
                 let words = self.trouble("The form could not be opened.", &error);
@@ -349,13 +386,17 @@ impl Engine {
         failure: &HandlerFailure,
     ) -> Prepared {
         let error = self.report_form(flow, metadata, person, failure).await;
-        Prepared {
-            view: modal::error(
-                flow.title(),
+        let words = match failure.kind {
+            FailureKind::Unreachable => {
+                "Slack did not answer while the form was being prepared, and nothing was requested. Please try again in a moment."
+            }
+            _ => {
                 "The form could not be prepared, and nothing was requested. Please try again; if it fails again, tell \
-                 whoever looks after this flow.",
-                &error.code,
-            ),
+                 whoever looks after this flow."
+            }
+        };
+        Prepared {
+            view: modal::error(flow.title(), words, &error.code),
             is_form: false,
         }
     }

@@ -32,9 +32,12 @@ impl Engine {
         };
         let event = match self.ask_reducers(&run).await? {
             Ok(routing) => Event::Routed(routing),
-            // No worker could be had: that says nothing about the request.
+            // No worker could be had, or no answer of Slack: that says nothing about the request.
             Err(failure) if failure.kind == FailureKind::Unavailable => {
                 return Err(Held::Later(failure.to_string()));
+            }
+            Err(failure) if failure.kind == FailureKind::Unreachable => {
+                return Err(Held::Unreachable(failure.to_string()));
             }
             Err(failure) => self.routing_failed(&run, &failure),
         };

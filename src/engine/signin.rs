@@ -3,6 +3,7 @@
 //! The store keeps only the SHA-256 of a token, so that a copy of the data directory opens nothing. Single use rests on
 //! the store's de-duplication: of two redemptions at the same moment exactly one commit succeeds.
 
+use serde::Deserialize as _;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 use super::Engine;
 use crate::domain::person::Person;
 use crate::domain::{PersonRef, Timestamp, audit};
+use crate::kept::Change;
 use crate::store::contract::{Commit, StoreError};
 use crate::web::backend::LinkRefusal;
 
@@ -19,8 +21,14 @@ pub const LINK_LIFETIME_SECONDS: u64 = 300;
 /// Random bytes of a token: 256 bits cannot be guessed.
 const TOKEN_BYTES: usize = 32;
 
+/// Where the store keeps links, under the hash of their token.
+const LINKS: &str = "login/";
+
+/// Links that are looked at when another one is made.
+const SWEPT_MAX: usize = 200;
+
 fn key(token: &str) -> String {
-    format!("login/{}", hex(&Sha256::digest(token.as_bytes())))
+    format!("{LINKS}{}", hex(&Sha256::digest(token.as_bytes())))
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -42,14 +50,25 @@ impl Engine {
             "person": person.to_ref(),
             "expires": now.plus_seconds(LINK_LIFETIME_SECONDS),
         });
+        let mut values = self.expired_links(now).await?;
+        values.push((key(&token), Some(value)));
         self.store
             .commit(Commit {
-                values: vec![(key(&token), Some(value))],
+                values,
                 now: Some(now),
                 ..Commit::default()
             })
             .await?;
         Ok(token)
+    }
+
+    /// Removes links that can no longer be used, some of them where there are very many.
+    async fn expired_links(&self, now: Timestamp) -> Result<Vec<Change>, StoreError> {
+        let links = self.store.values(LINKS.to_owned(), SWEPT_MAX).await?;
+        let expired = links
+            .into_iter()
+            .filter(|(_, value)| Link::deserialize(value).map_or(true, |link| link.expires < now));
+        Ok(expired.map(|(name, _)| (name, None)).collect())
     }
 
     /// Whose token this is, without redeeming it.
@@ -71,6 +90,17 @@ impl Engine {
         } else {
             Err(LinkRefusal::Expired)
         })
+    }
+
+    /// Removes a link that was seen to be too old; a failure is logged, since it does not matter to anybody.
+    pub(super) async fn drop_link(&self, token: &str) {
+        let gone = Commit {
+            values: vec![(key(token), None)],
+            ..Commit::default()
+        };
+        if let Err(error) = self.store.commit(gone).await {
+            tracing::warn!(%error, "a sign-in link that has expired could not be removed");
+        }
     }
 
     /// Redeems a token: who made it. It is gone afterwards, also when it was too old.

@@ -7,10 +7,10 @@ mod timing;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Applied, Book, Engine, Outside, OutsideParts};
-use crate::clock::{SharedClock, SystemClock};
+use super::{Applied, Book, Engine, Outside, OutsideParts, Pages};
+use crate::clock::{ManualClock, SharedClock, SystemClock};
 use crate::domain::event::Submission;
-use crate::domain::person::PersonRef;
+use crate::domain::person::{Person, PersonRef, Role};
 use crate::domain::run::{ChannelType, PinnedFlow, RunId, SourceChannel};
 use crate::flows::catalog::Catalog;
 use crate::policy::pool::{Pool, PoolConfig};
@@ -18,6 +18,7 @@ use crate::secret::Secret;
 use crate::slack::api::{Identity, SlackApi};
 use crate::slack::directory::{Admins, Directory};
 use crate::store::{MemoryStore, Store};
+use crate::web::backend::{Backend as _, LinkRefusal};
 
 fn engine(store: Arc<dyn Store>) -> Arc<Engine> {
     engine_at(store, Arc::new(SystemClock))
@@ -107,4 +108,40 @@ async fn a_form_that_made_a_request_before_the_restart_makes_no_second_one() {
     assert!(matches!(again, Ok(Applied::Duplicate)), "{again:?}");
     let run = store.run(id).await.unwrap().unwrap();
     assert_eq!(run.revision, 1);
+}
+
+#[tokio::test]
+async fn sign_in_links_that_have_expired_do_not_stay() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let clock = ManualClock::default();
+    let engine = engine_at(store.clone(), Arc::new(clock.clone()));
+    let alice = Person {
+        id: RunId::from_u128(1),
+        slack_id: None,
+        email: None,
+        name: "Alice".to_owned(),
+        first_name: None,
+        last_name: None,
+        role: Role::Member,
+        active: true,
+    };
+    let links = async || store.values("login/".to_owned(), 10).await.unwrap().len();
+    let first = engine.make_link_token(&alice).await.unwrap();
+    clock.advance(Duration::from_secs(200));
+    let second = engine.make_link_token(&alice).await.unwrap();
+    assert_eq!(links().await, 2, "both can be used");
+
+    // Seen when it is too old, a link goes.
+    clock.advance(Duration::from_secs(101));
+    let pages = Pages(engine.clone());
+    let refused = pages.redeem_link(first).await.unwrap();
+    assert_eq!(refused, Err(LinkRefusal::Expired));
+    assert_eq!(links().await, 1);
+
+    // So does one that nobody looks at, when another is made.
+    clock.advance(Duration::from_secs(200));
+    engine.make_link_token(&alice).await.unwrap();
+    assert_eq!(links().await, 1);
+    let gone = pages.redeem_link(second).await.unwrap();
+    assert_eq!(gone, Err(LinkRefusal::UsedOrUnknown));
 }

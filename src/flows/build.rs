@@ -337,13 +337,7 @@ impl<'a> Builder<'a> {
         if object.resource().body.attribute("environment_id").is_some() && object.failed {
             return None;
         }
-        let own: Vec<&Object> = self
-            .objects
-            .of_kind("sym_environment")
-            .filter(|environment| environment.module.root_dir == object.module.root_dir)
-            .collect();
-        // Only the own root counts: what is loaded beside it must not change what a flow is.
-        match own.as_slice() {
+        match self.objects.environments_beside(object).as_slice() {
             [] => Some(None),
             [only] => {
                 self.world.sources.warn(

@@ -28,6 +28,28 @@ pub struct Catalog {
     pub several_environments: bool,
 }
 
+impl Catalog {
+    /// What people are shown of a flow's environment: its title, with its name where another one has that title, too.
+    #[must_use]
+    pub fn environment_shown(&self, flow: &Flow) -> Option<String> {
+        let environment = flow.environment.as_ref()?;
+        let title = environment.title();
+        let mut all = self
+            .flows
+            .iter()
+            .filter_map(|other| other.environment.as_ref());
+        let alike = |other: &Environment| {
+            !other.name.eq_ignore_ascii_case(&environment.name)
+                && other.title().to_lowercase() == title.to_lowercase()
+        };
+        Some(if all.any(alike) {
+            format!("{title} ({})", environment.name)
+        } else {
+            title.to_owned()
+        })
+    }
+}
+
 /// One `sym_log_destination` of type `http`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogDestination {

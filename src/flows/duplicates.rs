@@ -17,12 +17,19 @@ pub fn check(world: &World, objects: &Objects) {
         };
         let kind = object.schema.kind;
         let subtype = if kind == "sym_flow" {
-            let environment = object
-                .get("environment_id")
-                .and_then(|written| written.value.as_str())
-                .and_then(|id| objects.find(id, object))
-                .and_then(|environment| environment.text("name"));
-            environment.unwrap_or_default().to_lowercase()
+            let written = object.get("environment_id").map(|written| &written.value);
+            let environment = match written {
+                Some(id) if id.as_str() != Some("") => {
+                    id.as_str().and_then(|id| objects.find(id, object))
+                }
+                // As `build` reads it.
+                _ => match objects.environments_beside(object).as_slice() {
+                    [only] => Some(*only),
+                    _ => None,
+                },
+            };
+            let name = environment.and_then(|environment| environment.text("name"));
+            name.unwrap_or_default().to_lowercase()
         } else if object.schema.has_slug {
             object.text("type").unwrap_or_default().to_owned()
         } else {

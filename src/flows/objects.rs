@@ -133,6 +133,14 @@ impl Objects {
             .filter(move |object| object.schema.kind == kind)
     }
 
+    /// The environments of the object's own root: what is loaded beside it must not change what a flow is.
+    #[must_use]
+    pub fn environments_beside(&self, object: &Object) -> Vec<&Object> {
+        self.of_kind("sym_environment")
+            .filter(|environment| environment.module.root_dir == object.module.root_dir)
+            .collect()
+    }
+
     /// The object of an id, as seen from another object: the own root comes first.
     #[must_use]
     pub fn find(&self, id: &str, from: &Object) -> Option<&Object> {

@@ -11,7 +11,8 @@
 //!   implementation (finalizers again), so it counts only when a later comparison finds no difference at all. Anything
 //!   else that differs (a class, a function, …) cannot be put back with certainty: the worker retires;
 //! - nothing may be alive that was not there before. This covers places that cannot be compared, such as the tables of
-//!   the interpreter itself: an object that still lives is held by something, and the worker retires.
+//!   the interpreter itself: an object that still lives is held by something, and the worker retires;
+//! - state of the interpreter that is in no object is compared, or put back ([`super::natives`]).
 //!
 //! The record is made only while no code of an implementation has run since the last clean check: at the start, and when
 //! [`super::worker`] loads modules that the next implementation imports. Modules loaded later, by the implementation
@@ -20,21 +21,31 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
-use rustpython_vm::builtins::{
-    PyCode, PyDict, PyFloat, PyFrozenSet, PyFunction, PyInt, PyList, PySet, PyStr, PyTuple, PyType,
-};
+use rustpython_vm::builtins::{PyDict, PyFunction, PyInt, PyList, PySet, PyType};
 use rustpython_vm::function::FuncArgs;
+use rustpython_vm::gc_state::gc_state;
 use rustpython_vm::object::Traverse;
 use rustpython_vm::{AsObject, Py, PyObject, PyObjectRef, PyResult, VirtualMachine};
+
+use super::natives::Natives;
 
 /// Comparisons after one call. The first puts back, the second usually finds nothing; more means that finalizers keep
 /// changing things.
 const PASSES_MAX: usize = 4;
 
-/// Native types without anything to assign to (weak references: their death shows in what held them).
-const IMMUTABLE: [&str; 10] = [
+/// Native types without anything to assign to (weak references: their death shows in what held them). Instances of classes
+/// derived from them are another matter: they can have a `__dict__`, and their `__class__` can be set.
+const IMMUTABLE: [&str; 18] = [
     "NoneType",
+    "bool",
     "bytes",
+    "code",
+    "complex",
+    "float",
+    "frozenset",
+    "int",
+    "str",
+    "tuple",
     "object",
     "ReferenceType",
     "Pattern",
@@ -64,6 +75,8 @@ enum Kind {
     },
     /// By what it refers to, without the cache, which is emptied.
     LruCache,
+    /// By what it refers to, without the time differences that it remembers: they mean the same to everybody.
+    TimeZones,
     /// Must be free, or the next call would wait for it.
     Lock,
     /// By what it refers to.
@@ -98,6 +111,14 @@ pub struct Baseline {
     abstract_classes: Vec<PyObjectRef>,
     emptying: Option<Emptying>,
     registrations: Option<PyObjectRef>,
+    natives: Option<Natives>,
+    /// What came with compiled files since the record was made, held.
+    admitted: Vec<PyObjectRef>,
+    /// Empty caches among that; an emptied cache may have got a new dict, which keeps what comes into it.
+    admitted_empty: Vec<PyObjectRef>,
+    /// The size of the permanent generation, where [`Self::known`] and [`Self::admitted`] are: as all of it is held, it can
+    /// only grow, and whoever makes it grow hides something from [`Self::survivor`].
+    permanent: usize,
 }
 
 /// The outcome of a check.
@@ -110,8 +131,9 @@ pub enum Check {
 }
 
 /// The outcome of one comparison.
-enum Pass {
+pub(super) enum Pass {
     Same,
+    /// That may have run code of the implementation.
     PutBack(String),
     Changed(String),
 }
@@ -123,7 +145,30 @@ impl Baseline {
     /// When they are not there.
     pub fn arm(&mut self, vm: &VirtualMachine) -> PyResult<()> {
         self.emptying = Some(Emptying::find(vm)?);
+        self.natives = Some(Natives::find(vm)?);
         Ok(())
+    }
+
+    /// Takes what is alive and new for harmless: what came with compiled files. Must be called from Rust, with no Python
+    /// frame active, while no code of an implementation has run since the last clean check.
+    pub fn admit(&mut self, vm: &VirtualMachine) {
+        for generation in 0..=2 {
+            for object in vm.state.gc.get_objects(Some(generation)) {
+                if harmless(&object, vm) {
+                    self.admitted_empty.push(object);
+                } else {
+                    self.admitted.push(object);
+                }
+            }
+        }
+        vm.state.gc.freeze();
+        self.permanent = gc_state().get_freeze_count();
+    }
+
+    /// Gives up what was admitted.
+    pub fn dismiss(&mut self) {
+        self.admitted.clear();
+        self.admitted_empty.clear();
     }
 
     /// Records everything there is. Must be called from Rust, with no Python frame active.
@@ -133,8 +178,12 @@ impl Baseline {
     pub fn record(&mut self, vm: &VirtualMachine) -> PyResult<()> {
         *self = Self {
             emptying: self.emptying.take(),
+            natives: self.natives.take(),
             ..Self::default()
         };
+        if let Some(natives) = &mut self.natives {
+            natives.record(vm)?;
+        }
         vm.state.gc.collect_force(2);
         vm.state.gc.freeze();
         self.find_all(vm)?;
@@ -147,6 +196,7 @@ impl Baseline {
         self.children.clear();
         self.find_all(vm)?;
         self.registrations = Some(self.registrations(vm)?);
+        self.permanent = gc_state().get_freeze_count();
         Ok(())
     }
 
@@ -194,6 +244,15 @@ impl Baseline {
                     self.children.pop();
                     end -= 1;
                     self.lru_caches.push(object.clone());
+                }
+                Kind::TimeZones => {
+                    self.children.truncate(start);
+                    each_child(&object, &mut |child| {
+                        if !is_timedelta(child) {
+                            self.children.push(child.get_id());
+                        }
+                    });
+                    end = self.children.len();
                 }
                 _ => {}
             }
@@ -243,6 +302,23 @@ impl Baseline {
         Ok(())
     }
 
+    /// True if there was something to empty.
+    fn empty_admitted(&self, vm: &VirtualMachine) -> bool {
+        let mut emptied = false;
+        for object in &self.admitted_empty {
+            if harmless(object, vm) {
+                continue;
+            }
+            emptied = true;
+            if let Some(dict) = object.downcast_ref::<PyDict>() {
+                PyDict::clear(dict);
+            } else if let Some(set) = object.downcast_ref::<PySet>() {
+                set.clear();
+            }
+        }
+        emptied
+    }
+
     fn registrations(&self, vm: &VirtualMachine) -> PyResult {
         match &self.emptying {
             Some(emptying) => emptying.abc_token.call(FuncArgs::default(), vm),
@@ -259,15 +335,25 @@ impl Baseline {
         for _ in 0..PASSES_MAX {
             self.empty_caches(vm)?;
             vm.state.gc.collect_force(2);
-            match self.compare(vm)? {
-                Pass::Same => {
+            let natives = match &self.natives {
+                Some(natives) => natives.check(vm)?,
+                None => Pass::Same,
+            };
+            let natives = match natives {
+                Pass::Same if self.empty_admitted(vm) => Pass::PutBack("a cache".to_owned()),
+                other => other,
+            };
+            match (natives, self.compare(vm)?) {
+                (Pass::Changed(what), _) | (_, Pass::Changed(what)) => {
+                    return Ok(Check::Changed(what));
+                }
+                (Pass::PutBack(name), _) | (_, Pass::PutBack(name)) => what = name,
+                (Pass::Same, Pass::Same) => {
                     return Ok(match self.survivor(vm) {
                         None => Check::Clean,
                         Some(what) => Check::Changed(what),
                     });
                 }
-                Pass::PutBack(name) => what = name,
-                Pass::Changed(what) => return Ok(Check::Changed(what)),
             }
         }
         Ok(Check::Changed(format!("{what} again and again")))
@@ -316,7 +402,9 @@ impl Baseline {
                     );
                     return Ok(Pass::Changed(format!("the function {name}")));
                 }
-                Kind::LruCache | Kind::Lock | Kind::Other => return Ok(Pass::Changed(what)),
+                Kind::LruCache | Kind::TimeZones | Kind::Lock | Kind::Other => {
+                    return Ok(Pass::Changed(what));
+                }
             }
         }
         Ok(put_back.map_or(Pass::Same, Pass::PutBack))
@@ -345,6 +433,17 @@ impl Baseline {
         let (mut count, mut same) = (0, true);
         // Most of the time of a check is spent here: the closure goes to the object as it is.
         let object: &PyObject = &recorded.object;
+        if matches!(recorded.kind, Kind::TimeZones) {
+            object.traverse(&mut |child: &PyObject| {
+                if !is_timedelta(child) {
+                    same &= expected
+                        .get(count)
+                        .is_some_and(|old| *old == child.get_id());
+                    count += 1;
+                }
+            });
+            return same && count == expected.len();
+        }
         object.traverse(&mut |child: &PyObject| {
             same &= expected.get(count).is_none_or(|old| *old == child.get_id());
             count += 1;
@@ -378,6 +477,9 @@ impl Baseline {
 
     /// Something that is alive and was not there before.
     fn survivor(&self, vm: &VirtualMachine) -> Option<String> {
+        if gc_state().get_freeze_count() != self.permanent {
+            return Some("what the garbage collector looks at".to_owned());
+        }
         for generation in 0..=2 {
             for object in vm.state.gc.get_objects(Some(generation)) {
                 if !self.known.contains_key(&object.get_id()) && !harmless(&object, vm) {
@@ -413,13 +515,8 @@ fn each_child(object: &PyObject, visit: &mut dyn FnMut(&PyObject)) {
 
 /// What cannot be changed by anybody, whatever it refers to.
 fn immutable(object: &PyObject) -> bool {
-    object.downcast_ref::<PyStr>().is_some()
-        || object.downcast_ref::<PyInt>().is_some()
-        || object.downcast_ref::<PyFloat>().is_some()
-        || object.downcast_ref::<PyTuple>().is_some()
-        || object.downcast_ref::<PyFrozenSet>().is_some()
-        || object.downcast_ref::<PyCode>().is_some()
-        || (object.class().heaptype_ext.is_none() && IMMUTABLE.contains(&&*object.class().name()))
+    let class = object.class();
+    class.heaptype_ext.is_none() && IMMUTABLE.contains(&&*class.name())
 }
 
 /// Data without behaviour and without content, which the interpreter itself makes and keeps: empty caches. An abstract class
@@ -428,9 +525,15 @@ fn harmless(object: &PyObject, vm: &VirtualMachine) -> bool {
     if let Some(set) = object.downcast_ref::<PySet>() {
         return object.class().is(vm.ctx.types.set_type) && set.elements().is_empty();
     }
-    object
-        .downcast_ref::<PyDict>()
-        .is_some_and(|dict| dict.is_empty())
+    object.class().is(vm.ctx.types.dict_type)
+        && object
+            .downcast_ref::<PyDict>()
+            .is_some_and(|dict| dict.is_empty())
+}
+
+fn is_timedelta(object: &PyObject) -> bool {
+    let class = object.class();
+    class.heaptype_ext.is_none() && &*class.name() == "timedelta"
 }
 
 fn kind_of(object: &PyObject, vm: &VirtualMachine) -> PyResult<Kind> {
@@ -458,6 +561,7 @@ fn kind_of(object: &PyObject, vm: &VirtualMachine) -> PyResult<Kind> {
     } else {
         match &*class.name() {
             "_lru_cache_wrapper" => Kind::LruCache,
+            "_zoneinfo_state" => Kind::TimeZones,
             "lock" | "RLock" => Kind::Lock,
             _ => Kind::Other,
         }
@@ -504,5 +608,184 @@ impl std::fmt::Debug for Baseline {
             self.lru_caches.len(),
             self.abstract_classes.len(),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustpython_vm::compiler::Mode;
+
+    use super::*;
+    use crate::policy::{native, vm, worker};
+
+    /// Runs a body in a warm interpreter, with what the check after it must say.
+    fn warm(body: fn(&VirtualMachine)) {
+        let thread = std::thread::Builder::new().stack_size(64 << 20);
+        let run = move || {
+            vm::interpreter().enter(|vm| {
+                if let Err(error) = worker::warm_up(vm) {
+                    panic!("the SDK does not load: {}", worker::describe(&error, vm));
+                }
+                assert_eq!(check(vm), Check::Clean);
+                body(vm);
+            });
+        };
+        thread.spawn(run).unwrap().join().unwrap();
+    }
+
+    fn check(vm: &VirtualMachine) -> Check {
+        native::with_baseline(|baseline| baseline.check(vm)).unwrap_or_else(|_| panic!("no check"))
+    }
+
+    /// Runs Python code outside of the sandbox.
+    fn exec(source: &str, vm: &VirtualMachine) -> rustpython_vm::scope::Scope {
+        let scope = vm.new_scope_with_builtins();
+        let code = vm.compile(source, Mode::Exec, "test").unwrap();
+        vm.run_code_obj(code, scope.clone())
+            .unwrap_or_else(|error| panic!("{}", error.class().name()));
+        scope
+    }
+
+    fn changed(vm: &VirtualMachine) -> String {
+        match check(vm) {
+            Check::Changed(what) => what,
+            Check::Clean => panic!("the check does not see it"),
+        }
+    }
+
+    #[test]
+    fn what_is_hidden_in_the_permanent_generation_is_found() {
+        warm(|vm| {
+            let hidden = exec("class Spy(str): pass", vm);
+            vm.state.gc.collect_force(2);
+            vm.state.gc.freeze();
+            assert!(changed(vm).contains("garbage collector"));
+            drop(hidden);
+        });
+    }
+
+    #[test]
+    fn what_came_with_a_compiled_file_is_no_survivor_and_hides_nothing() {
+        warm(|vm| {
+            let source = "x = (1, ('a', 'b'), frozenset({2}))";
+            assert!(native::remember(source, "a.py", vm).is_ok());
+            native::with_baseline(|baseline| baseline.admit(vm));
+            assert_eq!(check(vm), Check::Clean);
+            let hidden = exec("class Spy(str): pass", vm);
+            vm.state.gc.freeze();
+            assert!(changed(vm).contains("garbage collector"));
+            drop(hidden);
+        });
+    }
+
+    #[test]
+    fn what_nobody_holds_in_an_object_is_seen_although_it_is_known() {
+        warm(|vm| {
+            let known = exec("import json\nf = json.dumps", vm)
+                .globals
+                .get_item("f", vm)
+                .unwrap_or_else(|_| panic!("no function"));
+            assert_eq!(check(vm), Check::Clean);
+            let old = vm
+                .state
+                .codec_registry
+                .register_error("ignore".to_owned(), known.clone());
+            assert!(changed(vm).contains("encoding errors"));
+            let old = old.unwrap();
+            vm.state
+                .codec_registry
+                .register_error("ignore".to_owned(), old);
+            assert_eq!(check(vm), Check::Clean);
+            *vm.trace_func.borrow_mut() = known.clone();
+            assert!(changed(vm).contains("traced"));
+            *vm.trace_func.borrow_mut() = vm.ctx.none();
+            *vm.async_gen_finalizer.borrow_mut() = Some(known.clone());
+            assert!(changed(vm).contains("asynchronous"));
+            *vm.async_gen_finalizer.borrow_mut() = None;
+            vm.state.gc.disable();
+            assert!(changed(vm).contains("garbage collector"));
+            vm.state.gc.enable();
+            vm.state.override_frozen_modules.store(-1);
+            assert!(changed(vm).contains("where modules come from"));
+            vm.state.override_frozen_modules.store(0);
+            assert_eq!(check(vm), Check::Clean);
+        });
+    }
+
+    /// The functions that `_symbot/warm.py` takes away are in no other place.
+    #[test]
+    fn functions_that_were_taken_away_are_nowhere() {
+        warm(|vm| {
+            let taken = [
+                "settrace",
+                "setprofile",
+                "addaudithook",
+                "set_asyncgen_hooks",
+                "setswitchinterval",
+                "register_error",
+                "register",
+                "unregister",
+                "freeze",
+                "unfreeze",
+                "get_objects",
+                "get_referrers",
+                "loads",
+                "dumps",
+                "start_new_thread",
+                "start_joinable_thread",
+                "interrupt_main",
+                "create_builtin",
+                "_override_frozen_modules_for_tests",
+                "_fix_co_filename",
+            ];
+            let mut found = Vec::new();
+            native::with_baseline(|baseline| {
+                for object in baseline.known.values() {
+                    if &*object.class().name() != "builtin_function_or_method" {
+                        continue;
+                    }
+                    let text = |name: &str| {
+                        object
+                            .get_attr(vm.ctx.intern_str(name), vm)
+                            .and_then(|value| value.str(vm))
+                            .map(|text| text.to_string_lossy().into_owned())
+                            .unwrap_or_default()
+                    };
+                    let (module, name) = (text("__module__"), text("__name__"));
+                    if taken.contains(&&*name) && module != "_symbot_host" {
+                        found.push(format!("{module}.{name}"));
+                    }
+                }
+            });
+            assert_eq!(found, Vec::<String>::new());
+        });
+    }
+
+    /// Not a test of anything: `cargo test --release --lib cost_of_a_check -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "a measurement"]
+    #[allow(clippy::print_stderr)]
+    fn cost_of_a_check() {
+        warm(|vm| {
+            native::with_baseline(|baseline| eprintln!("{baseline:?}"));
+            for _ in 0..5 {
+                let start = tokio::time::Instant::now();
+                for _ in 0..200 {
+                    assert_eq!(check(vm), Check::Clean);
+                }
+                let all = start.elapsed() / 200;
+                let start = tokio::time::Instant::now();
+                native::with_baseline(|baseline| {
+                    let natives = baseline.natives.as_ref().unwrap();
+                    for _ in 0..200 {
+                        assert!(matches!(natives.check(vm), Ok(Pass::Same)));
+                    }
+                });
+                eprintln!(
+                    "{all:?} each, of which {:?} for natives",
+                    start.elapsed() / 200
+                );
+            }
+        });
     }
 }

@@ -21,7 +21,8 @@ use super::types::{
     FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, HostError, Inspection,
 };
 use super::wire::{
-    self, CallReply, CallRequest, FRAME_MAX_BYTES, FromWorker, OwnTime, ReplyFailure, ToWorker,
+    self, CallReply, CallRequest, FRAME_MAX_BYTES, FromWorker, OwnTime, Place, ReplyFailure,
+    ToWorker,
 };
 use crate::fuzzing::{Dice, rounds};
 use judge::judge;
@@ -87,7 +88,7 @@ fn results_are_taken_as_they_are_or_refused() {
 }
 
 fn message(dice: &mut Dice) -> FromWorker {
-    match dice.below(8) {
+    match dice.below(10) {
         0 => FromWorker::Ready {
             weakened: vec!["seccomp".to_owned()],
         },
@@ -129,6 +130,14 @@ fn message(dice: &mut Dice) -> FromWorker {
             })
         }
         5 => FromWorker::Inspected(Inspection::default()),
+        7 => FromWorker::Begins {
+            name: (*dice.pick(HANDLERS)).to_owned(),
+        },
+        8 => FromWorker::Where(Place {
+            handler: dice.one_in(2).then(|| (*dice.pick(HANDLERS)).to_owned()),
+            line: dice.one_in(2).then_some(u32::MAX),
+            printed: (*dice.pick(TEXTS)).to_owned(),
+        }),
         6 => FromWorker::Retire {
             reason: "x".repeat(dice.below(5_000)),
         },
@@ -355,6 +364,7 @@ fn requests_are_read_as_they_were_written_or_refused() {
                     seed: "00".to_owned(),
                     now_ns: dice.roll(),
                     hurry: dice.one_in(2),
+                    deadline_ms: dice.roll(),
                 }),
                 1 => ToWorker::Answer {
                     value: any(dice, 4),
@@ -472,15 +482,22 @@ fn answer_of(
 /// What a call of a process that says this and then listens has to come to.
 fn due(said: &[u8]) -> Result<HandlerAnswer, FailureKind> {
     let (messages, end) = expected::<FromWorker>(said);
-    let mut host_calls = 0;
+    let (mut host_calls, mut begun, mut places) = (0, false, 0);
+    let asked = "get_permissions";
     for message in messages {
         match serde_json::from_value(message).unwrap() {
+            FromWorker::Begins { name } if name == asked && !begun => begun = true,
+            FromWorker::Where(Place { handler, .. })
+                if places < 40 && handler.as_deref().is_none_or(|name| name == asked) =>
+            {
+                places += 1;
+            }
             FromWorker::Host { .. } if host_calls < 1_000 => host_calls += 1,
             FromWorker::Called(reply) => {
                 return match reply.failure {
                     Some(failure) => Err(failure.kind),
                     None => decode::answer(
-                        &["get_permissions".to_owned()],
+                        &[asked.to_owned()],
                         &reply.results,
                         "impl.py",
                         reply.printed,
@@ -541,6 +558,35 @@ fn calls_of_workers_that_lie_fail_and_end() {
     assert_eq!(kind(&called("get_flows", right)), FailureKind::WrongResult);
     assert_eq!(kind(b"\x02\0\0\0{}"), FailureKind::Died);
     assert_eq!(kind(b"\xff\xff\xff\xff"), FailureKind::Died);
+    let frames = |messages: &[FromWorker]| -> Vec<u8> {
+        let frames = messages.iter().map(|one| wire::frame(one).unwrap());
+        frames.flatten().collect()
+    };
+    let begins = |name: &str| FromWorker::Begins {
+        name: name.to_owned(),
+    };
+    let place = Place {
+        handler: Some("get_permissions".to_owned()),
+        line: Some(7),
+        printed: "so far".to_owned(),
+    };
+    let told = frames(&[begins("get_permissions"), FromWorker::Where(place.clone())]);
+    let late = answer_of(&runtime, &told, true, NOT_LONG).unwrap_err();
+    assert_eq!(late.kind, FailureKind::Timeout);
+    assert_eq!((late.handler, late.line), (place.handler.clone(), Some(7)));
+    assert_eq!(late.printed, "so far");
+    // Nobody gets more time by saying that a handler begins which was not asked for, or begins again.
+    for more in [
+        frames(&[begins("get_flows")]),
+        frames(&[begins("get_permissions"), begins("get_permissions")]),
+        frames(&[FromWorker::Where(place.clone())]).repeat(1_000),
+        frames(&[FromWorker::Where(Place {
+            handler: Some("get_flows".to_owned()),
+            ..place
+        })]),
+    ] {
+        assert_eq!(kind(&more), FailureKind::Died);
+    }
     let silent = answer_of(&runtime, b"", true, NOT_LONG);
     assert_eq!(silent.unwrap_err().kind, FailureKind::Timeout);
     for other in [

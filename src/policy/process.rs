@@ -15,18 +15,12 @@ const LAST_WORDS_MAX_BYTES: usize = 2_000;
 /// A killed process is reaped within milliseconds; longer means that the kernel is busy with it.
 const REAP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a worker may think about one request, all stretches between its messages together, with the precedence of
-/// the bot itself; a usual call takes a hundredth of it. After that the worker runs only when nobody else wants the processor.
-const PRECEDENCE: Duration = Duration::from_millis(250);
 /// The lowest precedence. It cannot be raised again without privileges, so the worker is replaced after the call.
 const NICE: i32 = 19;
 
 /// A running worker.
 pub(super) struct Process {
     child: Child,
-    /// What is left of [`PRECEDENCE`] in this request.
-    precedence: Duration,
-    lowered: bool,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     last_words: Arc<Mutex<Vec<u8>>>,
@@ -59,8 +53,6 @@ impl Process {
         tokio::spawn(keep_last_words(errors, Arc::clone(&last_words)));
         let mut process = Self {
             child,
-            precedence: PRECEDENCE,
-            lowered: false,
             input,
             output: BufReader::new(output),
             last_words,
@@ -86,33 +78,6 @@ impl Process {
 
     pub(super) async fn receive(&mut self) -> Result<FromWorker, String> {
         wire::read(&mut self.output).await
-    }
-
-    /// Sends a request; with [`Process::answer`], the time that the worker thinks about it is counted from here.
-    pub(super) async fn ask(&mut self, frame: &[u8]) -> Result<(), String> {
-        self.precedence = PRECEDENCE;
-        self.send_frame(frame).await
-    }
-
-    /// The next message about a request. Lowers the precedence of a worker that takes long.
-    pub(super) async fn answer(&mut self) -> Result<FromWorker, String> {
-        if self.lowered {
-            return self.receive().await;
-        }
-        let group = self.child.id();
-        let start = tokio::time::Instant::now();
-        let mut message = std::pin::pin!(wire::read(&mut self.output));
-        if let Ok(message) = tokio::time::timeout(self.precedence, &mut message).await {
-            self.precedence = self.precedence.saturating_sub(start.elapsed());
-            return message;
-        }
-        self.lowered = group.is_some_and(lower);
-        message.await
-    }
-
-    /// Whether the worker took so long that it now runs with the lowest precedence.
-    pub(super) fn lowered(&self) -> bool {
-        self.lowered
     }
 
     /// Whether the process is gone without having been told to.
@@ -162,7 +127,7 @@ impl Process {
 
 /// Gives a process group the lowest precedence; whether that worked.
 #[cfg(unix)]
-fn lower(group: u32) -> bool {
+pub(super) fn lower(group: u32) -> bool {
     use rustix::process::{Pid, setpriority_pgrp};
     let group = i32::try_from(group).ok().and_then(Pid::from_raw);
     // None would be the bot's own group.
@@ -170,7 +135,7 @@ fn lower(group: u32) -> bool {
 }
 
 #[cfg(not(unix))]
-fn lower(_: u32) -> bool {
+pub(super) fn lower(_: u32) -> bool {
     false
 }
 

@@ -19,7 +19,7 @@ pub struct HandlerCall {
     /// Handlers to call; those that the module does not define (decorated) are left out of the answer.
     pub handlers: Vec<String>,
     pub input: EventInput,
-    /// Time for the whole call, host calls included.
+    /// Time for each handler, host calls included; running the file has as much.
     pub deadline: Duration,
 }
 
@@ -316,6 +316,8 @@ pub enum FailureKind {
     Died,
     /// No worker could be had (start failure).
     Unavailable,
+    /// Something that the handler asked of the outside could not be had for now. Only the engine says so.
+    Unreachable,
 }
 
 impl std::fmt::Display for HandlerFailure {

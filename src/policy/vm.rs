@@ -1,17 +1,74 @@
 //! The Python interpreter of a worker: standard library, SDK, and the one native module through which Python reaches
 //! the host. Nothing here runs in the bot itself.
 
+use rustpython_vm::signal::user_signal_channel;
 use rustpython_vm::{self as vm, Interpreter, Settings};
 
-/// Modules that exist in RustPython but have no business in a policy: other interpreters, internals, and code that
-/// could only fail. (`marshal`, which `importlib` needs, loses its functions in `_symbot/warm.py`.)
-const REMOVED_MODULES: [&str; 6] = [
-    "_interpreters",
-    "_interpchannels",
-    "_interpqueues",
-    "_testinternalcapi",
-    "_remote_debugging",
-    "_asyncio",
+use super::whereabouts;
+
+/// The native modules that the standard library needs. All others have no business in a policy: other interpreters,
+/// internals, formats that nobody may import, and code that could only fail. (`gc`, `marshal` and others that are needed
+/// lose functions in `_symbot/warm.py`.)
+const MODULES: &[&str] = &[
+    "_abc",
+    "_ast",
+    "_bisect",
+    "_blake2",
+    "_codecs",
+    "_codecs_cn",
+    "_codecs_hk",
+    "_codecs_iso2022",
+    "_codecs_jp",
+    "_codecs_kr",
+    "_codecs_tw",
+    "_collections",
+    "_contextvars",
+    "_csv",
+    "_datetime",
+    "_functools",
+    "_hashlib",
+    "_heapq",
+    "_imp",
+    "_io",
+    "_json",
+    "_md5",
+    "_multibytecodec",
+    "_opcode",
+    "_operator",
+    "_queue",
+    "_random",
+    "_sha1",
+    "_sha256",
+    "_sha3",
+    "_sha512",
+    "_sre",
+    "_stat",
+    "_statistics",
+    "_string",
+    "_struct",
+    "_suggestions",
+    "_symbot_host",
+    "_thread",
+    "_tokenize",
+    "_types",
+    "_typing",
+    "_warnings",
+    "_weakref",
+    "_zoneinfo",
+    "array",
+    "atexit",
+    "binascii",
+    "builtins",
+    "cmath",
+    "errno",
+    "gc",
+    "itertools",
+    "marshal",
+    "math",
+    "sys",
+    "time",
+    "unicodedata",
+    "zlib",
 ];
 
 /// The hash seed is fixed, so that the order of sets is the same when a recorded call is replayed.
@@ -39,10 +96,11 @@ pub fn interpreter() -> Interpreter {
         .add_frozen_modules(rustpython_pylib::FROZEN_STDLIB)
         .add_frozen_modules(sdk())
         .init_hook(|vm| {
+            let (sender, receiver) = user_signal_channel();
+            vm.set_user_signal_channel(receiver);
+            whereabouts::connect(sender);
             if let Some(state) = vm::common::rc::PyRc::get_mut(&mut vm.state) {
-                for name in REMOVED_MODULES {
-                    state.module_defs.remove(name);
-                }
+                state.module_defs.retain(|name, _| MODULES.contains(name));
             }
         })
         .build()

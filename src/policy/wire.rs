@@ -52,6 +52,8 @@ pub struct CallRequest {
     pub now_ns: u64,
     /// Whether `time.sleep` only moves the clock, as in a replay.
     pub hurry: bool,
+    /// Time for each handler, in milliseconds. The bot keeps it; the worker says where it is shortly before.
+    pub deadline_ms: u64,
 }
 
 /// A [`ToWorker::Call`] as the bot writes it, without a copy of what is in it.
@@ -66,6 +68,7 @@ pub struct CallFrame<'a> {
     pub seed: &'a str,
     pub now_ns: u64,
     pub hurry: bool,
+    pub deadline_ms: u64,
 }
 
 /// `symbot python`.
@@ -98,6 +101,10 @@ pub enum FromWorker {
     Ready { weakened: Vec<String> },
     /// A host call.
     Host { name: String, arguments: Value },
+    /// This handler begins. Said only when the call has gone on for a while: the handler's time begins anew.
+    Begins { name: String },
+    /// The call will be late. Not an answer.
+    Where(Place),
     /// Handlers are done.
     Called(CallReply),
     /// An inspection is done.
@@ -123,6 +130,17 @@ pub struct CallReply {
     pub printed: String,
     #[serde(default)]
     pub own: OwnTime,
+}
+
+/// Where a call is that takes long.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// `None` while the file itself is run.
+    pub handler: Option<String>,
+    /// Line of the file; `None` where native code runs.
+    pub line: Option<u32>,
+    /// What was printed so far, as far as that is known.
+    pub printed: String,
 }
 
 /// How long the code of the file itself took in a call, in nanoseconds; the rest of a call is the bot's and the worker's.

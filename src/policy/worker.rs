@@ -1,7 +1,8 @@
 //! The main function of `symbot worker`: a process that runs implementation files for the bot, one request at a time.
 //!
 //! The interpreter has a thread of its own with a large stack (the compiler recurses with the nesting of the source); the
-//! main thread only watches whether the bot still lives. Requests come as frames on standard input, answers go to
+//! main thread only watches whether the bot still lives, and tells where a call is that takes long
+//! ([`super::whereabouts`]). Requests come as frames on standard input, answers go to
 //! standard output ([`super::wire`]). There is no tokio, no logger and no setting here. What keeps a worker harmless is
 //! [`super::jail`]; what keeps one request from seeing another is a fresh namespace per call and [`super::baseline`].
 
@@ -10,7 +11,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use rustpython_vm::builtins::{PyBaseExceptionRef, PyType};
-use rustpython_vm::{AsObject, PyObjectRef, PyResult, VirtualMachine};
+use rustpython_vm::function::FuncArgs;
+use rustpython_vm::{AsObject, PyObject, PyObjectRef, PyResult, VirtualMachine};
 use serde_json::Value;
 
 use super::baseline::Check;
@@ -19,7 +21,7 @@ use super::types::{FailureKind, HostError, Inspection};
 use super::wire::{
     self, CallReply, CallRequest, FromWorker, OwnTime, ReplyFailure, SOURCE_MAX_BYTES, ToWorker,
 };
-use super::{data, footprint, inherited, jail, vm};
+use super::{data, footprint, inherited, jail, natives, vm, whereabouts};
 
 /// 50,000 nested operators need between 8 and 16 MB in the compiler (measured); sources are at most 256 KB.
 const STACK_BYTES: usize = 64 << 20;
@@ -55,8 +57,9 @@ pub fn main() -> i32 {
     if let Err(error) = thread {
         return complain(&format!("no thread for Python: {error}"));
     }
+    let mut pause = PARENT_CHECK_INTERVAL;
     loop {
-        match ended.recv_timeout(PARENT_CHECK_INTERVAL) {
+        match ended.recv_timeout(pause) {
             Ok(Ok(())) => return EXIT_DONE,
             Ok(Err(error)) => return complain(&error),
             Err(mpsc::RecvTimeoutError::Disconnected) => return EXIT_BROKEN,
@@ -64,6 +67,10 @@ pub fn main() -> i32 {
                 if rustix::process::getppid() != parent {
                     return EXIT_DONE;
                 }
+                let next = whereabouts::look();
+                pause = next.map_or(PARENT_CHECK_INTERVAL, |next| {
+                    next.min(PARENT_CHECK_INTERVAL)
+                });
             }
         }
     }
@@ -74,18 +81,19 @@ fn complain(error: &str) -> i32 {
     EXIT_BROKEN
 }
 
+/// Says something to the bot, whole: two threads do.
+pub(super) fn say(message: &FromWorker) -> Result<(), String> {
+    let bytes = wire::frame(message)?;
+    let mut out = std::io::stdout().lock();
+    out.write_all(&bytes)
+        .and_then(|()| out.flush())
+        .map_err(|error| format!("the bot does not listen: {error}"))
+}
+
 /// The pipe to the bot.
 struct Pipe;
 
 impl Pipe {
-    fn send(&self, message: &FromWorker) -> Result<(), String> {
-        let bytes = wire::frame(message)?;
-        let mut out = std::io::stdout().lock();
-        out.write_all(&bytes)
-            .and_then(|()| out.flush())
-            .map_err(|error| format!("the bot does not listen: {error}"))
-    }
-
     /// `None` at the end of input.
     fn receive(&self) -> Result<Option<ToWorker>, String> {
         wire::read_blocking(&mut std::io::stdin().lock())
@@ -93,13 +101,14 @@ impl Pipe {
 }
 
 impl HostPipe for Pipe {
-    fn ask(&mut self, name: &str, arguments: Value) -> Result<Value, HostError> {
+    fn ask(&mut self, name: &str, mut arguments: Value) -> Result<Value, HostError> {
+        cut_from_data(&mut arguments);
         let broken = |message: String| HostError {
             class: "SymException".to_owned(),
             name: "HOST".to_owned(),
             message,
         };
-        self.send(&FromWorker::Host {
+        say(&FromWorker::Host {
             name: name.to_owned(),
             arguments,
         })
@@ -119,7 +128,7 @@ impl HostPipe for Pipe {
     }
 
     fn output(&mut self, text: &str, error: bool) {
-        let _ = self.send(&FromWorker::Output {
+        let _ = say(&FromWorker::Output {
             text: text.to_owned(),
             error,
         });
@@ -127,8 +136,8 @@ impl HostPipe for Pipe {
 }
 
 /// The entry points of the driver.
-struct Driver {
-    call: PyObjectRef,
+pub(super) struct Driver {
+    pub(super) call: PyObjectRef,
     inspect: PyObjectRef,
     script: PyObjectRef,
     /// Modules that a code object imports.
@@ -147,7 +156,7 @@ fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(),
             .and_then(|()| native::with_baseline(|baseline| baseline.check(vm)))
             .map_err(|error| describe(&error, vm))?;
         weakened.extend(jail::seal()?);
-        Pipe.send(&FromWorker::Ready { weakened })?;
+        say(&FromWorker::Ready { weakened })?;
         let mut busy = Duration::ZERO;
         for count in 1.. {
             let Some(request) = Pipe.receive()? else {
@@ -160,7 +169,7 @@ fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(),
                 Err(error) => return Err(describe(&error, vm)),
             };
             busy += start.elapsed();
-            Pipe.send(&answer)?;
+            say(&answer)?;
             if once {
                 break;
             }
@@ -169,13 +178,13 @@ fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(),
                 Ok(Check::Clean) if count >= RETIRE_AFTER_REQUESTS => "many requests".to_owned(),
                 Ok(Check::Clean) if busy > RETIRE_AFTER_BUSY => "long use".to_owned(),
                 Ok(Check::Clean) => {
-                    Pipe.send(&FromWorker::Idle)?;
+                    say(&FromWorker::Idle)?;
                     continue;
                 }
                 Ok(Check::Changed(what)) => format!("an implementation changed {what}"),
                 Err(_) => "the state cannot be checked".to_owned(),
             };
-            Pipe.send(&FromWorker::Retire { reason })?;
+            say(&FromWorker::Retire { reason })?;
             break;
         }
         // Finalizers and exit functions of implementations have no business here.
@@ -183,8 +192,9 @@ fn serve(mut weakened: Vec<String>, program: &footprint::ReadOnly) -> Result<(),
     })
 }
 
-fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
+pub(super) fn warm_up(vm: &VirtualMachine) -> PyResult<Driver> {
     native::with_baseline(|baseline| baseline.arm(vm))?;
+    make_repeatable(vm)?;
     set_time(vm)?;
     vm.import("_symbot.warm", 0)?;
     let driver = vm.import("_symbot.driver", 0)?.get_attr("driver", vm)?;
@@ -206,6 +216,35 @@ fn practise(driver: &Driver, vm: &VirtualMachine) -> PyResult<()> {
     let request = serde_json::json!({"file": "", "source": "", "handlers": [], "input": null});
     let argument = data::to_python(&request, vm)?;
     driver.call.call((argument,), vm).map(drop)
+}
+
+/// Makes random generators without a seed ask the host for one (Python code cannot change their class), and gives the
+/// thread a number that is the same in every process.
+fn make_repeatable(vm: &VirtualMachine) -> PyResult<()> {
+    fn init(generator: &PyObject, mut arguments: FuncArgs, vm: &VirtualMachine) -> PyResult<()> {
+        arguments.prepend_arg(generator.to_owned());
+        natives::module("_random", vm)?
+            .get_attr("Random", vm)?
+            .get_attr("seed", vm)?
+            .call(arguments, vm)
+            .map(drop)
+    }
+    let repeatable = vm.import("_symbot.repeatable", 0)?;
+    let repeatable = repeatable.get_attr("repeatable", vm)?;
+    let threads = vm.import("_thread", 0)?;
+    for name in ["get_ident", "get_native_id", "_get_main_thread_ident"] {
+        threads.set_attr(name, repeatable.get_attr("get_ident", vm)?, vm)?;
+    }
+    let seed = repeatable.get_attr("seed", vm)?;
+    let class = vm
+        .import("_random", 0)?
+        .get_attr("Random", vm)?
+        .downcast::<PyType>()
+        .map_err(|_| vm.new_runtime_error("random has no class"))?;
+    class.set_attr(vm.ctx.intern_str("seed"), seed);
+    class.slots.init.store(Some(init));
+    class.modified();
+    Ok(())
 }
 
 /// Makes the classes of `datetime` ask the host what time it is; Python code cannot change them.
@@ -244,12 +283,15 @@ fn prepare(driver: &Driver, request: &ToWorker, vm: &VirtualMachine) -> PyResult
         return Ok(());
     }
     // Errors are the driver's to tell.
-    let Ok(code) = native::code_of(source, file, vm) else {
+    let Ok(code) = native::remember(source, file, vm) else {
         return Ok(());
     };
     let inspecting = matches!(request, ToWorker::Inspect { .. });
-    let names = driver.imports.call((code, inspecting), vm)?;
-    let Value::Array(names) = data::to_json(&names, vm)? else {
+    let names = {
+        let names = driver.imports.call((code, inspecting), vm)?;
+        data::to_json(&names, vm)?
+    };
+    let Value::Array(names) = names else {
         return Ok(());
     };
     for name in names.iter().filter_map(Value::as_str) {
@@ -258,7 +300,7 @@ fn prepare(driver: &Driver, request: &ToWorker, vm: &VirtualMachine) -> PyResult
     }
     if names.is_empty() {
         // Constants of the code are no survivors of the call.
-        vm.state.gc.freeze();
+        native::with_baseline(|baseline| baseline.admit(vm));
         Ok(())
     } else {
         driver.loaded.call((), vm)?;
@@ -266,7 +308,7 @@ fn prepare(driver: &Driver, request: &ToWorker, vm: &VirtualMachine) -> PyResult
     }
 }
 
-fn describe(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> String {
+pub(super) fn describe(error: &PyBaseExceptionRef, vm: &VirtualMachine) -> String {
     let mut text = String::new();
     let _ = vm.write_exception(&mut text, error);
     text
@@ -282,7 +324,10 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
             native::set_clock(request.now_ns, request.hurry);
             let file = request.file.clone();
             native::start_watch();
-            let reply = invoke(&driver.call, &arguments(request), vm).and_then(|value| {
+            whereabouts::begin(&file, Duration::from_millis(request.deadline_ms));
+            let reply = invoke(&driver.call, &arguments(request), vm);
+            whereabouts::end();
+            let reply = reply.and_then(|value| {
                 serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
             });
             let reply = reply.unwrap_or_else(|message| failed(broken(file, message)));
@@ -362,27 +407,60 @@ fn now_ns() -> u64 {
     u64::try_from(crate::clock::now().0).unwrap_or(0) * 1_000_000
 }
 
-/// `<object at 0x7f…>` without the number, which differs from process to process: a replayed call must tell the same.
+/// `<object at 0x7f…>` without the number, which differs from process to process: a replayed call must tell the same. What
+/// people are told of a failure, and prints, lose every such number; data loses it only where it stands as Python writes it.
 fn without_addresses(mut reply: CallReply) -> CallReply {
-    let cut = |text: &mut String| {
-        const MARK: &str = " at 0x";
-        let mut from = 0;
-        while let Some(found) = text[from..].find(MARK) {
-            let start = from + found + MARK.len();
-            let digits = text[start..]
-                .bytes()
-                .take_while(u8::is_ascii_hexdigit)
-                .count();
-            text.replace_range(start..start + digits, "");
-            from = start;
-        }
-    };
-    cut(&mut reply.printed);
+    let all = |text: &mut String| cut_addresses(text, |_| true);
+    all(&mut reply.printed);
     if let Some(failure) = &mut reply.failure {
-        cut(&mut failure.message);
-        failure.traceback.as_mut().map(cut);
+        all(&mut failure.message);
+        failure.traceback.as_mut().map(all);
+    }
+    for (_, result) in &mut reply.results {
+        cut_from_data(result);
     }
     reply
+}
+
+/// Cuts numbers after ` at 0x` if what follows them is as wanted.
+fn cut_addresses(text: &mut String, wanted: impl Fn(&str) -> bool) {
+    const MARK: &str = " at 0x";
+    let mut from = 0;
+    while let Some(found) = text[from..].find(MARK) {
+        let start = from + found + MARK.len();
+        let digits = text[start..]
+            .bytes()
+            .take_while(u8::is_ascii_hexdigit)
+            .count();
+        if wanted(&text[start + digits..]) {
+            text.replace_range(start..start + digits, "");
+        }
+        from = start;
+    }
+}
+
+fn cut_from_data(value: &mut Value) {
+    let cut = |text: &mut String| {
+        cut_addresses(text, |rest| {
+            [">", ";", ": ", ", file "]
+                .iter()
+                .any(|end| rest.starts_with(end))
+        });
+    };
+    match value {
+        Value::String(text) => cut(text),
+        Value::Array(items) => items.iter_mut().for_each(cut_from_data),
+        Value::Object(entries) => {
+            if entries.keys().any(|key| key.contains(" at 0x")) {
+                for (mut key, entry) in std::mem::take(entries) {
+                    cut(&mut key);
+                    entries.insert(key, entry);
+                }
+            }
+            entries.values_mut().for_each(cut_from_data);
+        }
+        _ => {}
+    }
 }
 
 fn failed(failure: ReplyFailure) -> CallReply {

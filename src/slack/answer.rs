@@ -38,6 +38,9 @@ pub fn unknown_command(typed: &str) -> String {
     format!("I do not know `/sym {}`.\n{}", in_code(typed), help())
 }
 
+/// Commands that a note names.
+const COMMANDS_MAX: usize = 5;
+
 /// Note above the flow picker.
 #[must_use]
 pub fn unknown_flow(typed: &str) -> String {
@@ -49,12 +52,26 @@ pub fn unknown_flow(typed: &str) -> String {
 
 /// Note above the flow picker: the flow exists, but not in that environment.
 #[must_use]
-pub fn unknown_environment(flow: &str, environment: &str) -> String {
+pub fn unknown_environment(flow: &str, environment: &str, to_type: &[String]) -> String {
     format!(
-        "There is no flow “{}” in an environment called “{}”. Please choose one.",
+        "There is no flow “{}” in an environment called “{}”. Please choose one{}.",
         text::escaped_within(&text::one_line(flow), TYPED_CHARS),
-        text::escaped_within(&text::one_line(environment), TYPED_CHARS)
+        text::escaped_within(&text::one_line(environment), TYPED_CHARS),
+        or_type(to_type)
     )
+}
+
+/// What can be typed after `/sym req`, as the end of a sentence.
+fn or_type(to_type: &[String]) -> String {
+    if to_type.is_empty() {
+        return String::new();
+    }
+    let commands: Vec<String> = to_type
+        .iter()
+        .take(COMMANDS_MAX)
+        .map(|words| format!("`/sym req {}`", in_code(words)))
+        .collect();
+    format!(", or type {}", commands.join(" or "))
 }
 
 /// Guests may never start a request.
@@ -66,10 +83,11 @@ pub fn guest_may_not_start() -> String {
 
 /// Note in the picker: the flow exists in more than one environment.
 #[must_use]
-pub fn several_environments(flow: &str) -> String {
+pub fn several_environments(flow: &str, to_type: &[String]) -> String {
     format!(
-        "*{}* exists in several environments. Please choose one, or type its name after the flow's.",
-        text::escaped_within(&text::one_line(flow), TYPED_CHARS)
+        "*{}* exists in several environments. Please choose one{}.",
+        text::escaped_within(&text::one_line(flow), TYPED_CHARS),
+        or_type(to_type)
     )
 }
 

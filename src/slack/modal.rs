@@ -3,6 +3,8 @@
 //! What a form asks is decided in [`super::question`]; reading it back is [`super::form`]'s. Called by the engine, which opens
 //! and updates the views.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Value;
 use slack_morphism::prelude::*;
 
@@ -33,14 +35,24 @@ pub fn flow_picker(choices: &[FlowChoice], metadata: &FormMetadata, note: Option
         );
         return message(TITLE, &said);
     }
+    let lines: Vec<(String, String)> = choices.iter().map(line).collect();
+    let mut seen = HashMap::new();
+    for line in &lines {
+        *seen.entry(line).or_insert(0) += 1;
+    }
+    let mut codes = HashSet::new();
     let options: Vec<Option_> = choices
         .iter()
-        .map(|choice| {
-            let label = text::one_line(text::or_else(&choice.label, &choice.name));
-            let slug = match &choice.environment {
-                Some(environment) => format!("{} · {environment}", choice.name),
-                None => choice.name.clone(),
-            };
+        .zip(&lines)
+        // Slack takes no view in which two options have one value.
+        .filter(|(choice, _)| codes.insert(form::flow_code(choice)))
+        .map(|(choice, line)| {
+            let (label, mut description) = line.clone();
+            if seen.get(line).is_some_and(|alike| *alike > 1)
+                && let (Some(name), Some(_)) = (&choice.environment, &choice.environment_label)
+            {
+                description = format!("{description} ({name})");
+            }
             Option_::new(
                 plain(
                     text::or_else(&label, "(no name)"),
@@ -49,7 +61,7 @@ pub fn flow_picker(choices: &[FlowChoice], metadata: &FormMetadata, note: Option
                 form::flow_code(choice),
             )
             .with_description(plain(
-                text::or_else(&text::one_line(&slug), "–"),
+                text::or_else(&text::one_line(&description), "–"),
                 limits::OPTION_TEXT_CHARS,
             ))
         })
@@ -84,6 +96,20 @@ pub fn flow_picker(choices: &[FlowChoice], metadata: &FormMetadata, note: Option
         Some(metadata) => view(TITLE, blocks, Some(("Next", ids::PICKER, metadata))),
         None => too_large(TITLE),
     }
+}
+
+/// What people see of a flow in the picker: its label, and its slug with what the environment is called.
+fn line(choice: &FlowChoice) -> (String, String) {
+    let label = text::one_line(text::or_else(&choice.label, &choice.name));
+    let environment = choice
+        .environment_label
+        .as_ref()
+        .or(choice.environment.as_ref());
+    let slug = match environment {
+        Some(environment) => format!("{} · {environment}", choice.name),
+        None => choice.name.clone(),
+    };
+    (label, slug)
 }
 
 /// The form of a flow.
@@ -197,16 +223,10 @@ fn header(form: &FormView<'_>) -> Vec<SlackBlock> {
         ),
         text::escaped_within(&text::one_line(form.flow.title()), 200),
     );
-    if let Some(environment) = form
-        .flow
-        .environment
-        .as_ref()
-        .filter(|_| form.show_environment)
-    {
-        let label = environment.title();
+    if let Some(environment) = form.environment {
         greeting.push_str(&format!(
             " in *{}*",
-            text::escaped_within(&text::one_line(label), 200)
+            text::escaped_within(&text::one_line(environment), 200)
         ));
     }
     greeting.push('.');

@@ -47,7 +47,10 @@ impl FormMetadata {
 pub struct FlowChoice {
     pub name: String,
     pub label: String,
+    /// Slug of the environment: with the name it says which flow it is.
     pub environment: Option<String>,
+    /// What people call the environment, where that is not its slug.
+    pub environment_label: Option<String>,
 }
 
 /// The form of a flow.
@@ -56,8 +59,8 @@ pub struct FormView<'a> {
     pub flow: &'a Flow,
     /// Name of the person, for the greeting.
     pub person_name: &'a str,
-    /// Whether the environment is named (there are several).
-    pub show_environment: bool,
+    /// What the environment is called, where it is to be named (there are several).
+    pub environment: Option<&'a str>,
     pub metadata: FormMetadata,
     /// What it has become since it was opened.
     pub state: &'a FormState,

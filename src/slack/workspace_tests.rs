@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use slack_sim::{Fault, Setup, SlackSim, SocketFault};
 
-use super::api::{Post, SlackApi, ViewTarget};
+use super::api::{Post, SlackApi, ViewId, ViewTarget};
 use super::directory::{Admins, ChannelKind, Directory};
 use super::inbound::{Inbound, decode};
 use super::pacing::{Pacer, Repeat};
@@ -211,7 +211,7 @@ async fn a_form_is_updated_sent_and_decoded() {
     );
     // The view is gone: Slack's word is passed on.
     let target = ViewTarget {
-        view_id: &submitted.view.id,
+        view: ViewId::Slack(&submitted.view.id),
         hash: None,
     };
     let error = api.views_update(target, &form()).await.unwrap_err();

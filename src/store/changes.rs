@@ -21,8 +21,9 @@ pub mod patch;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
+use self::patch::Patch;
 use super::contract::{Commit, StoreError, Timer, TimerChange};
 use super::to_json;
 use crate::domain::effect::{EffectId, StoredEffect};
@@ -89,7 +90,7 @@ struct Members<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<(RunId, Value)>,
+    patch: Option<(RunId, Patch<'a>)>,
     #[serde(skip_serializing_if = "is_empty")]
     add: &'a [StoredEffect],
     #[serde(skip_serializing_if = "is_empty")]
@@ -125,18 +126,18 @@ pub(super) fn of_commit(
     let failed = |error: serde_json::Error| {
         StoreError::Failed(format!("a commit cannot be written as JSON: {error}"))
     };
-    let patch = match (&commit.run, before) {
-        (Some(new), Some(before)) => {
-            let old = serde_json::to_value(before).map_err(failed)?;
-            let new_value = serde_json::to_value(new).map_err(failed)?;
-            patch::difference(&old, &new_value).map(|patch| (new.id, patch))
-        }
+    let run: Option<&RawValue> = run
+        .map(serde_json::from_slice)
+        .transpose()
+        .map_err(failed)?;
+    let old = before.map(to_raw_value).transpose().map_err(failed)?;
+    let patch = match (&commit.run, run, &old) {
+        (Some(new), Some(text), Some(old)) => patch::difference(old, text)
+            .map_err(failed)?
+            .map(|patch| (new.id, patch)),
         _ => None,
     };
-    let run = match (&patch, run) {
-        (None, Some(run)) => Some(serde_json::from_slice(run).map_err(failed)?),
-        _ => None,
-    };
+    let run = run.filter(|_| patch.is_none());
     let members = Members {
         dedup: &commit.dedup,
         run,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{PERMISSIONS, POOL, RUNTIME, call, config, permissions_after};
+use crate::support::{PERMISSIONS, POOL, RUNTIME, call, config, permissions_after, request};
 use symbot::policy::pool::Pool;
 use symbot::policy::types::FailureKind;
 
@@ -54,6 +54,47 @@ fn a_killed_worker_is_replaced_at_once() {
             .await
             .unwrap();
         println!("next call after {:?}", start.elapsed());
+        pool.shutdown().await;
+    });
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)] // measures
+fn another_flow_gets_an_extra_worker_while_slow_calls_hold_all() {
+    RUNTIME.block_on(async {
+        let pool = Pool::start(config(2));
+        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+        let endless = permissions_after("while True:\n    pass");
+        let held = [(); 2].map(|()| {
+            let (pool, call) = (pool.clone(), call(&endless, PERMISSIONS).within(4_000));
+            tokio::spawn(async move { call.start_in(&pool).await })
+        });
+        while !pool.idle_process_ids().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut other = request();
+        other.flow.name = "other".to_owned();
+        let began = Instant::now();
+        for _ in 0..3 {
+            call(&permissions_after("pass"), PERMISSIONS)
+                .with(other.clone())
+                .start_in(&pool)
+                .await
+                .unwrap();
+        }
+        let waited = began.elapsed();
+        println!("another flow waits {waited:?}");
+        assert!(waited < Duration::from_secs(2), "it waited {waited:?}");
+        for held in held {
+            let failure = held.await.unwrap().expect_err("endless");
+            assert_eq!(failure.kind, FailureKind::Timeout);
+        }
+        // The extra one takes the place of one that was killed.
+        while pool.idle_process_ids().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(pool.idle_process_ids().len(), 2);
         pool.shutdown().await;
     });
 }
@@ -141,7 +182,7 @@ fn a_worker_ends_when_its_parent_does_even_while_a_handler_sleeps() {
     let mut output = shell.stdout.take().unwrap();
     output.read_exact(&mut [0; 4]).unwrap();
     let request = serde_json::json!({
-        "t": "call", "file": "impl.py", "handlers": [], "seed": "x", "input": {}, "now_ns": 0, "hurry": false,
+        "t": "call", "file": "impl.py", "handlers": [], "seed": "x", "input": {}, "now_ns": 0, "hurry": false, "deadline_ms": 10_000,
         "source": "import time\ntime.sleep(60)\n",
     })
     .to_string();

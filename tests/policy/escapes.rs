@@ -2,7 +2,9 @@
 
 use symbot::policy::types::FailureKind;
 
-use crate::support::{PERMISSIONS, call, failure, next_call_works, permissions_after, printed};
+use crate::support::{
+    PERMISSIONS, RUNTIME, call, failure, next_call_works, one_worker, permissions_after, printed,
+};
 
 /// The body raises one of these exceptions.
 fn refused(body: &str, exceptions: &[&str]) {
@@ -196,29 +198,94 @@ fn threads_cannot_be_started() {
     );
 }
 
+/// Ways to a native module that was taken out of `sys.modules`; each gives the module as `new`.
+const WAYS_TO_A_NATIVE_MODULE: [&str; 5] = [
+    "new = m['_imp'].create_builtin(S())",
+    "new = m['_frozen_importlib'].BuiltinImporter.create_module(S())",
+    "new = m['_frozen_importlib'].BuiltinImporter.load_module(S.name)",
+    "new = m['builtins'].__import__(S.name)",
+    "enum.sys.modules = {}\nnew = m['_imp'].create_builtin(S())",
+];
+
+/// A class `S` that serves as the specification of a module, and the modules in `m`.
+const NATIVE: &str = "import enum\nm = enum.sys.modules\nclass S:\n    loader = origin = None\n";
+
 #[test]
 fn bytecode_cannot_be_loaded_from_data() {
     refused(
         "import enum\nenum.sys.modules['marshal'].loads(b'c')",
-        &["RuntimeError", "KeyError"],
+        &["RuntimeError"],
     );
+    for way in WAYS_TO_A_NATIVE_MODULE {
+        refused(
+            &format!("{NATIVE}S.name = 'marshal'\nm.pop('marshal')\n{way}\nnew.loads(b'N')"),
+            &["RuntimeError"],
+        );
+    }
 }
 
 #[test]
+fn native_modules_that_lost_functions_are_not_made_anew() {
+    for way in WAYS_TO_A_NATIVE_MODULE {
+        let way = way.replace('\n', "\n    ");
+        let body = format!(
+            "{NATIVE}different = []\nfor name in [one for one in enum.sys.builtin_module_names if one in m]:\n\
+             \x20   if name in ('sys', 'builtins', '_imp'):\n        continue\n\
+             \x20   S.name, old = name, m.pop(name)\n    {way}\n    enum.sys.modules = m\n    m[name] = old\n\
+             \x20   if new is not old:\n        different.append(name)\nprint(different)"
+        );
+        assert_eq!(printed(&body), "[]\n", "{way}");
+    }
+    for name in ["sys", "builtins", "_imp"] {
+        let body = format!(
+            "{NATIVE}S.name, imp = '{name}', m['_imp']\nold = m.pop('{name}')\nprint(imp.create_builtin(S()) is old)"
+        );
+        assert_eq!(printed(&body), "True\n", "{name}");
+    }
+}
+
+#[test]
+fn native_modules_that_nobody_needs_are_not_there() {
+    let body = format!(
+        "{NATIVE}for S.name in ('_pickle', 'pyexpat', '_elementtree', '_bz2', '_lzma', '_asyncio', '_interpreters', '_symtable', '_sysconfigdata'):\n\
+         \x20   print(m['_imp'].create_builtin(S()), m['_imp'].is_builtin(S.name), end=' ')"
+    );
+    assert_eq!(printed(&body), "None False ".repeat(9));
+}
+
+/// Forged code runs until the interpreter stumbles. The worker is then gone, and the next one is as it should be.
+#[test]
 fn forged_code_harms_nothing_but_its_worker() {
-    for body in [
-        "def f(): pass\ncode = f.__code__.replace(co_code=bytes([100, 255] * 200))\nexec(code)",
-        "def f(): return 1\nf.__code__ = f.__code__.replace(co_consts=())\nf()",
-        "def f(): pass\ncode = f.__code__.replace(co_code=bytes(range(256)) * 4, co_stacksize=1)\nexec(code)",
+    let pool = one_worker();
+    let before = pool.idle_process_ids();
+    for (body, kind) in [
+        (
+            "def f(): pass\ncode = f.__code__.replace(co_code=bytes([100, 255] * 200))\nexec(code)",
+            Some(FailureKind::Died),
+        ),
+        (
+            "def f(): return 1\nf.__code__ = f.__code__.replace(co_consts=())\nprint(f())",
+            None,
+        ),
+        (
+            "def f(): pass\ncode = f.__code__.replace(co_code=bytes(range(256)) * 4, co_stacksize=1)\nexec(code)",
+            Some(FailureKind::Exception),
+        ),
     ] {
         let result = call(&permissions_after(body), PERMISSIONS)
-            .within(3_000)
-            .run();
-        if let Err(failure) = result {
-            assert_ne!(failure.kind, FailureKind::Unavailable, "{failure:?}");
-        }
-        next_call_works();
+            .within(10_000)
+            .run_in(&pool);
+        assert_eq!(result.err().map(|failure| failure.kind), kind, "{body}");
+        let next = call(
+            &permissions_after("def f(): return 1\nprint(f(), f.__code__.co_consts)"),
+            PERMISSIONS,
+        )
+        .run_in(&pool)
+        .unwrap();
+        assert_eq!(next.printed, "1 (1,)\n", "{body}");
     }
+    assert_ne!(pool.idle_process_ids(), before);
+    RUNTIME.block_on(pool.shutdown());
 }
 
 #[test]

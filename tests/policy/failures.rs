@@ -1,13 +1,18 @@
 //! Every way in which a handler can fail: it is told apart, it is told where, and the next call works.
 
-use symbot::policy::types::FailureKind;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::Value;
+use symbot::policy::types::{FailureKind, HandlerFailure, Host, HostError};
 
 use crate::support::{
     NOTIFICATIONS, PERMISSIONS, call, failure, next_call_works, permissions_after,
 };
 
 /// Long enough for a busy machine to start the handler, short enough for the tests.
-const SHORT_MILLISECONDS: u64 = 700;
+const SHORT_MILLISECONDS: u64 = 1_000;
 
 fn stopped(body: &str) {
     let failure = call(&permissions_after(body), PERMISSIONS)
@@ -16,9 +21,11 @@ fn stopped(body: &str) {
         .expect_err("this should not end");
     assert_eq!(failure.kind, FailureKind::Timeout, "{failure}");
     assert!(
-        failure.message.contains("did not finish within 0.7 s"),
+        failure.message.contains("did not finish within 1 s"),
         "{failure}"
     );
+    assert_eq!(failure.file.as_deref(), Some("impl.py"));
+    assert_eq!(failure.handler.as_deref(), Some(PERMISSIONS), "{failure}");
     next_call_works();
 }
 
@@ -162,11 +169,116 @@ fn a_long_native_loop_is_stopped() {
 
 #[test]
 fn a_loop_at_module_level_is_stopped() {
-    let failure = call("while True:\n    pass\n", PERMISSIONS)
+    let failure = call("\nwhile True:\n    pass\n", PERMISSIONS)
         .within(SHORT_MILLISECONDS)
         .run()
         .expect_err("this should not end");
     assert_eq!(failure.kind, FailureKind::Timeout);
+    assert_eq!(failure.handler, None);
+    assert!(matches!(failure.line, Some(2 | 3)), "{failure}");
+    next_call_works();
+}
+
+/// How a file fails whose second handler runs these lines, from line 11 on, after both have printed.
+fn late_in_the_second(body: &str) -> HandlerFailure {
+    let mut source = String::from(
+        "from sym.sdk.annotations import reducer
+from sym.sdk.integrations import slack
+from sym.sdk.request_permission import RequestPermission
+@reducer
+def get_permissions(event):
+    print('first')
+    return RequestPermission(webapp_view='admin', approve_deny='member')
+@reducer
+def get_request_notifications(event):
+    print('second')
+",
+    );
+    for line in body.lines() {
+        source.push_str("    ");
+        source.push_str(line);
+        source.push('\n');
+    }
+    call(&source, PERMISSIONS)
+        .and(NOTIFICATIONS)
+        .within(1_000)
+        .host(Arc::new(Silent))
+        .run()
+        .expect_err("this should not end")
+}
+
+/// A host that never answers.
+struct Silent;
+
+impl Host for Silent {
+    fn call<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a Value,
+    ) -> Pin<Box<dyn Future<Output = Result<Value, HostError>> + Send + 'a>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[test]
+fn a_handler_that_is_late_is_told_with_its_line_and_what_was_printed() {
+    for (body, lines) in [
+        ("while True: pass", 11..=11),
+        ("import time\ntime.sleep(1000)", 12..=12),
+        ("slack.user('alice@example.com')", 11..=11),
+        (
+            "def turn():\n    while True:\n        try: raise KeyError\n        except BaseException as error: last = error\nturn()",
+            12..=14,
+        ),
+    ] {
+        let failure = late_in_the_second(body);
+        assert_eq!(failure.kind, FailureKind::Timeout, "{body}: {failure}");
+        assert_eq!(failure.handler.as_deref(), Some(NOTIFICATIONS), "{body}");
+        assert_eq!(failure.file.as_deref(), Some("impl.py"));
+        let line = failure.line.expect("a line");
+        assert!(lines.contains(&line), "{body}: {failure}");
+        assert_eq!(failure.printed, "first\nsecond\n", "{body}");
+    }
+    next_call_works();
+}
+
+#[test]
+fn of_native_code_that_is_late_the_handler_is_known() {
+    let failure = late_in_the_second("import re; re.match('(a+)+$', 'a' * 60 + '!')");
+    assert_eq!(failure.handler.as_deref(), Some(NOTIFICATIONS));
+    assert_eq!(failure.line, None);
+}
+
+#[test]
+fn each_handler_has_its_own_time() {
+    let sleeps = "import time\n\
+        from sym.sdk.annotations import hook, reducer\nfrom sym.sdk.request_permission import RequestPermission\n\
+        @hook\ndef on_request(event):\n    time.sleep(1.2)\n\
+        @reducer\ndef get_permissions(event):\n    time.sleep(1.2)\n    \
+        return RequestPermission(webapp_view='admin', approve_deny='member')\n";
+    let answer = call(sleeps, "on_request")
+        .and(PERMISSIONS)
+        .within(2_000)
+        .run()
+        .unwrap();
+    assert!(answer.permissions.is_some());
+    let failure = call(sleeps, "on_request")
+        .and(PERMISSIONS)
+        .within(1_000)
+        .run()
+        .expect_err("too long for one");
+    assert_eq!(failure.handler.as_deref(), Some("on_request"), "{failure}");
+}
+
+#[test]
+fn code_does_not_notice_that_it_was_looked_at() {
+    // The look is a second before the deadline; this ends between the two.
+    let looks = "import time\nfor _ in range(42):\n    try:\n        time.sleep(0.1)\n    except BaseException as error:\n        print(type(error))";
+    let answer = call(&permissions_after(looks), PERMISSIONS)
+        .within(5_000)
+        .run()
+        .unwrap();
+    assert_eq!(answer.printed, "");
     next_call_works();
 }
 

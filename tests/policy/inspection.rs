@@ -416,6 +416,26 @@ fn attributes_that_a_module_or_an_enumeration_does_not_have_are_warned_about() {
 }
 
 #[test]
+fn attributes_are_looked_at_after_a_star_import_too() {
+    assert_eq!(
+        after_guide(concat!(
+            "from sym.sdk import *\n",
+            "from sym.sdk.annotations import hook\n",
+            "@hook\n",
+            "def on_request(event):\n",
+            "    if event.user.role in (UserRole.ADMIN, UserRole.MEMBRE):\n",
+            "        return ApprovalTemplate.aprove()\n",
+            "def shadowed(ApprovalTemplate):\n",
+            "    return ApprovalTemplate.aprove()\n",
+        )),
+        [
+            "warning 5: 'UserRole' has no 'MEMBRE': using it raises an AttributeError [did you mean 'MEMBER'?]",
+            "warning 6: 'ApprovalTemplate' has no 'aprove': using it raises an AttributeError [did you mean 'approve'?]",
+        ]
+    );
+}
+
+#[test]
 fn code_that_does_not_compile_or_raises_is_an_error_with_its_line() {
     assert_eq!(after_guide("return 1\n").len(), 1);
     assert!(after_guide("return 1\n")[0].starts_with("error 1: "));

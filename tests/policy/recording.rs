@@ -73,6 +73,77 @@ fn time_randomness_and_order_repeat() {
     );
 }
 
+/// Another process, which has not run anything: what an interpreter chooses at its start would differ.
+fn repeats_in_another_process(source: &str) -> RecordedCall {
+    let recorded = record(source);
+    let pool = RUNTIME.block_on(async {
+        let pool = symbot::policy::pool::Pool::start(crate::support::config(1));
+        pool.wait_ready(Duration::from_secs(60)).await.unwrap();
+        pool
+    });
+    let again = RUNTIME
+        .block_on(pool.replay(&recorded, source.into(), DEADLINE))
+        .unwrap();
+    assert!(
+        recorded.same_as(&again).unwrap(),
+        "{}\n{}",
+        serde_json::to_string_pretty(&recorded).unwrap(),
+        serde_json::to_string_pretty(&again).unwrap()
+    );
+    RUNTIME.block_on(pool.shutdown());
+    recorded
+}
+
+#[test]
+fn all_randomness_comes_from_the_seed() {
+    let body = "import random, secrets, uuid, enum\n\
+         print(random.Random().random(), random.Random(None).random(), random.Random.__base__().random(), random.SystemRandom().random())\n\
+         random.seed()\nprint(random.random())\nrandom.seed(None)\nprint(random.random())\n\
+         one = random.Random(7)\none.seed()\nprint(one.random(), one.getrandbits(70))\n\
+         print(secrets.token_hex(8), secrets.choice('abcdef'), uuid.uuid4(), uuid.uuid1(), random._os.urandom(8).hex())\n\
+         print({'a', 'b', 'c', 'd', 'e', 'f', 'g'}, hash('abc'), hash(b'abc'), hash(1.5), set('hello world'))\n\
+         print(enum.sys.modules['_thread'].get_ident(), enum.sys.modules['_thread'].get_native_id())\n\
+         import logging, csv\nprint(logging.threading.get_ident(), logging.threading.main_thread().ident, csv.list_dialects())";
+    let record = repeats_in_another_process(&permissions_after(body));
+    // Seeds that are given mean what they mean in Python.
+    let given = repeats_in_another_process(&permissions_after(
+        "import random\nprint(random.Random(7).random(), random.Random('x').randint(0, 99), random.Random.__base__(7).random())",
+    ));
+    assert_eq!(
+        printed(&given),
+        "0.32383276483316237 80 0.32383276483316237\n"
+    );
+    // Two generators are not the same, and neither are two calls.
+    let first = printed(&record).lines().next().unwrap_or_default();
+    let numbers: std::collections::BTreeSet<&str> = first.split(' ').collect();
+    assert_eq!(numbers.len(), 4, "{first}");
+    let other = self::record(&permissions_after(body));
+    assert_ne!(printed(&other), printed(&record));
+}
+
+#[test]
+fn results_repeat_without_addresses() {
+    let source = "from sym.sdk.annotations import reducer\n@reducer\ndef get_request_notifications(event):\n    return (one for one in ())\n";
+    let record = repeats_in_another_process(source);
+    let RecordedOutcome::Failure(failure) = &record.outcome else {
+        panic!("{record:?}");
+    };
+    assert!(
+        failure.message.contains("<generator object") && failure.message.contains(" at 0x>"),
+        "{failure}"
+    );
+    // What people typed is theirs.
+    let text = "crash at 0x7fff5fbff8c8, see <log at 0x1f>";
+    let record = repeats_in_another_process(&permissions_after(&format!(
+        "from sym.sdk.integrations import slack\nslack.send_message(slack.channel('#a'), '{text} ' + str(object()))"
+    )));
+    let sent = record.host_calls[0].arguments.to_string();
+    assert!(
+        sent.contains("crash at 0x7fff5fbff8c8, see") && sent.contains("<object object at 0x>"),
+        "{sent}"
+    );
+}
+
 #[test]
 fn the_answers_of_the_host_repeat() {
     let record = repeats(&permissions_after(

@@ -49,10 +49,12 @@ impl Change {
 
     /// A press comes to nothing: on record, and answered.
     pub(super) fn refuse(&mut self, pressed: &Pressed, reply: Reply, reason: &str) {
-        let step = match &reply {
-            // Events that a hook nullified have failed; the others never began.
-            Reply::Ignored { .. } | Reply::HookFailed { .. } => Step::failed,
-            _ => Step::refused,
+        // Events that a hook nullified have failed; the others never began.
+        let nullified = matches!(reply, Reply::Ignored { .. } | Reply::HookFailed { .. });
+        let step = if nullified {
+            Step::failed
+        } else {
+            Step::refused
         };
         self.record(step(
             pressed.verdict.verb(),
@@ -64,7 +66,7 @@ impl Change {
             .run
             .history
             .iter()
-            .filter(|entry| entry.event == "refused")
+            .filter(|entry| matches!(entry.event.as_str(), "refused" | "ignored"))
             .count();
         if refusals < REFUSALS_IN_HISTORY_MAX {
             let text = format!(
@@ -72,7 +74,8 @@ impl Change {
                 pressed.by.name,
                 pressed.verdict.verb()
             );
-            self.note("refused", Some(pressed.by.clone()), text);
+            let event = if nullified { "ignored" } else { "refused" };
+            self.note(event, Some(pressed.by.clone()), text);
         }
         if let Some(message) = &pressed.message
             && matches!(

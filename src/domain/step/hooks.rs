@@ -7,7 +7,7 @@ use super::super::effect::{Effect, Reply, RequesterNews};
 use super::super::event::Routing;
 use super::super::hook::{
     EventName, Fire, Firing, Held, HookAnswer, HookCall, Otherwise, Pressed, When, Work, hook_name,
-    may_fire,
+    in_words, may_fire,
 };
 use super::super::person::PersonRef;
 use super::super::run::{ChannelType, RunError, Status};
@@ -63,7 +63,6 @@ impl Change {
                 Firing {
                     pressed: None,
                     otherwise: Otherwise::Nothing,
-                    at: self.now,
                     ..firing
                 },
             );
@@ -100,7 +99,11 @@ impl Change {
     pub(super) fn request_sent(&mut self) {
         if !self.run.hooks.request_sent && !self.run.hooks.announcing {
             self.run.hooks.request_sent = true;
-            let firing = self.request_firing();
+            // It is still the event with which the run began.
+            let firing = Firing {
+                at: self.run.created_at,
+                ..self.request_firing()
+            };
             self.after(firing);
         }
     }
@@ -231,7 +234,7 @@ impl Change {
                 ..firing
             });
         };
-        let text = |key: &str| match fire.fields.get(key) {
+        let text = |key: &str| match fire.fields.get(key).map(in_words) {
             Some(Value::String(text)) if !text.trim().is_empty() => Some(text.trim().to_owned()),
             None | Some(Value::Null | Value::String(_)) => None,
             Some(other) => Some(other.to_string()),

@@ -32,7 +32,10 @@ impl EngineHost {
         }
         let engine = &self.engine;
         let known = engine.outside.directory.person_by_email(email).await;
-        let person = known.map_err(|error| could_not(error.to_string()))?;
+        let person = known.map_err(|error| {
+            self.reach.failed(&engine.outside, &error);
+            could_not(error.to_string())
+        })?;
         let id = person.map_or_else(|| stranger_id(email), |person| person.id);
         let kept = engine.identities.keep(engine.store.as_ref(), id, identity);
         kept.await.map_err(could_not)?;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{EngineHost, failed, text};
 use crate::engine::identities::stranger_id;
 use crate::policy::types::{HostError, UserInput};
+use crate::slack::api::ApiError;
 use crate::slack::directory::NameError;
 
 const LOOKUP_FAILED: &str = "LOOKUP_FAILED";
@@ -17,7 +18,7 @@ impl EngineHost {
             Ok(Some(person)) => Ok(json!(self.engine.user_input(&person))),
             Ok(None) if arguments["create"] == true => Ok(json!(self.stranger(email))),
             Ok(None) => Ok(Value::Null),
-            Err(error) => Err(trouble("SymIntegrationError", &error)),
+            Err(error) => Err(self.trouble("SymIntegrationError", &error)),
         }
     }
 
@@ -31,7 +32,7 @@ impl EngineHost {
         match found {
             Ok(Some(person)) => Ok(json!(self.engine.user_input(&person))),
             Ok(None) => Ok(json!(placeholder(id))),
-            Err(error) => Err(trouble("SymIntegrationError", &error)),
+            Err(error) => Err(self.trouble("SymIntegrationError", &error)),
         }
     }
 
@@ -39,7 +40,7 @@ impl EngineHost {
         let directory = &self.engine.outside.directory;
         match directory.person_by_slack_id(slack_id).await {
             Ok(person) => Ok(json!(person.map(|person| self.engine.user_input(&person)))),
-            Err(error) => Err(trouble("SlackError", &error)),
+            Err(error) => Err(self.trouble("SlackError", &error)),
         }
     }
 
@@ -47,9 +48,14 @@ impl EngineHost {
         let directory = &self.engine.outside.directory;
         match directory.person_by_mention(written).await {
             Ok(person) => Ok(json!(person.map(|person| self.engine.user_input(&person)))),
-            Err(NameError::Api(error)) => Err(trouble("SlackError", &error)),
+            Err(NameError::Api(error)) => Err(self.trouble("SlackError", &error)),
             Err(error) => Err(failed("SlackError", "AMBIGUOUS_USER", error.to_string())),
         }
+    }
+
+    fn trouble(&self, class: &str, error: &ApiError) -> HostError {
+        self.reach.failed(&self.engine.outside, error);
+        failed(class, LOOKUP_FAILED, error.to_string())
     }
 
     /// [`stranger`] with the identities that were kept.
@@ -59,10 +65,6 @@ impl EngineHost {
             ..stranger(email)
         }
     }
-}
-
-fn trouble(class: &str, error: &dyn std::fmt::Display) -> HostError {
-    failed(class, LOOKUP_FAILED, error.to_string())
 }
 
 /// Slack's user ids begin with U or W, followed by capitals and digits.

@@ -24,12 +24,12 @@ impl EngineHost {
         let found = self.engine.outside.directory.user_object(slack_id).await;
         found
             .map(|user| Value::clone(&user))
-            .map_err(|error| refused(&error, &format!("Slack user {slack_id}")))
+            .map_err(|error| self.refused(&error, &format!("Slack user {slack_id}")))
     }
 
     pub(super) async fn list_users(&self, active_only: bool) -> Result<Value, HostError> {
         let everybody = self.engine.outside.directory.user_objects().await;
-        let everybody = everybody.map_err(|error| refused(&error, "the list of all users"))?;
+        let everybody = everybody.map_err(|error| self.refused(&error, "the list of all users"))?;
         let wanted = everybody
             .iter()
             .filter(|user| !active_only || user["deleted"] != true);
@@ -39,7 +39,8 @@ impl EngineHost {
     pub(super) async fn is_user_in_group(&self, arguments: &Value) -> Result<Value, HostError> {
         let group = text(arguments, "group_id");
         let members = self.engine.outside.directory.group_members(group).await;
-        let members = members.map_err(|error| refused(&error, &format!("user group {group}")))?;
+        let members =
+            members.map_err(|error| self.refused(&error, &format!("user group {group}")))?;
         Ok(members.contains(text(arguments, "slack_id")).into())
     }
 
@@ -50,9 +51,9 @@ impl EngineHost {
             .outside
             .find(&channel, FIND_PATIENCE)
             .await
-            .map_err(|held| not_done(&held, &channel))?;
+            .map_err(|held| self.not_done(&held, &channel))?;
         let people = self.engine.outside.directory.people_in(&id).await;
-        let people = people.map_err(|error| refused(&error, &channel.describe()))?;
+        let people = people.map_err(|error| self.refused(&error, &channel.describe()))?;
         let users = people.iter().map(|person| self.engine.user_input(person));
         Ok(json!(users.collect::<Vec<_>>()))
     }
@@ -65,7 +66,7 @@ impl EngineHost {
             Ok(channel) => outside.post(&channel, &words, SEND_PATIENCE).await,
             Err(held) => Err(held),
         };
-        sent.map_err(|held| not_done(&held, &to))?;
+        sent.map_err(|held| self.not_done(&held, &to))?;
         Ok(Value::Null)
     }
 
@@ -99,8 +100,25 @@ impl EngineHost {
         outside
             .insist("chat.postMessage", &parent.channel, SEND_PATIENCE, post)
             .await
-            .map_err(|held| not_done(&held, &to))?;
+            .map_err(|held| self.not_done(&held, &to))?;
         Ok(Value::Null)
+    }
+
+    fn refused(&self, error: &ApiError, what: &str) -> HostError {
+        self.reach.failed(&self.engine.outside, error);
+        refusal(error, what)
+    }
+
+    fn not_done(&self, held: &Held, to: &Destination) -> HostError {
+        match held {
+            Held::Slack(error) => self.refused(error, &to.describe()),
+            Held::Never(_) => failed(
+                CLASS,
+                "CHANNEL_NOT_FOUND",
+                format!("{}: {held}", to.describe()),
+            ),
+            _ => failed(CLASS, "UNAVAILABLE", format!("{}: {held}", to.describe())),
+        }
     }
 }
 
@@ -130,18 +148,6 @@ fn name_of(error: &ApiError) -> String {
     }
 }
 
-fn refused(error: &ApiError, what: &str) -> HostError {
+fn refusal(error: &ApiError, what: &str) -> HostError {
     failed(CLASS, &name_of(error), format!("{what}: {error}"))
-}
-
-fn not_done(held: &Held, to: &Destination) -> HostError {
-    match held {
-        Held::Slack(error) => refused(error, &to.describe()),
-        Held::Never(_) => failed(
-            CLASS,
-            "CHANNEL_NOT_FOUND",
-            format!("{}: {held}", to.describe()),
-        ),
-        _ => failed(CLASS, "UNAVAILABLE", format!("{}: {held}", to.describe())),
-    }
 }

@@ -235,9 +235,12 @@ fn is_word(text: &str) -> bool {
 /// The part of a refusal that tells a developer which scope or which block it was.
 fn detail_of(body: &Value) -> Option<String> {
     if let Some(needed) = body["needed"].as_str() {
-        return Some(format!(
-            "the app needs the scope {needed}; add it and install the app again"
-        ));
+        let how = match needed {
+            // The one of the app's own token.
+            "connections:write" => "add it to the app-level token",
+            _ => "update the app's manifest, as manifest.yaml has it, and install the app again",
+        };
+        return Some(format!("the app needs the scope {needed}; {how}"));
     }
     let texts = |list: &Value| -> Vec<String> {
         list.as_array()

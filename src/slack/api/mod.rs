@@ -71,8 +71,17 @@ pub struct ViewRef {
 /// Which view `views.update` changes.
 #[derive(Debug, Clone, Copy)]
 pub struct ViewTarget<'a> {
-    pub view_id: &'a str,
+    pub view: ViewId<'a>,
     pub hash: Option<&'a str>,
+}
+
+/// How a view is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ViewId<'a> {
+    /// By Slack.
+    Slack(&'a str),
+    /// By us when we opened it (`external_id`).
+    Ours(&'a str),
 }
 
 /// A message to post.
@@ -336,8 +345,12 @@ impl SlackApi {
         view: &Value,
     ) -> Result<ViewRef, ApiError> {
         const METHOD: &str = "views.update";
+        let (key, id) = match target.view {
+            ViewId::Slack(id) => ("view_id", id),
+            ViewId::Ours(id) => ("external_id", id),
+        };
         let body = body([
-            ("view_id", Some(target.view_id.into())),
+            (key, Some(id.into())),
             ("hash", target.hash.map(Value::from)),
             ("view", Some(view.clone())),
         ]);

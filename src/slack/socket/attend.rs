@@ -16,7 +16,7 @@ use super::failure::{self, Failure, Tell};
 use super::late::{self, Late};
 use super::recent::Arrival;
 use super::{Shared, count};
-use crate::slack::api::{ApiError, Post, SlackApi, ViewTarget};
+use crate::slack::api::{ApiError, Post, SlackApi, ViewId, ViewTarget};
 use crate::slack::pacing::{Repeat, repeating};
 
 /// How stubbornly a person is told how something ended: better twice than not at all, but not for so long that it holds
@@ -201,7 +201,7 @@ async fn say(api: &SlackApi, way: &Tell) -> Result<(), ApiError> {
         }
         Tell::Replace { view_id, view } => {
             let target = ViewTarget {
-                view_id,
+                view: ViewId::Slack(view_id),
                 hash: None,
             };
             api.views_update(target, view).await.map(drop)

@@ -36,7 +36,12 @@ fn commands() {
         answer::help(),
         answer::unknown_command("`<!channel>`"),
         answer::unknown_flow("dev\nops"),
-        answer::unknown_environment("approval", "moon"),
+        answer::unknown_environment("approval", "moon", &[]),
+        answer::unknown_environment("approval", "moon", &["approval main".to_owned()]),
+        answer::several_environments(
+            "approval",
+            &["approval prod".to_owned(), "approval test".to_owned()],
+        ),
         answer::guest_may_not_start(),
         answer::whoami(&erin, "T01"),
         answer::support(&[]),

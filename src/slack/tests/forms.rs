@@ -14,7 +14,7 @@ pub(super) fn form_of(flow: &Flow) -> Value {
     let view = modal::form(&FormView {
         flow,
         person_name: "Alice",
-        show_environment: false,
+        environment: None,
         metadata: metadata(),
         state: &crate::slack::live::FormState::default(),
     });
@@ -135,7 +135,7 @@ fn the_header_greets_and_adds_the_flows_own_text() {
     let view = modal::form(&FormView {
         flow: &flow,
         person_name: "Alice <!here>",
-        show_environment: true,
+        environment: flow.environment_title(),
         metadata: metadata(),
         state: &crate::slack::live::FormState::default(),
     });

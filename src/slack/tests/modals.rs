@@ -14,6 +14,7 @@ fn choices() -> Vec<FlowChoice> {
             name: label.to_lowercase().replace(' ', "-"),
             label: (*label).to_owned(),
             environment: (*label == "Urgency").then(|| "prod".to_owned()),
+            environment_label: None,
         })
         .collect()
 }
@@ -24,6 +25,7 @@ fn many(number: usize, label: &str) -> Vec<FlowChoice> {
             name: format!("flow-{index}"),
             label: format!("{label} {index:04}"),
             environment: None,
+            environment_label: None,
         })
         .collect()
 }
@@ -42,6 +44,36 @@ fn the_picker_says_why_it_opened() {
     let view = modal::flow_picker(&choices(), &metadata(), Some(&note));
     assert_eq!(view_problems(&view), Vec::<String>::new());
     assert_snapshot!(render::view(&view));
+}
+
+#[test]
+fn flows_that_look_alike_show_the_name_of_their_environment_and_no_value_comes_twice() {
+    let mut all = choices();
+    for environment in ["prod", "sandbox", "prod"] {
+        all.push(FlowChoice {
+            name: "access".to_owned(),
+            label: "Access".to_owned(),
+            environment: Some(environment.to_owned()),
+            environment_label: Some("AWS".to_owned()),
+        });
+    }
+    let view = modal::flow_picker(&all, &metadata(), None);
+    assert_eq!(view_problems(&view), Vec::<String>::new());
+    let options = view["blocks"][0]["element"]["options"].as_array().unwrap();
+    let described: Vec<_> = options
+        .iter()
+        .map(|option| (&option["value"], &option["description"]["text"]))
+        .filter_map(|(value, text)| Some((value.as_str()?, text.as_str()?)))
+        .skip(2)
+        .collect();
+    assert_eq!(
+        described,
+        [
+            ("source-channel", "source-channel"),
+            ("access/prod", "access · AWS (prod)"),
+            ("access/sandbox", "access · AWS (sandbox)"),
+        ]
+    );
 }
 
 #[test]

@@ -481,6 +481,7 @@ fn flow_choice(name: &str, environment: Option<&str>) -> FlowChoice {
         name: name.to_owned(),
         label: name.to_uppercase(),
         environment: environment.map(str::to_owned),
+        environment_label: None,
     }
 }
 

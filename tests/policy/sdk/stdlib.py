@@ -90,3 +90,27 @@ def test_requests_raise_what_flows_catch():
         raise AssertionError
     with requests.Session() as session:
         session.headers.update({"a": "b"})
+
+
+def test_time_zones():
+    import zoneinfo
+    from datetime import datetime, timedelta, timezone
+
+    berlin = zoneinfo.ZoneInfo("Europe/Berlin")
+    assert zoneinfo.ZoneInfo("Europe/Berlin") is berlin and str(berlin) == "Europe/Berlin"
+    summer, winter = datetime(2026, 7, 1, 12, tzinfo=berlin), datetime(2026, 1, 1, 12, tzinfo=berlin)
+    assert summer.utcoffset() == timedelta(hours=2) and winter.utcoffset() == timedelta(hours=1)
+    assert summer.tzname() == "CEST" and winter.tzname() == "CET"
+    # Beyond the table of transitions, and in the hour that comes twice.
+    assert datetime(2190, 7, 1, tzinfo=berlin).utcoffset() == timedelta(hours=2)
+    assert datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=berlin).utcoffset() == timedelta(hours=1)
+    assert datetime(2026, 3, 29, 1, tzinfo=timezone.utc).astimezone(berlin).hour == 3
+    new_york = summer.astimezone(zoneinfo.ZoneInfo("America/New_York"))
+    assert new_york.hour == 6 and new_york == summer
+    assert {"UTC", "Asia/Kolkata", "Europe/Berlin"} <= zoneinfo.available_timezones()
+    try:
+        zoneinfo.ZoneInfo("europe/berlin")
+    except zoneinfo.ZoneInfoNotFoundError as error:
+        assert isinstance(error, KeyError) and "europe/berlin" in str(error)
+    else:
+        raise AssertionError

@@ -1,10 +1,10 @@
 //! An `impl.py` that fails: the person hears of it with a code, the administrators with its place, and the next request works.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use symbot::domain::run::Status;
 
-use super::flows::{ENVIRONMENT, Flows, IMPORTS, REASON, flow};
+use super::flows::{ENVIRONMENT, Flows, IMPORTS, REASON, flow, sends};
 use super::harness::{Stage, Told, WHY, story};
 
 /// A flow whose handlers do this when the reason is "fail", and are fine otherwise.
@@ -167,11 +167,50 @@ fn an_endless_loop_is_ended() {
             failure_is_told(
                 stage,
                 "TIMEOUT-",
-                &["did not finish"],
-                "did not finish within 2 s",
+                &["did not finish", "file=impl.py", "line="],
+                "get_permissions: did not finish within 2 s",
             )
             .await
         });
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)] // measures
+fn a_flow_whose_handlers_never_end_does_not_keep_another_flow_waiting() {
+    let endless = format!(
+        "{IMPORTS}
+@reducer
+def get_permissions(event):
+    while True:
+        pass
+"
+    );
+    let main = format!(
+        "{ENVIRONMENT}{}{}",
+        flow("endless", REASON, "endless.py"),
+        flow("access", REASON, "impl.py")
+    );
+    let fine = sends("[Notification(destinations=[slack.channel('#sym-requests')])]");
+    story(Flows::of(&[
+        ("main.tf", &main),
+        ("endless.py", &endless),
+        ("impl.py", &fine),
+    ]))
+    .workers(2)
+    .handler_timeout(Duration::from_secs(8))
+    .run(async |stage| {
+        for _ in 0..8 {
+            stage.alice_asks_for("endless").await?;
+        }
+        for _ in 0..3 {
+            let began = Instant::now();
+            stage.alice_asks_for("access").await?;
+            stage.request_in("#sym-requests").await?;
+            let waited = began.elapsed();
+            assert!(waited < Duration::from_secs(2), "it waited {waited:?}");
+        }
+        Ok(())
+    });
 }
 
 #[test]
@@ -194,6 +233,26 @@ fn a_deep_recursion_is_stopped() {
 fn code_that_raises_when_it_is_loaded_keeps_the_bot_from_starting_and_names_its_line() {
     let python = format!("{IMPORTS}\nTEAMS = {{}}\nTEAMS['prod']\n");
     story(Flows::with_code(&python)).does_not_start(&["impl.py:7:", "KeyError"]);
+}
+
+#[test]
+fn an_error_logger_can_be_given_by_the_id_of_its_channel() {
+    let python = format!(
+        "{IMPORTS}
+@reducer
+def get_permissions(event):
+    raise RuntimeError('no')
+"
+    );
+    let environment = ENVIRONMENT.replace("\"#sym-errors\"", "\"C0SYMERRORS\"");
+    assert_ne!(environment, ENVIRONMENT);
+    let main = format!("{environment}{}", flow("access", REASON, "impl.py"));
+    story(Flows::of(&[("main.tf", &main), ("impl.py", &python)])).run(async |stage| {
+        stage.alice_asks_for("access").await?;
+        let mut errors = stage.slack.channel("#sym-errors");
+        errors.expects_text("RuntimeError").await?;
+        Ok(())
+    });
 }
 
 #[test]

@@ -99,6 +99,14 @@ impl Flows {
         }
     }
 
+    /// What was written into a directory.
+    pub fn in_dir(dir: TempDir) -> Self {
+        Self {
+            dirs: vec![dir.path().to_owned()],
+            _written: Some(dir),
+        }
+    }
+
     /// One flow `access` with the field "Why do you need access?", whose code is `implementation`.
     pub fn with_code(implementation: &str) -> Self {
         Self::with_params(REASON, implementation)

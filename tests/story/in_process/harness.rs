@@ -67,6 +67,7 @@ pub struct Story {
     web: bool,
     admins: Vec<String>,
     handler_timeout: Duration,
+    workers: usize,
     http_allow: Vec<String>,
     secrets: Secrets,
     watch: bool,
@@ -110,6 +111,7 @@ pub fn story(flows: Flows) -> Story {
         web: false,
         admins: Vec::new(),
         handler_timeout: Duration::from_secs(20),
+        workers: 1,
         http_allow: Vec::new(),
         secrets: Secrets::default(),
         watch: false,
@@ -141,6 +143,11 @@ impl Story {
 
     pub fn handler_timeout(mut self, timeout: Duration) -> Self {
         self.handler_timeout = timeout;
+        self
+    }
+
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
         self
     }
 
@@ -255,7 +262,7 @@ impl Story {
                 url: None,
             }),
             handler_timeout: self.handler_timeout,
-            workers: 1,
+            workers: self.workers,
             http_allow: self.http_allow,
             secrets: self.secrets,
             worker_program: Some(PathBuf::from(env!("CARGO_BIN_EXE_symbot"))),

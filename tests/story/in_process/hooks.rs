@@ -106,6 +106,59 @@ def after_approve(event):
 "##;
 
 #[test]
+fn what_a_hook_gives_with_an_event_arrives_as_it_was_given() {
+    let hooks = r#"
+import datetime
+
+@hook
+def on_request(event):
+    carol = user("carol@acme.example")
+    return ApprovalTemplate.approve(
+        reason=carol, backup=carol, people=[carol, event.user], by={"name": {"of": carol}},
+        at=datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc), days=3, text="x",
+    )
+
+@hook
+def after_approve(event):
+    fields = event.payload.fields
+    print(fields["backup"].email, fields["backup"] == user("carol@acme.example"), fields["backup"].role)
+    print([one.email for one in fields["people"]], fields["people"][1] == event.get_actor("request"))
+    print(fields["by"]["name"]["of"].slack_id, fields["at"], fields["days"], fields["text"])
+"#;
+    story(with_hooks(hooks)).run(async |stage| {
+        stage.alice_asks_for("access").await?;
+        let posted = stage.slack.channel("#sym-requests").next_message().await?;
+        posted.expects_text("Reason: carol@acme.example").await?;
+        stage
+            .until("the hook to be done", async || {
+                let run = stage.the_run().await;
+                stage.printed(&run).await.lines().count() == 3
+            })
+            .await;
+        let run = stage.the_run().await;
+        let printed = stage.printed(&run).await;
+        assert_eq!(
+            printed.lines().collect::<Vec<_>>(),
+            [
+                "carol@acme.example True UserRole.MEMBER",
+                "['carol@acme.example', 'alice@acme.example'] True",
+                "U0CAROL00 2026-01-02T00:00:00+00:00 3 x",
+            ]
+        );
+        let audited = stage.audited("event").await;
+        let approved = audited
+            .iter()
+            .find(|line| line["event"]["type"] == "approve");
+        let approved = approved.unwrap().to_string();
+        assert!(
+            approved.contains(r#""backup":"carol@acme.example""#),
+            "{approved}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
 fn an_automatic_approval_shows_its_reason_where_people_would_have_been_asked() {
     story(with_hooks(AUTO)).run(async |stage| {
         stage.alice_asks_for("access").await?;

@@ -57,7 +57,11 @@ fn prints(play: Story, expected: &[&str]) {
 }
 
 fn code(body: &str) -> Story {
-    story(Flows::with_code(&does(body)))
+    code_with(&does(body))
+}
+
+fn code_with(python: &str) -> Story {
+    story(Flows::with_code(python))
 }
 
 #[test]
@@ -337,6 +341,137 @@ print(count('request', include_errored=True))";
 
         let last = alice_asks(stage).await;
         assert_eq!(stage.printed(&last).await, "2 1 0 0\n2 0 0\n0\n3\n");
+        Ok(())
+    });
+}
+
+/// A flow that prints counts in its hooks, where `what` is printed after a label.
+fn counts_in_hooks(hooks: &str) -> Story {
+    code_with(&format!(
+        "{}from sym.sdk.annotations import hook
+from sym.sdk.templates import ApprovalTemplate
+
+def tell(event, where):
+    count = event.get_actor('prompt').get_event_count
+    names = ('prompt', 'request', 'approve', 'deny')
+    print(where, [count(name) for name in names], [count(name, include_errored=True) for name in names])
+{hooks}
+",
+        does("")
+    ))
+}
+
+#[test]
+fn a_first_request_is_counted_once_in_every_handler() {
+    let hooks = "
+@hook
+def on_prompt(event):
+    tell(event, 'on_prompt')
+
+@hook
+def after_prompt(event):
+    tell(event, 'after_prompt')
+
+@hook
+def on_request(event):
+    tell(event, 'on_request')
+
+@hook
+def after_request(event):
+    tell(event, 'after_request')
+
+@hook
+def on_approve(event):
+    tell(event, 'on_approve')
+
+@hook
+def after_approve(event):
+    tell(event, 'after_approve')
+";
+    counts_in_hooks(hooks).run(async |stage| {
+        stage.alice_asks_for("access").await?;
+        let request = stage.request_in("#sym-requests").await?;
+        stage.until_sent(0).await;
+        let all = |counts: &str| format!("{counts} {counts}");
+        let before = [
+            format!("on_prompt {}", all("[1, 0, 0, 0]")),
+            format!("after_prompt {}", all("[1, 0, 0, 0]")),
+            format!("on_request {}", all("[1, 1, 0, 0]")),
+            format!("after_request {}", all("[1, 1, 0, 0]")),
+        ];
+        stage
+            .until("the hooks to be done", async || {
+                let run = stage.the_run().await;
+                stage.printed(&run).await.lines().count() == before.len()
+            })
+            .await;
+        let run = stage.the_run().await;
+        assert_eq!(
+            stage.printed(&run).await.lines().collect::<Vec<_>>(),
+            before
+        );
+        // The time passes: what comes later does not make it another request.
+        stage.clock.advance(std::time::Duration::from_secs(60));
+        stage.bob.presses(&request, "Approve").await?;
+        request.expects_text("*Approved* by @bob").await?;
+        stage
+            .until("the hooks to be done", async || {
+                let run = stage.the_run().await;
+                stage.printed(&run).await.contains("after_approve")
+            })
+            .await;
+        let run = stage.the_run().await;
+        let printed = stage.printed(&run).await;
+        let last: Vec<_> = printed.lines().skip(before.len()).collect();
+        let expected =
+            ["on_approve", "after_approve"].map(|hook| format!("{hook} {}", all("[1, 1, 1, 0]")));
+        assert_eq!(last, expected);
+        Ok(())
+    });
+}
+
+#[test]
+fn ignored_events_count_only_where_that_is_asked_for_and_refused_presses_never() {
+    let hooks = "
+@hook
+def on_request(event):
+    reason = event.payload.fields['reason']
+    if reason == 'auto':
+        return ApprovalTemplate.approve()
+    if reason == 'count':
+        tell(event, 'counted')
+
+@hook
+def on_approve(event):
+    if event.channel.type == 'sdk':
+        return ApprovalTemplate.ignore(message='not by itself')
+    if event.user.email == 'bob@acme.example':
+        return ApprovalTemplate.ignore(message='not by Bob')
+";
+    counts_in_hooks(hooks).run(async |stage| {
+        // One approval that a hook fired and that was ignored.
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        form.fill(WHY, "auto").submit().await?;
+        let request = stage.request_in("#sym-requests").await?;
+        // Two that somebody may not make, one by somebody whose press is ignored.
+        for _ in 0..2 {
+            stage.alice.presses(&request, "Approve").await?;
+            stage
+                .alice
+                .expects_ephemeral("You cannot approve your own")
+                .await?;
+        }
+        stage.bob.presses(&request, "Approve").await?;
+        stage.bob.expects_ephemeral("not by Bob").await?;
+
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        form.fill(WHY, "count").submit().await?;
+        stage.request_in("#sym-requests").await?;
+        let run = stage.runs().await.remove(0);
+        assert_eq!(
+            stage.printed(&run).await,
+            "counted [2, 2, 0, 0] [2, 2, 2, 0]\n"
+        );
         Ok(())
     });
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slack_sim::SocketFault;
+use slack_sim::{Fault, SocketFault};
 use symbot::domain::run::Status;
 
 use super::flows::{Flows, asks_in_requests};
@@ -196,6 +196,41 @@ fn a_click_and_the_end_of_the_time_at_the_same_moment_have_one_outcome() {
                 request.expects_text("*Approved* by @bob").await?;
             }
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn many_presses_on_one_message_bring_it_up_to_date_with_few_calls() {
+    const PRESSES: usize = 12;
+    story(Flows::examples()).run(async |stage| {
+        stage.alice_asks_for("approval").await?;
+        let request = stage.request_in("#sym-requests").await?;
+        let slow = Fault::SlowAnswer(Duration::from_secs(2));
+        stage.slack.faults().always("chat.update", slow);
+        let mut presses = Vec::new();
+        for _ in 0..PRESSES {
+            presses.push(stage.bob.starts_pressing(&request, "Approve")?);
+        }
+        stage
+            .until("every press to be judged", async || {
+                let run = stage.the_run().await;
+                let refused = run.history.iter().filter(|line| line.event == "refused");
+                run.status == Status::Approved && refused.count() == PRESSES - 1
+            })
+            .await;
+        request.expects_text("*Approved* by @bob").await?;
+        stage.slack.faults().clear();
+        // The first update has its answer, and whatever waited for it is done.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let calls = stage.slack.calls("chat.update");
+        assert!(calls.len() <= 3, "{} updates of one message", calls.len());
+
+        // A later state is sent all the same.
+        stage.alice_asks_for("approval").await?;
+        let second = stage.request_in("#sym-requests").await?;
+        stage.bob.presses(&second, "Deny").await?;
+        second.expects_text("*Denied* by @bob").await?;
         Ok(())
     });
 }

@@ -33,6 +33,7 @@ def sleep(seconds, /):
         raise ValueError("sleep length must be non-negative")
     if _symbot_host.pass_time(int(seconds * 1e9)):
         _sleep(seconds)
+        _symbot_host.time_passed()
 
 
 def gmtime(seconds=None, /):

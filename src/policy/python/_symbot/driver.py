@@ -17,6 +17,8 @@ from . import results as results_of
 
 current.find_identity = identities.find
 _lap = _symbot_host.lap
+_begin_handler = _symbot_host.begin_handler
+_prints_to = _symbot_host.prints_to
 MODULE_NAME = "impl"
 PRINTED_MAX_CHARACTERS = 16_384
 TRACEBACK_MAX_CHARACTERS = 8_192
@@ -177,6 +179,13 @@ def leave_decimal():
         module.getcontext()
 
 
+def forget_zones():
+    """Time zones are remembered by their names, with what code may have put there."""
+    module = sys.modules.get("_zoneinfo")
+    if module is not None:
+        module.ZoneInfo.clear_cache()
+
+
 def end():
     sys.stdout = sys.stderr = None
     sys.modules.pop(MODULE_NAME, None)
@@ -188,7 +197,7 @@ def end():
         if len(cache) != len(before) or cache != before:
             cache.clear()
             cache.update(before)
-
+    forget_zones()
 
 
 def load(file, source):
@@ -240,6 +249,7 @@ def call(request):
 def _call(request):
     printed = Printed()
     begin(request, printed)
+    _prints_to(printed._parts)
     try:
         file = request["file"]
         enter_decimal()
@@ -256,7 +266,7 @@ def _call(request):
             current.event = event
             try:
                 given = arguments.of(name, function, event, request["input"])
-                _lap(0)
+                _begin_handler(name)
                 value = function(*given)
                 _lap(2)
                 encoded = results_of.encode(name, value)
@@ -313,6 +323,7 @@ def imports_of(code, inspecting):
 def loaded():
     """Called when modules were loaded, before they are recorded: what they make when it is first asked for, they make now."""
     leave_decimal()
+    forget_zones()
     refusals.threads()
     _PATTERN_CACHES[:] = [(cache, dict(cache)) for cache, _ in _PATTERN_CACHES]
 

@@ -1,5 +1,6 @@
 """Functions that no implementation has: their effects would outlive a request, or start a thread."""
 
+import _frozen_importlib
 import sys
 
 
@@ -20,3 +21,21 @@ def threads():
     module = sys.modules.get("threading")
     if module is not None:
         take((module, "_start_joinable_thread settrace setprofile"))
+
+
+def twin(module, name):
+    """A function of a Python module that is loaded when it is needed."""
+
+    def function(*args):
+        return getattr(_frozen_importlib._gcd_import(module), name)(*args)
+
+    return function
+
+
+def in_order(function):
+    """A function whose list has an order that is the same in every process."""
+
+    def list_dialects():
+        return sorted(function())
+
+    return list_dialects

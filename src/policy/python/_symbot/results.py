@@ -16,7 +16,7 @@ from sym.sdk.request_destination import (
 from sym.sdk.request_permission import PermissionLevel, RequestPermission
 from sym.sdk.user import User
 
-from .events import slack_id_of
+from .events import SDKTarget, SDKUser, slack_id_of
 from .model import encode_json
 from .outcome import Outcome
 from .undeliverable import Undeliverable
@@ -76,7 +76,7 @@ def encode_value(value):
         return {
             "type": "outcome",
             "step": value.step,
-            "fields": plain(value.fields),
+            "fields": _fields(value.fields),
             "target_srn": None if value.target_srn is None else str(value.target_srn),
             "duration": value.duration,
         }
@@ -185,6 +185,20 @@ def _destination(value):
     if isinstance(value, SlackUserGroup):
         return {"type": "destination", "kind": "slack_group", "slack_ids": [one.user_id for one in value.users]}
     return _other(value)
+
+
+def _fields(value):
+    """Keywords of an event that a hook fires: as `plain`, but people and targets stay what they are, see `events.field_value`."""
+    if isinstance(value, dict):
+        return {str(key): _fields(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_fields(item) for item in value]
+    if isinstance(value, SDKUser):
+        return {"$user": value._data}
+    if isinstance(value, SDKTarget):
+        names = ("id", "name", "label", "type", "settings")
+        return {"$target": {name: plain(getattr(value, f"_{name}")) for name in names}}
+    return plain(value)
 
 
 def plain(value):

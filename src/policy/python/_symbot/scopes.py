@@ -202,10 +202,10 @@ class Names:
         return any(node.id == name and scope.find(name) is self.module for scope in self.scopes for node in scope.reads)
 
     def of_module(self):
-        """Reads that find what the module binds."""
+        """Reads that find what the module binds, or what it got otherwise, as by a star import."""
         for scope in self.scopes:
             for node in scope.reads:
-                if scope.find(node.id) is self.module:
+                if scope.find(node.id) in (self.module, None):
                     yield node
 
 

@@ -1,0 +1,9 @@
+resource "sym_environment" "this" {
+  name = "main"
+}
+
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+  environment_id = sym_environment.this.id
+}

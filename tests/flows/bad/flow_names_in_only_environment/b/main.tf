@@ -1,0 +1,8 @@
+resource "sym_environment" "this" {
+  name = "main"
+}
+
+resource "sym_flow" "this" {
+  name           = "approval"
+  implementation = file("impl.py")
+}
