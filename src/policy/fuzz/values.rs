@@ -237,7 +237,22 @@ pub(super) fn at_a_bound(dice: &mut Dice, handler: &str) -> (Value, bool) {
             (count, within) if count.is_multiple_of(2) == dice.one_in(2) => {
                 (list(vec![to(vec![person]); count]), within)
             }
-            (count, within) if dice.one_in(2) => (to(vec![person; count]), within),
+            (count, within) if dice.one_in(3) => (to(vec![person; count]), within),
+            _ if dice.one_in(3) => {
+                let (timeout, within) = dice
+                    .pick(&[
+                        (json!(0), true),
+                        (json!(-1), true),
+                        (json!(i64::MAX), true),
+                        (json!(u64::MAX), false),
+                        (json!(1.5), false),
+                        (json!("1"), false),
+                    ])
+                    .clone();
+                let mut value = to(vec![person]);
+                value["timeout"] = timeout;
+                (value, within)
+            }
             _ => {
                 let (destination, within) = one_destination(dice);
                 let mut all = vec![person.clone(), slack(destination), person];
@@ -275,10 +290,11 @@ pub(super) fn at_a_bound(dice: &mut Dice, handler: &str) -> (Value, bool) {
                     (Value::Null, false),
                 ])
                 .clone();
-            let flow = |index: Value| json!({"type": "flow", "index": index, "name": "a"});
+            let kind = *dice.pick(&["flow", "flow", "option"]);
+            let flow = |index: Value| json!({"type": kind, "index": index, "name": "a"});
             (
                 list(vec![flow(json!(0)), flow(index), flow(json!(0))]),
-                within,
+                within && kind == "flow",
             )
         }
         "get_identity" | "get_identity_lookup" => {
@@ -303,11 +319,15 @@ pub(super) fn at_a_bound(dice: &mut Dice, handler: &str) -> (Value, bool) {
         _ if handler.starts_with(PREFETCH) => {
             let option = |value: Value, label: &str| json!({"type": "option", "value": value, "label": label});
             // Letters count, not bytes.
-            match dice.below(3) {
+            match dice.below(4) {
                 0 => {
                     let (count, within) = last_or_next(dice, 1_000);
                     (list(vec![option(json!(1), "a"); count]), within)
                 }
+                3 => (
+                    list(vec![option(json!(1), "a"), option(Value::Null, "a")]),
+                    false,
+                ),
                 1 => {
                     let (count, within) = last_or_next(dice, 55);
                     (list(vec![option(json!("a"), &"é".repeat(count))]), within)
