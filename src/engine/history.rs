@@ -119,6 +119,7 @@ impl Engine {
         let prefix = format!("requests/{}/", counted.user);
         let requests = self.store.values(prefix, REQUESTS_MAX).await?;
         let mut count = 0;
+        let mut is_kept = false;
         for (name, value) in requests {
             let damaged = || StoreError::Damaged(format!("{name} cannot be read"));
             let indexed = Indexed::deserialize(value).map_err(|_| damaged())?;
@@ -132,9 +133,12 @@ impl Engine {
                 && (counted.filter == FilterOn::Target || self.in_environment(&run, scope).await)
             {
                 count += counted.in_history(&run);
+                // `after_prompt` may run when the form was sent already.
+                is_kept |= run.id == scope.run && ["prompt", "request"].contains(&&*scope.event);
             }
         }
         let own = scope.pending
+            && !is_kept
             && scope.event == counted.event
             && scope.requester == counted.user.to_string()
             && counted.within(scope.at)

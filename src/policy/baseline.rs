@@ -618,8 +618,14 @@ mod tests {
     use super::*;
     use crate::policy::{native, vm, worker};
 
-    /// Runs a body in a warm interpreter, with what the check after it must say.
+    /// The lists of the garbage collector belong to the process: a worker has one interpreter, and so has a test.
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+    /// Runs a body in a warm interpreter that was found clean.
     fn warm(body: fn(&VirtualMachine)) {
+        let _alone = ALONE
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let thread = std::thread::Builder::new().stack_size(64 << 20);
         let run = move || {
             vm::interpreter().enter(|vm| {

@@ -1,7 +1,7 @@
 //! How fast Slack is called, and when a failed call is repeated.
 //!
-//! Messages go through one lane per channel: calls start in the order in which they were handed in. While Slack takes
-//! them, nothing is delayed; after a 429 the lane waits as long as Slack says and then sends one message a second for a
+//! Messages go through one lane per channel: calls start in the order in which they were handed in, and wait a little for an earlier
+//! one that is repeated. While Slack takes them, nothing is delayed; after a 429 the lane waits as long as Slack says and then sends one message a second for a
 //! while. The rules are pure ([`Pace`], [`MethodPace`], [`Backoff`]); [`Pacer`] waits by them. What outlives the process
 //! (an outbox entry that must be tried again later) is not kept here. Called by the engine's effects and the directory.
 
@@ -19,6 +19,9 @@ use super::limits::MESSAGE_INTERVAL_PER_CHANNEL;
 const PACED_FOR: Duration = Duration::from_secs(60);
 /// Calls of one channel that may be under way together, so that one slow answer does not hold up the others.
 const TOGETHER_PER_CHANNEL: usize = 8;
+/// How long later calls of a channel wait for an earlier one that failed and is repeated, so that people read things in the order in
+/// which they happened. No longer: it may be this one call that Slack cannot take.
+const HELD_FOR: Duration = Duration::from_secs(5);
 /// A method that is limited in this many channels within this time is limited as a whole.
 const METHOD_CHANNELS: usize = 3;
 const METHOD_WINDOW: Duration = Duration::from_secs(10);
@@ -31,6 +34,8 @@ pub struct Pacing {
     pub interval: Duration,
     /// How long the interval holds after the last 429.
     pub paced_for: Duration,
+    /// How long later calls of a channel wait for an earlier one that is repeated.
+    pub held_for: Duration,
 }
 
 impl Default for Pacing {
@@ -38,6 +43,7 @@ impl Default for Pacing {
         Self {
             interval: MESSAGE_INTERVAL_PER_CHANNEL,
             paced_for: PACED_FOR,
+            held_for: HELD_FOR,
         }
     }
 }
@@ -262,9 +268,17 @@ struct LaneState {
     /// In order; the first may go next. A call that Slack limited goes back to its old place.
     waiting: BTreeMap<u64, Arc<Notify>>,
     under_way: usize,
+    /// Calls that failed and are repeated, with the time until which later ones wait for them.
+    held: BTreeMap<u64, Instant>,
 }
 
 impl LaneState {
+    /// Until when this call has to wait for an earlier one.
+    fn held_until(&self, number: u64, now: Instant) -> Option<Instant> {
+        let earlier = self.held.range(..number).map(|(_, until)| *until);
+        earlier.filter(|until| *until > now).max()
+    }
+
     fn wake_first(&self) {
         if self.under_way < TOGETHER_PER_CHANNEL
             && let Some((_, first)) = self.waiting.first_key_value()
@@ -341,7 +355,7 @@ impl Pacer {
             if matches!(error, ApiError::RateLimited { .. }) {
                 ticket.queue_again();
             } else {
-                // Others go on meanwhile: it may be this one call that Slack cannot take.
+                ticket.hold(now + self.pacing.held_for);
                 ticket.step_aside();
                 sleep(wait).await;
                 ticket.queue_again();
@@ -370,7 +384,8 @@ impl Pacer {
                 let mut state = lock(&ticket.lane.state);
                 let first = state.waiting.first_key_value().map(|(number, _)| *number);
                 if first == Some(ticket.number) && state.under_way < TOGETHER_PER_CHANNEL {
-                    match state.pace.wait_until(now).max(method_wait) {
+                    let held = state.held_until(ticket.number, now);
+                    match state.pace.wait_until(now).max(method_wait).max(held) {
                         Some(until) => Some(until),
                         None => {
                             state.waiting.remove(&ticket.number);
@@ -457,6 +472,12 @@ impl Ticket {
         state.wake_first();
     }
 
+    /// Later calls wait for this one until then; what was said at its first failure counts.
+    fn hold(&self, until: Instant) {
+        let mut state = lock(&self.lane.state);
+        state.held.entry(self.number).or_insert(until);
+    }
+
     fn step_aside(&mut self) {
         self.leave_place();
     }
@@ -474,6 +495,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
+        lock(&self.lane.state).held.remove(&self.number);
         self.leave_place();
     }
 }

@@ -11,6 +11,7 @@ const SECOND: Duration = Duration::from_millis(50);
 const PACING: Pacing = Pacing {
     interval: SECOND,
     paced_for: Duration::from_millis(600),
+    held_for: Duration::from_millis(400),
 };
 /// "At once" on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(40);
@@ -183,6 +184,50 @@ async fn network_failures_are_repeated_a_bounded_number_of_times() {
         // Half of 10 + 20 + 20.
         assert!(started.elapsed() >= Duration::from_millis(25));
     }
+}
+
+/// One call fails this often and is repeated; another one comes right after its first failure. The order in which they went through.
+async fn order_after_failures(failures: u32, repeat: Repeat) -> Vec<&'static str> {
+    let pacer = Pacer::new(PACING);
+    let (failed, done) = (AtomicU32::new(0), Mutex::new(Vec::new()));
+    let first = async {
+        let _ = pacer
+            .run(METHOD, "C1", repeat, || async {
+                if failed.fetch_add(1, Ordering::SeqCst) < failures {
+                    return Err(broken(false));
+                }
+                lock(&done).push("first");
+                Ok(())
+            })
+            .await;
+    };
+    let second = async {
+        while failed.load(Ordering::SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        send(&pacer, METHOD, "C1").await;
+        lock(&done).push("second");
+    };
+    tokio::join!(first, second);
+    done.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn later_messages_wait_for_an_earlier_one_that_is_repeated_but_not_for_long() {
+    assert_eq!(order_after_failures(3, REPEAT).await, ["first", "second"]);
+    // This one is repeated for longer than others wait for it.
+    let stubborn = Repeat {
+        attempts: 80,
+        ..REPEAT
+    };
+    assert_eq!(
+        order_after_failures(79, stubborn).await,
+        ["second", "first"]
+    );
+    // One that is given up holds nobody up.
+    let begun = Instant::now();
+    assert_eq!(order_after_failures(9, REPEAT).await, ["second"]);
+    assert!(begun.elapsed() < PACING.held_for, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -207,13 +207,15 @@ async fn handlers_that_behave_keep_their_worker() -> Tested {
             workers = bot.children().into_iter().collect();
         }
     }
+    // Where the machine is busy with other things, a call may take so long that its worker is replaced for that.
+    let log = bot.log();
+    let (slow, others): (Vec<&str>, Vec<&str>) = log
+        .lines()
+        .filter(|line| line.contains("a policy worker is replaced"))
+        .partition(|line| line.contains("its last call took long"));
+    assert!(others.is_empty(), "{log}");
     let now: BTreeSet<u32> = bot.children().into_iter().collect();
-    assert_eq!(now, workers, "{}", bot.log());
-    assert!(
-        !bot.log().contains("a policy worker is replaced"),
-        "{}",
-        bot.log()
-    );
+    assert!(now == workers || !slow.is_empty(), "{log}");
     bot.terminate().await.expect_code(0);
     slack.expect_no_violations()?;
     Ok(())

@@ -138,6 +138,12 @@ fn records_of_an_environment_arrive_one_by_one_in_order_however_often_they_are_r
         assert!(line.contains("500"), "{line}");
         let text = stage.log().join("\n");
         assert!(!text.contains("secret-word") && !text.contains("secret-key"), "{text}");
+        stage
+            .until("the lag to be gone", async || {
+                let metrics = stage.engine.metrics().await.unwrap();
+                metrics.contains("symbot_log_destination_lag_records{destination=\"sym_log_destination.this\"} 0")
+            })
+            .await;
         let metrics = stage.engine.metrics().await?;
         for expected in [
             "symbot_log_destination_sent_total{destination=\"sym_log_destination.this\"} 2",
@@ -147,12 +153,6 @@ fn records_of_an_environment_arrive_one_by_one_in_order_however_often_they_are_r
         ] {
             assert!(metrics.contains(expected), "{expected} is not in\n{metrics}");
         }
-        stage
-            .until("the lag to be gone", async || {
-                let metrics = stage.engine.metrics().await.unwrap();
-                metrics.contains("symbot_log_destination_lag_records{destination=\"sym_log_destination.this\"} 0")
-            })
-            .await;
         Ok(())
     });
     drop(runtime);
