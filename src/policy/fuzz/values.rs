@@ -230,8 +230,9 @@ pub(super) fn at_a_bound(dice: &mut Dice, handler: &str) -> (Value, bool) {
             let allow = dice
                 .pick(&[json!(true), json!("true"), json!(1), Value::Null])
                 .clone();
-            let value = json!({"type": "permissions", "webapp_view": level("admin"), "approve_deny": audience, "allow_self_approval": allow});
-            (value, within && allow.is_boolean())
+            let kind = *dice.pick(&["permissions", "permissions", "form"]);
+            let value = json!({"type": kind, "webapp_view": level("admin"), "approve_deny": audience, "allow_self_approval": allow});
+            (value, within && allow.is_boolean() && kind == "permissions")
         }
         "get_request_notifications" => match last_or_next(dice, 100) {
             (count, within) if count.is_multiple_of(2) == dice.one_in(2) => {
@@ -256,7 +257,7 @@ pub(super) fn at_a_bound(dice: &mut Dice, handler: &str) -> (Value, bool) {
             _ => {
                 let (destination, within) = one_destination(dice);
                 let mut all = vec![person.clone(), slack(destination), person];
-                if dice.one_in(4) {
+                if dice.one_in(2) {
                     all.push(slack(json!({"kind": "channel_id", "id": "C1"})));
                     return (to(all), false);
                 }
