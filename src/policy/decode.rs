@@ -303,6 +303,11 @@ fn hook_outcome(value: &Value) -> Result<HookOutcome, String> {
         };
         return Ok(HookOutcome::Ignore { message });
     }
+    let target = match value.get("target_srn") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(srn)) => Some(srn.clone()),
+        Some(_) => return Err(format!("ApprovalTemplate.{step}: target_srn must be text")),
+    };
     let duration_seconds =
         match value.get("duration") {
             None | Some(Value::Null) => None,
@@ -312,7 +317,7 @@ fn hook_outcome(value: &Value) -> Result<HookOutcome, String> {
         };
     Ok(HookOutcome::Fire {
         event: step,
-        target: text("target_srn"),
+        target,
         duration_seconds,
         fields,
     })

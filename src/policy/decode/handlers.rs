@@ -179,9 +179,24 @@ pub(super) fn form(value: &Value) -> Result<FormAnswer, String> {
     if !is(value, "form") {
         return Err(wrong());
     }
-    let fields: Vec<FormFieldAnswer> =
-        serde_json::from_value(value.get("fields").cloned().unwrap_or_default())
-            .map_err(|error| format!("{}: {error}", wrong()))?;
+    let header = match value.get("header") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(header)) => Some(header.clone()),
+        Some(_) => return Err(format!("{}: its header is not text", wrong())),
+    };
+    let items = value
+        .get("fields")
+        .and_then(Value::as_array)
+        .ok_or_else(wrong)?;
+    // serde would take lists for fields and options as well.
+    let options = items
+        .iter()
+        .filter_map(|field| field.get("options")?.as_array());
+    if !items.iter().chain(options.flatten()).all(Value::is_object) {
+        return Err(wrong());
+    }
+    let fields: Vec<FormFieldAnswer> = serde_json::from_value(Value::Array(items.clone()))
+        .map_err(|error| format!("{}: {error}", wrong()))?;
     for field in &fields {
         if field.options.len() > OPTIONS_MAX {
             return Err(format!(
@@ -201,10 +216,7 @@ pub(super) fn form(value: &Value) -> Result<FormAnswer, String> {
     }
     Ok(FormAnswer {
         fields,
-        additional_header_text: value
-            .get("header")
-            .and_then(Value::as_str)
-            .map(str::to_owned),
+        additional_header_text: header,
     })
 }
 

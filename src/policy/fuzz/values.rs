@@ -200,6 +200,208 @@ pub(super) fn right(dice: &mut Dice, handler: &str) -> Value {
     }
 }
 
+/// A result at one of the bounds of what the handler may return, and whether it is within.
+pub(super) fn at_a_bound(dice: &mut Dice, handler: &str) -> (Value, bool) {
+    let list = |items: Vec<Value>| json!({"type": "list", "items": items});
+    let person = json!({"type": "destination", "kind": "user", "id": "x", "slack_id": null, "email": "a@b.c"});
+    let to = |destinations: Vec<Value>| json!({"type": "notification", "destinations": destinations, "timeout": 1});
+    let slack = |entries: Value| {
+        let mut value = entries;
+        value["type"] = json!("destination");
+        value
+    };
+    match handler {
+        "get_permissions" => {
+            let people = |people: Value| json!({"people": people});
+            let level = |word: &str| json!({"level": word});
+            let id = "5fb3bbd4-1f6e-4b0a-8a3e-5d8f2a3a7d10";
+            let (audience, within) = dice
+                .pick(&[
+                    (people(json!([id, id.to_uppercase()])), true),
+                    (people(json!([])), false),
+                    (people(json!([id, "5fb3bbd4"])), false),
+                    (people(json!([id, null])), false),
+                    (people(json!(id)), false),
+                    (level("ADMIN"), false),
+                    (level("all_users"), true),
+                    (Value::Null, false),
+                ])
+                .clone();
+            let allow = dice
+                .pick(&[json!(true), json!("true"), json!(1), Value::Null])
+                .clone();
+            let kind = *dice.pick(&["permissions", "permissions", "form"]);
+            let value = json!({"type": kind, "webapp_view": level("admin"), "approve_deny": audience, "allow_self_approval": allow});
+            (value, within && allow.is_boolean() && kind == "permissions")
+        }
+        "get_request_notifications" => match last_or_next(dice, 100) {
+            (count, within) if count.is_multiple_of(2) == dice.one_in(2) => {
+                (list(vec![to(vec![person]); count]), within)
+            }
+            (count, within) if dice.one_in(3) => (to(vec![person; count]), within),
+            _ if dice.one_in(3) => {
+                let (timeout, within) = dice
+                    .pick(&[
+                        (json!(0), true),
+                        (json!(-1), true),
+                        (json!(i64::MAX), true),
+                        (json!(u64::MAX), false),
+                        (json!(1.5), false),
+                        (json!("1"), false),
+                    ])
+                    .clone();
+                let mut value = to(vec![person]);
+                value["timeout"] = timeout;
+                (value, within)
+            }
+            _ => {
+                let (destination, within) = one_destination(dice);
+                let mut all = vec![person.clone(), slack(destination), person];
+                if dice.one_in(2) {
+                    all.push(slack(json!({"kind": "channel_id", "id": "C1"})));
+                    return (to(all), false);
+                }
+                (to(all), within)
+            }
+        },
+        "get_approvers" => {
+            let one = |destination: Value, timeout: Value| json!({"destination": destination, "allow_self": false, "timeout": timeout});
+            let (items, within) = match dice.below(4) {
+                0 => (vec![], false),
+                1 => {
+                    let (destination, within) = one_destination(dice);
+                    (vec![one(slack(destination), json!(1))], within)
+                }
+                2 => (vec![one(person, json!(1.5))], false),
+                _ => {
+                    let within = dice.one_in(2);
+                    let count = 100 + usize::from(!within);
+                    (vec![one(person, Value::Null); count], within)
+                }
+            };
+            let value = json!({"type": "approvers", "destinations": items, "continue_on_failure": true, "continue_on_timeout": true});
+            (value, within)
+        }
+        "get_flows" => {
+            let (index, within) = dice
+                .pick(&[
+                    (json!(0), true),
+                    (json!(-1), false),
+                    (json!(1.0), false),
+                    (Value::Null, false),
+                ])
+                .clone();
+            let kind = *dice.pick(&["flow", "flow", "option"]);
+            let flow = |index: Value| json!({"type": kind, "index": index, "name": "a"});
+            (
+                list(vec![flow(json!(0)), flow(index), flow(json!(0))]),
+                within && kind == "flow",
+            )
+        }
+        "get_identity" | "get_identity_lookup" => {
+            let (text, within) =
+                *dice.pick(&[(" a ", true), ("é", true), ("", false), (" \t\n", false)]);
+            (json!({"type": "text", "value": text}), within)
+        }
+        "get_timeout" => {
+            let (seconds, within) = dice
+                .pick(&[
+                    (json!(1), true),
+                    (json!(i64::MAX), true),
+                    (json!(0), false),
+                    (json!(-1), false),
+                    (json!(u64::MAX), false),
+                    (json!(1.0), false),
+                    (json!("1"), false),
+                ])
+                .clone();
+            (json!({"type": "seconds", "value": seconds}), within)
+        }
+        _ if handler.starts_with(PREFETCH) => {
+            let option = |value: Value, label: &str| json!({"type": "option", "value": value, "label": label});
+            // Letters count, not bytes.
+            match dice.below(4) {
+                0 => {
+                    let (count, within) = last_or_next(dice, 1_000);
+                    (list(vec![option(json!(1), "a"); count]), within)
+                }
+                3 => (
+                    list(vec![option(json!(1), "a"), option(Value::Null, "a")]),
+                    false,
+                ),
+                1 => {
+                    let (count, within) = last_or_next(dice, 55);
+                    (list(vec![option(json!("a"), &"é".repeat(count))]), within)
+                }
+                _ => {
+                    let (count, within) = last_or_next(dice, 55);
+                    (list(vec![option(json!("é".repeat(count)), "a")]), within)
+                }
+            }
+        }
+        _ if handler.starts_with(decode::ON_CHANGE) => {
+            let form = |header: Value, options: Vec<Value>| {
+                json!({"type": "form", "header": header, "fields": [
+                    {"name": "team", "value": null, "label": null, "required": false, "visible": true, "options": options},
+                ]})
+            };
+            let option = |value: Value| json!({"value": value, "label": "A"});
+            match dice.below(4) {
+                0 => {
+                    let (count, within) = last_or_next(dice, 1_000);
+                    (form(Value::Null, vec![option(json!(1)); count]), within)
+                }
+                1 => (
+                    form(Value::Null, vec![option(json!(1)), option(Value::Null)]),
+                    false,
+                ),
+                2 => (form(Value::Null, vec![json!(["a", "A"])]), false),
+                _ => (form(json!(7), vec![]), false),
+            }
+        }
+        _ => {
+            let outcome = |fields: Value, target: Value, duration: Value| json!({"type": "outcome", "step": "approve", "fields": fields, "target_srn": target, "duration": duration});
+            match dice.below(5) {
+                0 => (outcome(json!([]), Value::Null, Value::Null), false),
+                1 => (outcome(json!({}), json!(7), Value::Null), false),
+                2 => (outcome(json!({}), json!("a"), json!(-1)), false),
+                3 => (outcome(json!({}), Value::Null, json!(1.5)), false),
+                _ => (outcome(json!({}), json!("a"), json!(0)), true),
+            }
+        }
+    }
+}
+
+/// The last number that is allowed, or the next; and whether it is allowed.
+fn last_or_next(dice: &mut Dice, last: usize) -> (usize, bool) {
+    let within = dice.one_in(2);
+    (last + usize::from(!within), within)
+}
+
+/// A destination in Slack at one of its bounds, and whether it is within.
+fn one_destination(dice: &mut Dice) -> (Value, bool) {
+    let group = |count: usize| json!({"kind": "slack_group", "slack_ids": vec!["U1"; count]});
+    dice.pick(&[
+        (group(7), true),
+        (group(8), false),
+        (group(0), false),
+        (
+            json!({"kind": "slack_group", "slack_ids": ["U1", "C1"]}),
+            false,
+        ),
+        (json!({"kind": "channel_id", "id": "G1"}), true),
+        (json!({"kind": "channel_id", "id": "U1"}), false),
+        (json!({"kind": "channel_id", "id": ""}), false),
+        (json!({"kind": "channel_name", "name": "a"}), true),
+        (json!({"kind": "channel_name", "name": "## "}), false),
+        (json!({"kind": "slack_user", "slack_id": "W1"}), true),
+        (json!({"kind": "slack_user", "slack_id": "w1"}), false),
+        (json!({"kind": "slack_user", "slack_id": null}), false),
+        (json!({"kind": "elsewhere"}), false),
+    ])
+    .clone()
+}
+
 /// Changes one thing somewhere in the value.
 pub(super) fn spoil(dice: &mut Dice, value: &mut Value) {
     let deeper = !dice.one_in(3);
