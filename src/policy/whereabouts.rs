@@ -197,8 +197,12 @@ fn line_of(file: &str, vm: &VirtualMachine) -> Option<u32> {
     let mut frame = vm.current_frame();
     for _ in 0..FRAMES_MAX {
         let at = frame?;
-        if at.f_code().source_path().as_str() == file {
-            return u32::try_from(at.lineno()).ok();
+        let code = at.f_code();
+        if code.source_path().as_str() == file {
+            // Some instructions, such as those at the end of an `except`, stand in no line: then the function's has to do.
+            let line = u32::try_from(at.lineno()).ok().filter(|line| *line > 0);
+            let first = || u32::try_from(code.first_line_number?.get()).ok();
+            return line.or_else(first);
         }
         frame = at.f_back(vm);
     }

@@ -227,7 +227,8 @@ fn a_handler_that_is_late_is_told_with_its_line_and_what_was_printed() {
         ("slack.user('alice@example.com')", 11..=11),
         (
             "def turn():\n    while True:\n        try: raise KeyError\n        except BaseException as error: last = error\nturn()",
-            12..=14,
+            // The line of the function where the instruction has none.
+            11..=14,
         ),
     ] {
         let failure = late_in_the_second(body);
