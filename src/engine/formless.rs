@@ -251,16 +251,7 @@ fn option(item: &Value) -> Option<StateOption> {
 /// What Slack would send for this value; `None` for one that is not given.
 fn input(question: &Question<'_>, value: &Value) -> Option<Value> {
     let seconds = matches!(question.topic, Topic::Field(FieldType::Duration));
-    let people = matches!(
-        question.topic,
-        Topic::Field(FieldType::SlackUser | FieldType::SlackUserList)
-    );
-    let value = if people {
-        &with_slack_ids(value)
-    } else {
-        &in_words(value)
-    };
-    Some(match (value, question.topic) {
+    Some(match (&in_words(value), question.topic) {
         (Value::Null, _) => return None,
         (Value::Array(ids), Topic::Field(FieldType::SlackUserList)) => {
             json!({ "selected_users": ids })
@@ -300,14 +291,6 @@ fn codes(question: &Question<'_>, items: &[Value]) -> Option<Vec<String>> {
     words.iter().map(code).collect()
 }
 
-/// People as a picker gives them.
-fn with_slack_ids(value: &Value) -> Value {
-    match value {
-        Value::Array(people) => people.iter().map(with_slack_ids).collect(),
-        one => one.pointer("/$user/slack_id").unwrap_or(one).clone(),
-    }
-}
-
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -320,6 +303,7 @@ fn plain(value: &Value) -> String {
 mod tests {
     use super::*;
     use crate::domain::audit::plain_value;
+    use crate::flows::catalog::PromptField;
     use crate::flows::{LoadOptions, load};
 
     fn flow(name: &str) -> Flow {
@@ -329,6 +313,22 @@ mod tests {
             ..LoadOptions::default()
         });
         Flow::clone(&loaded.flows[0].flow)
+    }
+
+    /// Required prompt fields of these types.
+    fn fields(of: &[(&str, FieldType)]) -> Vec<PromptField> {
+        let field = |&(name, field_type): &(&str, FieldType)| PromptField {
+            name: name.to_owned(),
+            field_type,
+            label: None,
+            required: true,
+            visible: true,
+            default: None,
+            allowed_values: None,
+            prefetch: false,
+            on_change: None,
+        };
+        of.iter().map(field).collect()
     }
 
     fn fire(fields: &Value) -> Fire {
@@ -343,19 +343,7 @@ mod tests {
     #[test]
     fn what_is_given_is_read_as_the_form_reads_it_and_nothing_has_to_be() {
         let mut flow = flow("guide_minimal");
-        flow.prompt_fields = [("count", FieldType::Int), ("counts", FieldType::IntList)]
-            .map(|(name, field_type)| crate::flows::catalog::PromptField {
-                name: name.to_owned(),
-                field_type,
-                label: None,
-                required: true,
-                visible: true,
-                default: None,
-                allowed_values: None,
-                prefetch: false,
-                on_change: None,
-            })
-            .to_vec();
+        flow.prompt_fields = fields(&[("count", FieldType::Int), ("counts", FieldType::IntList)]);
         assert!(given(&flow, &fire(&json!({}))).unwrap().fields.is_empty());
         for (name, value, wrong) in [
             ("count", json!(7), json!("seven")),
@@ -373,25 +361,17 @@ mod tests {
     #[test]
     fn people_that_the_hook_gives_are_picked() {
         let mut flow = flow("guide_minimal");
-        let person = |id: &str| json!({ "$user": { "slack_id": id, "username": id } });
-        flow.prompt_fields = [
+        let person = |given: Value| match words_for(&given) {
+            Words::Id(id) => id,
+            Words::Address(_) | Words::Nobody => panic!("{given} has no id"),
+        };
+        let user = person(json!({ "$user": { "slack_id": "U0BOB0000", "username": "bob" } }));
+        let other = person(json!("U0CAROL00"));
+        flow.prompt_fields = fields(&[
             ("one", FieldType::SlackUser),
             ("some", FieldType::SlackUserList),
-        ]
-        .map(|(name, field_type)| crate::flows::catalog::PromptField {
-            name: name.to_owned(),
-            field_type,
-            label: None,
-            required: true,
-            visible: true,
-            default: None,
-            allowed_values: None,
-            prefetch: false,
-            on_change: None,
-        })
-        .to_vec();
-        let fields =
-            json!({ "one": person("U0BOB0000"), "some": [person("U0BOB0000"), "U0CAROL00"] });
+        ]);
+        let fields = json!({ "one": user, "some": [user, other] });
         let read = given(&flow, &fire(&fields)).unwrap();
         let values: Vec<_> = read
             .fields

@@ -79,10 +79,7 @@ impl Engine {
         let asks = matches!(verb.as_str(), "" | "req" | "request");
         // Side by side: with both before it, the form has to open within three seconds.
         let (person, source) = tokio::join!(self.who(&command.user), async {
-            match &command.channel {
-                Some(channel) if asks => self.source(Some(channel)).await,
-                _ => self.source(None).await,
-            }
+            self.source(command.channel.as_ref().filter(|_| asks)).await
         });
         let person = match person {
             Ok(person) => person,

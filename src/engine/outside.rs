@@ -22,6 +22,7 @@ use crate::slack::inbound::Actor;
 use crate::slack::message;
 use crate::slack::pacing::{Pacer, Repeat};
 use crate::slack::socket::{SocketHandle, SocketStats};
+use crate::slack::text::may_be_id;
 use crate::slack::view::Message;
 use crate::web::WebConfig;
 use crate::web::backend::Readiness;
@@ -416,12 +417,7 @@ impl Outside {
 /// A channel as configurations name it: by its id or by its name. Names have no capitals.
 fn named_channel(written: &str) -> Destination {
     let written = written.trim();
-    let is_id = written.len() > 1
-        && written.starts_with(['C', 'D', 'G'])
-        && written
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    if is_id {
+    if written.len() > 1 && may_be_id(written, &['C', 'D', 'G']) {
         Destination::ChannelId {
             id: written.to_owned(),
         }

@@ -186,6 +186,16 @@ pub fn mention(person: &PersonRef) -> String {
     }
 }
 
+/// Whether a text may be one of Slack's ids of these kinds (first letters): capitals and digits follow. Short names in capitals
+/// look the same; whoever asks knows how long an id has to be there.
+#[must_use]
+pub fn may_be_id(text: &str, kinds: &[char]) -> bool {
+    text.starts_with(kinds)
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+}
+
 /// `<@U…>`; anything that cannot be a Slack id is shown as text instead.
 #[must_use]
 pub fn mention_id(slack_id: &str) -> String {

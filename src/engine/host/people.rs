@@ -8,6 +8,7 @@ use crate::engine::identities::stranger_id;
 use crate::policy::types::{HostError, UserInput};
 use crate::slack::api::ApiError;
 use crate::slack::directory::NameError;
+use crate::slack::text::may_be_id;
 
 const LOOKUP_FAILED: &str = "LOOKUP_FAILED";
 
@@ -69,11 +70,7 @@ impl EngineHost {
 
 /// Slack's user ids begin with U or W, followed by capitals and digits.
 fn looks_like_slack_id(text: &str) -> bool {
-    text.len() > 3
-        && text.starts_with(['U', 'W'])
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    text.len() > 3 && may_be_id(text, &['U', 'W'])
 }
 
 /// For an address that nobody in Slack has: usable as a value, not reachable; without identities.

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::api::{ApiError, Identity, PAGE_ENTRIES, Page, SlackApi};
 use super::limits::GROUP_DM_PEOPLE;
 use super::pacing::{Repeat, repeating};
+use super::text::may_be_id;
 use crate::domain::person::{Person, person_id};
 use crate::domain::run::SourceChannel;
 use cache::Cache;
@@ -495,11 +496,7 @@ fn mentioned_id(written: &str) -> Option<&str> {
         .and_then(|rest| rest.strip_suffix('>'))
         .map(|rest| rest.split('|').next().unwrap_or(rest));
     let id = inner.unwrap_or(written);
-    let looks_like_one = id.len() >= 2
-        && id.starts_with(['U', 'W'])
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let looks_like_one = id.len() >= 2 && may_be_id(id, &['U', 'W']);
     // Bare, a short word in capitals may be a name.
     (looks_like_one && (inner.is_some() || id.len() >= 9)).then_some(id)
 }
