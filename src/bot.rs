@@ -31,8 +31,9 @@ use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
 use crate::store::sled::{Options, SledStore};
 use crate::web::{self, WebConfig};
 
-/// How long effects in flight may take at the end; systemd's own limit is 90 s.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long effects in flight may take at the end: longer than a post may take until it counts as failed, so that none that
+/// was started is left in the outbox and done again. Nothing is repeated any more by then.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(17);
 
 /// Why the bot cannot start.
 #[derive(Debug, thiserror::Error)]

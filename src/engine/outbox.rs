@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
+use super::outside::Patience;
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{
     AnswerTo, Effect, EffectId, Problem, Reply, RequesterNews, StoredEffect,
@@ -22,9 +24,18 @@ use crate::slack::message;
 use crate::slack::view::RequestMessage;
 use crate::store::contract::StoreError;
 
-/// How long a notification is tried before the next one is used: long enough for a restart of a proxy, short enough that
-/// somebody who waits for access is not forgotten.
+/// How long a notification is tried before the next one is used, when Slack asks to wait: that is no failure of the
+/// destination, and yet somebody who waits for access must not be forgotten.
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long calls may fail before the next notification is used: as long as people would have had to act, since their time
+/// passes; within limits, so that a single failure does not count, and nobody waits for long.
+const NOTIFY_FAILING_LEAST: Duration = Duration::from_secs(5);
+const NOTIFY_FAILING_MOST: Duration = Duration::from_secs(20);
+
+/// How long a notification is kept while Slack answers nothing at all, and the pause between two rounds of attempts.
+const OUTAGE_PATIENCE: Duration = Duration::from_secs(3000);
+const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long the last notification is tried: there is no next one that somebody would wait for, and the request's own
 /// time limit ends it earlier where there is one.
@@ -71,6 +82,9 @@ impl Engine {
                     &error.to_string(),
                 );
                 return self.done.add(stored.id);
+            }
+            if matches!(held, Held::Ending) {
+                return;
             }
             tracing::error!(run = %stored.id.run, effect = stored.id.number, "an effect is held up: {held}");
             if let Held::Slack(error) = &held
@@ -176,8 +190,36 @@ impl Engine {
         self.conclude(id, event).await
     }
 
-    /// Posts the request message; `None` when it is not wanted any more.
+    /// Posts the request message; `None` when it is not wanted any more. While Slack answers nothing at all, the next
+    /// notification could not be delivered either, so none is used up.
     async fn post_request(
+        &self,
+        run_id: RunId,
+        notification: usize,
+        destination: usize,
+        to: &Destination,
+    ) -> Result<Option<MessageRef>, Held> {
+        let began = Instant::now();
+        loop {
+            let result = self
+                .try_to_post(run_id, notification, destination, to)
+                .await;
+            let failed_for_now = matches!(result, Err(Held::Slack(ApiError::Transient { .. })));
+            if !failed_for_now
+                || began.elapsed() >= OUTAGE_PATIENCE
+                || self.outside.slack_answers().await
+            {
+                return result;
+            }
+            tracing::warn!(run = %run_id, "Slack answers nothing at all; the notification stays where it is");
+            tokio::select! {
+                () = tokio::time::sleep(OUTAGE_PAUSE) => {}
+                () = self.closing.cancelled() => return Err(Held::Ending),
+            }
+        }
+    }
+
+    async fn try_to_post(
         &self,
         run_id: RunId,
         notification: usize,
@@ -187,11 +229,8 @@ impl Engine {
         let Some(run) = self.run(run_id).await? else {
             return Ok(None);
         };
-        let patience = if notification + 1 < run.notifications.len() {
-            NOTIFY_PATIENCE
-        } else {
-            LAST_NOTIFY_PATIENCE
-        };
+        let patience = notify_patience(&run, notification);
+        let began = Instant::now();
         let channel = match source_channel(&run, to) {
             Some(id) => id,
             None => self.outside.find(to, patience).await?,
@@ -216,7 +255,12 @@ impl Engine {
             Ok(Some(self.outside.api.chat_post_message(post).await?))
         };
         self.outside
-            .insist("chat.postMessage", &channel, patience, attempt)
+            .insist(
+                "chat.postMessage",
+                &channel,
+                patience.after(began.elapsed()),
+                attempt,
+            )
             .await
     }
 
@@ -402,6 +446,9 @@ pub(super) enum Held {
     /// Slack did not answer a handler: it may later, when the time is over for which Slack wants to be left alone.
     #[error("{0}")]
     Unreachable(String),
+    /// The bot is about to end: the next start goes on.
+    #[error("the bot is about to end")]
+    Ending,
 }
 
 /// For administrators: Slack's word, else what happened.
@@ -409,6 +456,25 @@ pub(super) fn reason(error: &ApiError) -> String {
     match error.code() {
         Some(code) => code.to_owned(),
         None => error.to_string(),
+    }
+}
+
+/// How long a notification is tried before the next one is used, or the request counts as delivered to nobody.
+fn notify_patience(run: &Run, notification: usize) -> Patience {
+    if notification + 1 >= run.notifications.len() {
+        return LAST_NOTIFY_PATIENCE.into();
+    }
+    let timeout = run
+        .notifications
+        .get(notification)
+        .and_then(|routed| routed.notification.timeout_seconds)
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map(Duration::from_secs);
+    Patience {
+        whole: NOTIFY_PATIENCE,
+        failing_for: timeout
+            .unwrap_or(NOTIFY_FAILING_MOST)
+            .clamp(NOTIFY_FAILING_LEAST, NOTIFY_FAILING_MOST),
     }
 }
 
