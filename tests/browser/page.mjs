@@ -356,6 +356,36 @@ test('a server that goes away is told, and found again', async () => {
   await page.getByText('No connection to the workspace').waitFor({ state: 'detached' });
 });
 
+test('seven tabs of one browser are kept up to date, and all of them can act', async () => {
+  await open();
+  const tabs = [page];
+  while (tabs.length < 7) {
+    const tab = await page.context().newPage();
+    await tab.goto(`${stub.url}#U0ALICE/C0GENERAL`);
+    await tab.getByRole('textbox', { name: 'Message #general' }).waitFor();
+    tabs.push(tab);
+  }
+  stub.channels[0].messages = [message('1.1', 'U0BOB', 'for all tabs')];
+  stub.changed();
+  for (const [number, tab] of tabs.entries()) {
+    await tab.getByText('for all tabs').waitFor();
+    await tab.getByRole('textbox', { name: 'Message #general' }).fill(`from tab ${number}`);
+    await tab.getByRole('button', { name: 'Send' }).click();
+    await eventually('the message is sent', () => stub.last('say')?.text, `from tab ${number}`);
+  }
+});
+
+test('a connection that breaks is made again, and what happened meanwhile is shown', async () => {
+  await open();
+  stub.hangUp();
+  stub.channels[0].messages = [message('1.1', 'U0BOB', 'meanwhile')];
+  await log().getByText('meanwhile').waitFor();
+  await page.waitForTimeout(2000); // longer than the page waits before it connects again
+  stub.channels[0].messages = [message('1.1', 'U0BOB', 'afterwards')];
+  stub.changed();
+  await log().getByText('afterwards').waitFor();
+});
+
 test('a narrow window has the sidebar in a drawer', async () => {
   await page.setViewportSize({ width: 390, height: 780 });
   stub.channels.push(channel('C0OPS', 'ops'));

@@ -2,12 +2,17 @@
 // asks for. For what the demo's flows do not use: every block, every form element, hostile text, a server that goes away.
 
 import http from 'node:http';
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PAGE = fileURLToPath(new URL('../../slack-sim/page/', import.meta.url));
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+/** RFC 6455: what the server adds to the client's key, and a whole text frame. */
+const WEBSOCKET = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+const announce = (socket) => socket.write(Buffer.concat([Buffer.from([0x81, 'changed'.length]), Buffer.from('changed')]));
 
 export const BOT = 'U0BOT';
 const people = [
@@ -33,11 +38,13 @@ export async function startStub() {
   const stub = {
     channels: [channel('C0GENERAL', 'general')], view: null, home: null, toasts: [], actions: [], answers: {},
     /** Tells all pages that something changed. */
-    changed: () => streams.forEach((stream) => stream.write('data: changed\n\n')),
+    changed: () => sockets.forEach(announce),
+    /** Ends the connections of all pages. */
+    hangUp: () => sockets.forEach((socket) => socket.destroy()),
     /** The last action of a kind. */
     last: (action) => stub.actions.filter((other) => other.action === action).at(-1),
   };
-  const streams = new Set();
+  const sockets = new Set();
   const routes = {
     '/page/people': () => ({
       team: 'Acme', app: { name: 'Robot', bot_user_id: BOT }, people, links: [{ label: 'Web app', url: 'http://127.0.0.1:1/' }],
@@ -54,11 +61,7 @@ export async function startStub() {
   };
   const server = http.createServer(async (request, response) => {
     const url = new URL(request.url, 'http://stub');
-    if (url.pathname === '/page/events') {
-      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: changed\n\n');
-      streams.add(response);
-      request.on('close', () => streams.delete(response));
-    } else if (url.pathname === '/page/action') {
+    if (url.pathname === '/page/action') {
       let text = '';
       for await (const chunk of request) text += chunk;
       const action = JSON.parse(text);
@@ -73,10 +76,19 @@ export async function startStub() {
       response.writeHead(content ? 200 : 404, { 'content-type': TYPES[path.extname(file)] ?? 'text/plain' }).end(content);
     }
   });
+  server.on('upgrade', (request, socket) => {
+    const accept = createHash('sha1').update(request.headers['sec-websocket-key'] + WEBSOCKET).digest('base64');
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+    announce(socket);
+    sockets.add(socket);
+    // What the page sends is a close at most; the end of the connection says the same.
+    socket.resume().on('error', () => {}).on('close', () => sockets.delete(socket));
+  });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   stub.url = `http://127.0.0.1:${server.address().port}/`;
   stub.stop = () => {
     server.closeAllConnections();
+    stub.hangUp();
     return new Promise((resolve) => server.close(resolve));
   };
   return stub;

@@ -89,6 +89,20 @@ export async function otherPeople() {
 
 let events = null;
 
+/**
+ * Hears of changes, for as long as the page is open. A WebSocket, because browsers allow six connections of every other kind to one
+ * address, for all tabs together.
+ */
+function listen() {
+  events = new WebSocket(`ws${location.origin.slice('http'.length)}/page/events`);
+  // The first word comes with the connection: whatever happened before was missed.
+  events.onmessage = refresh;
+  events.onclose = () => {
+    refresh();
+    setTimeout(listen, RETRY_MS);
+  };
+}
+
 /** Looks through the eyes of `id` from now on. */
 export async function become(id) {
   store.me = id;
@@ -98,12 +112,7 @@ export async function become(id) {
   timers.clear();
   store.ui = { drafts: store.ui.drafts ?? {}, unreadFrom: {} };
   store.notices = [];
-  events?.close();
-  events = new EventSource(`/page/events?user=${encodeURIComponent(id)}`);
-  events.onmessage = refresh;
-  // Reconnected: whatever happened in between was missed.
-  events.onopen = refresh;
-  events.onerror = refresh;
+  if (!events) listen();
   await refresh();
 }
 

@@ -1,17 +1,15 @@
 //! The browser page's side of the server: its files and its JSON API. Translates between the page and [`crate::interact`];
 //! decides nothing itself.
 
-use std::convert::Infallible;
-
 use axum::Router;
-use axum::extract::{Json, Path, Query, State};
+use axum::extract::ws::{Message as Frame, WebSocket};
+use axum::extract::{Json, Path, Query, State, WebSocketUpgrade};
 use axum::http::{StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
 use crate::clock::hour_and_minute;
 use crate::interact::{PersonError, Place, Submitted, Via};
@@ -219,17 +217,29 @@ fn message(w: &World, c: &Channel, m: &Message, user: &str) -> Value {
     })
 }
 
-/// One line whenever something changed; several changes at once make one line.
-async fn events(
-    State(workspace): State<Workspace>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+/// One word whenever something changed; several changes at once make one. Over a WebSocket, because browsers allow six
+/// connections of every other kind to one address, and each open tab needs one for as long as it is open.
+async fn events(State(workspace): State<Workspace>, upgrade: WebSocketUpgrade) -> Response {
     let changes = workspace.0.signals.listen_to_all();
-    let lines = stream::unfold(changes, |mut changes| async move {
-        changes.changed().await.ok()?;
-        Some((Ok(Event::default().data("changed")), changes))
-    });
-    let first = stream::once(async { Ok(Event::default().data("changed")) });
-    Sse::new(first.chain(lines)).keep_alive(KeepAlive::default())
+    upgrade.on_upgrade(|socket| announce(socket, changes))
+}
+
+/// The first word tells the page to look, wherever it comes from.
+async fn announce(mut socket: WebSocket, mut changes: watch::Receiver<u64>) {
+    while socket.send(Frame::text("changed")).await.is_ok() {
+        let over = tokio::select! {
+            changed = changes.changed() => changed.is_err(),
+            () = gone(&mut socket) => true,
+        };
+        if over {
+            return;
+        }
+    }
+}
+
+/// The page says nothing; reading what it says is how its end is noticed.
+async fn gone(socket: &mut WebSocket) {
+    while let Some(Ok(_)) = socket.recv().await {}
 }
 
 /// What the page's person does.

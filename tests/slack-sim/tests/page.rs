@@ -6,10 +6,10 @@ mod common;
 use std::time::Duration;
 
 use common::{Result, Socket, call, company, http, modal, request_blocks, text_input};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use slack_sim::SlackSim;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio_tungstenite::connect_async;
 
 async fn read(slack: &SlackSim, path: &str) -> Value {
     http("GET", &format!("{}{path}", slack.page_url()), &[], "")
@@ -256,30 +256,14 @@ async fn refusals_are_texts_for_the_person() -> Result<()> {
 #[tokio::test]
 async fn changes_are_announced_as_they_happen() -> Result<()> {
     let slack = company().await;
-    let address = slack
-        .page_url()
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .to_owned();
-    let mut stream = TcpStream::connect(&address).await?;
-    stream
-        .write_all(b"GET /page/events?user=U0ALICE00 HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await?;
-    let mut lines = BufReader::new(stream).lines();
-    let mut next = async || loop {
-        let line = tokio::time::timeout(Duration::from_secs(2), lines.next_line())
-            .await??
-            .unwrap_or_default();
-        if line.starts_with("data:") {
-            return Ok::<String, Box<dyn std::error::Error>>(line);
-        }
+    let address = slack.page_url().replace("http://", "ws://");
+    let (mut page, _) = connect_async(format!("{address}page/events")).await?;
+    let mut next = async || {
+        let said = tokio::time::timeout(Duration::from_secs(2), page.next()).await?;
+        Ok::<String, Box<dyn std::error::Error>>(said.ok_or("the end")??.into_text()?.to_string())
     };
-    assert_eq!(
-        next().await?,
-        "data: changed",
-        "the first tells the page to look"
-    );
+    assert_eq!(next().await?, "changed", "the first tells the page to look");
     slack.workspace().say("U0BOB0000", "C0GENERAL", "hello")?;
-    assert_eq!(next().await?, "data: changed");
+    assert_eq!(next().await?, "changed");
     Ok(())
 }
