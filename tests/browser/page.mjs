@@ -62,6 +62,17 @@ test('mrkdwn is shown as Slack shows it', async () => {
   assert.match(await third.locator('.text').innerText(), /on 2014-02-18 and later/);
 });
 
+test('all times of a message are those of the person who looks', async () => {
+  const page = await (await browser.newBrowser(undefined, { timezoneId: 'Asia/Kolkata' })).newPage();
+  stub.channels[0].messages = [message('1392734382.000100', BOT, 'at <!date^1392734382^{time}|x>')];
+  await page.goto(stub.url);
+  const shown = page.getByRole('log').getByRole('article');
+  await shown.waitFor();
+  assert.match(await shown.innerText(), /Robot\s+APP\s+20:09\s+at 20:09/);
+  assert.equal(await shown.getAttribute('aria-label'), 'Robot at 20:09');
+  await page.context().close();
+});
+
 test('nothing that people or bots write becomes markup, script or a dangerous link', async () => {
   const hostile = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
   const escaped = hostile.replaceAll('<', '&lt;').replaceAll('>', '&gt;');

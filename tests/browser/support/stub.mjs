@@ -23,7 +23,7 @@ const people = [
 
 export const message = (ts, user, text, more = {}) => ({
   ts, user, user_name: people.find((person) => person.id === user)?.name ?? 'Robot', is_bot: user === BOT, text, blocks: null,
-  ephemeral: false, edited: false, thread_ts: null, replies: [], time: '09:00', ...more,
+  ephemeral: false, edited: false, thread_ts: null, replies: [], ...more,
 });
 
 export const channel = (id, name, more = {}) => ({ id, name, kind: 'public', title: '', member: true, archived: false, unread: 0, messages: [], ...more });

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
-use crate::clock::hour_and_minute;
 use crate::interact::{PersonError, Place, Submitted, Via};
 use crate::lock;
 use crate::workspace::Workspace;
@@ -213,7 +212,7 @@ fn message(w: &World, c: &Channel, m: &Message, user: &str) -> Value {
     json!({
         "ts": m.ts, "user": m.user, "user_name": crate::render::user_name(w, &m.user), "is_bot": m.by_app,
         "text": m.text, "blocks": m.blocks, "ephemeral": m.ephemeral_for.is_some(), "edited": m.edited_ts.is_some(),
-        "thread_ts": m.thread_ts, "replies": replies, "time": hour_and_minute(&m.ts),
+        "thread_ts": m.thread_ts, "replies": replies,
     })
 }
 
