@@ -210,6 +210,41 @@ test('a submit comes after the last keystroke, and errors stand at their fields 
   assert.equal(await reason.inputValue(), 'xy');
 });
 
+test('a submit that fails is told in the dialog, once, and forgotten with the next try', async () => {
+  stub.view = view([field('Reason', { type: 'plain_text_input' })]);
+  stub.answers.submit = () => ({ ok: false, error: 'We had some trouble connecting. Try again?' });
+  await open();
+  await dialog.getByLabel('Reason').fill('x');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('alert').filter({ hasText: 'trouble connecting' }).waitFor();
+  assert.equal(await page.getByText('trouble connecting').count(), 1, 'it is told once');
+  await browser.shot(page, 'page-trouble');
+  stub.answers.submit = () => ({ ok: true, result: 'errors' });
+  await page.keyboard.press('Enter');
+  await eventually('it is tried again', () => stub.actions.filter((action) => action.action === 'submit').length, 2);
+  await page.locator('[role=dialog]:not([aria-busy])').waitFor();
+  assert.equal(await page.getByText('trouble connecting').count(), 0, 'and forgotten');
+  stub.answers.submit = () => {
+    stub.view = null;
+    return { ok: false, error: 'This dialog is no longer open.' };
+  };
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: 'no longer open' }).waitFor();
+});
+
+test('a submit that leads to the next form gives its first field the focus', async () => {
+  stub.view = view([field('Flow', { type: 'static_select', options: [option('A')] })]);
+  stub.answers.submit = () => {
+    stub.view = view([field('Reason', { type: 'plain_text_input' })], { hash: '2' });
+    return { ok: true, result: 'updated' };
+  };
+  await open();
+  await dialog.getByRole('button', { name: 'Submit' }).click();
+  const reason = dialog.getByLabel('Reason');
+  await reason.waitFor();
+  await eventually('the field has the focus', () => reason.evaluate((el) => el === document.activeElement), true);
+});
+
 test('after a dialog the focus is back in the composer', async () => {
   stub.view = view([field('Reason', { type: 'plain_text_input' })]);
   stub.answers.submit = () => {
@@ -354,6 +389,16 @@ test('the Home tab is asked for when it is opened, and its buttons work', async 
   await page.getByRole('button', { name: 'Start' }).click();
   await eventually('the press is sent', () => stub.last('view_button')?.action_id, 'go');
   assert.equal(stub.last('view_button').view_id, 'V9');
+
+  const opened = () => stub.actions.filter((action) => action.action === 'open_home').map((action) => action.user).join(' ');
+  await page.getByRole('button', { name: /^You are Alice/ }).click();
+  await page.getByRole('menuitemradio', { name: /^Bob Brown/ }).click();
+  await eventually('another person has a Home tab of their own', opened, 'U0ALICE U0BOB');
+  await page.reload();
+  await eventually('a new page has nothing to show before it asks', opened, 'U0ALICE U0BOB U0BOB');
+  await page.getByRole('button', { name: 'general' }).click();
+  await page.goBack();
+  await eventually('so has one that goes back', opened, 'U0ALICE U0BOB U0BOB U0BOB');
 });
 
 test('a server that goes away is told, and found again', async () => {

@@ -10,10 +10,7 @@ export const go = { channel: () => {}, home: () => {}, person: () => {} };
 
 /** The two tabs of the app, wherever they are shown. */
 export const appHome = {
-  open() {
-    go.home();
-    act({ action: 'open_home' }, { quiet: true }).then(refresh);
-  },
+  open: () => go.home(),
   async openMessages() {
     const known = store.state.channels.find(isAppDm);
     if (known) return go.channel(known.id);
