@@ -408,8 +408,12 @@ test('a server that goes away is told, and found again', async () => {
   await page.route('**/page/state*', (route) => route.abort());
   stub.changed();
   await page.getByText('No connection to the workspace').waitFor();
+  stub.team = 'Another';
+  stub.links = [{ label: 'Web app', url: 'http://127.0.0.1:2/' }];
   await page.unroute('**/page/state*');
   await page.getByText('No connection to the workspace').waitFor({ state: 'detached' });
+  assert.equal(await page.getByRole('link', { name: 'Web app' }).getAttribute('href'), 'http://127.0.0.1:2/');
+  await page.getByRole('navigation').getByText('Another').waitFor();
 });
 
 test('seven tabs of one browser are kept up to date, and all of them can act', async () => {

@@ -36,7 +36,7 @@ export const view = (blocks, more = {}) => ({
 /** `answers`: what an action answers, by its name; everything else answers `{ok: true}`. */
 export async function startStub() {
   const stub = {
-    channels: [channel('C0GENERAL', 'general')], view: null, home: null, toasts: [], actions: [], answers: {},
+    channels: [channel('C0GENERAL', 'general')], view: null, home: null, toasts: [], links: [{ label: 'Web app', url: 'http://127.0.0.1:1/' }], team: 'Acme', actions: [], answers: {},
     /** Tells all pages that something changed. */
     changed: () => sockets.forEach(announce),
     /** Ends the connections of all pages. */
@@ -47,7 +47,7 @@ export async function startStub() {
   const sockets = new Set();
   const routes = {
     '/page/people': () => ({
-      team: 'Acme', app: { name: 'Robot', bot_user_id: BOT }, people, links: [{ label: 'Web app', url: 'http://127.0.0.1:1/' }],
+      team: stub.team, app: { name: 'Robot', bot_user_id: BOT }, people,
       commands: [{ command: '/robot', description: 'Talks to the robot', usage_hint: '[words]' }, { command: '/rest', description: 'Rests', usage_hint: '' }],
       shortcuts: [{ callback_id: 'wake', name: 'Wake the robot', description: 'Gently' }],
     }),
@@ -56,7 +56,7 @@ export async function startStub() {
       channels: Object.fromEntries(stub.channels.map((other) => [other.id, other.name])),
     }),
     '/page/state': (query) => ({
-      user: people.find((person) => person.id === query.get('user')), channels: stub.channels, view: stub.view, home: stub.home, toasts: stub.toasts,
+      user: people.find((person) => person.id === query.get('user')), channels: stub.channels, view: stub.view, home: stub.home, toasts: stub.toasts, links: stub.links,
     }),
   };
   const server = http.createServer(async (request, response) => {

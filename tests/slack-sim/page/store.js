@@ -7,7 +7,7 @@ const TYPING_PAUSE_MS = 150; // short enough that a form reacting to typing feel
 const RETRY_MS = 1500;
 
 export const store = {
-  team: '', app: { name: 'App', bot_user_id: '' }, commands: [], shortcuts: [], links: [], people: [],
+  team: '', app: { name: 'App', bot_user_id: '' }, commands: [], shortcuts: [], people: [],
   names: { users: {}, channels: {} },
   me: null, // id of the person whose eyes we look through
   place: null, // {kind: 'channel' | 'home', id}
@@ -52,6 +52,8 @@ async function fetchState() {
     const asked = store.me;
     const started = performance.now();
     try {
+      // What answers again may be another program at the same address.
+      if (store.offline) await loadWorkspace();
       const state = await getJson(`/page/state?user=${encodeURIComponent(asked)}`);
       if (unknownNames(state)) store.names = await getJson('/page/names');
       if (asked === store.me) {

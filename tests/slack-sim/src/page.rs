@@ -64,10 +64,6 @@ struct User {
 }
 
 async fn people(State(workspace): State<Workspace>) -> Json<Value> {
-    let links: Vec<Value> = lock(&workspace.0.links)
-        .iter()
-        .map(|l| json!({"label": l.label, "url": l.url}))
-        .collect();
     Json(workspace.with(|w| {
         let people: Vec<Value> = w.people().iter().filter(|p| !p.is_bot && !p.deleted).map(|p| json!({
             "id": p.id, "name": p.name, "real_name": p.real_name, "title": p.title, "is_admin": p.is_admin,
@@ -81,7 +77,7 @@ async fn people(State(workspace): State<Workspace>) -> Json<Value> {
         })).collect();
         json!({
             "team": w.team.name, "app": {"name": w.app.name, "bot_user_id": w.app.bot_user},
-            "commands": commands, "shortcuts": shortcuts, "links": links, "people": people,
+            "commands": commands, "shortcuts": shortcuts, "people": people,
         })
     }))
 }
@@ -104,6 +100,10 @@ async fn names(State(workspace): State<Workspace>) -> Json<Value> {
 }
 
 async fn state(State(workspace): State<Workspace>, Query(User { user }): Query<User>) -> Response {
+    let links: Vec<Value> = lock(&workspace.0.links)
+        .iter()
+        .map(|l| json!({"label": l.label, "url": l.url}))
+        .collect();
     let state = workspace.with(|w| {
         let person = w.person(&user)?;
         let channels: Vec<Value> =
@@ -120,7 +120,7 @@ async fn state(State(workspace): State<Workspace>, Query(User { user }): Query<U
         Some(json!({
             "user": {"id": person.id, "name": person.name, "real_name": person.real_name, "title": person.title,
                 "is_admin": person.is_admin, "is_guest": person.is_restricted},
-            "channels": channels, "view": view, "home": home, "toasts": toasts,
+            "channels": channels, "view": view, "home": home, "toasts": toasts, "links": links,
         }))
     });
     match state {

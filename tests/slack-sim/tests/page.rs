@@ -54,7 +54,10 @@ async fn the_page_knows_the_workspace() -> Result<()> {
     );
     assert_eq!(people["commands"][0]["command"], "/sym");
     assert_eq!(people["shortcuts"][0]["callback_id"], "sym_request");
-    assert_eq!(people["links"][0]["label"], "Web app");
+    assert_eq!(
+        state(&slack, "U0ALICE00").await["links"],
+        json!([{"label": "Web app", "url": "http://127.0.0.1:7374/"}])
+    );
     let names: Vec<&str> = people["people"]
         .as_array()
         .unwrap()
@@ -264,6 +267,8 @@ async fn changes_are_announced_as_they_happen() -> Result<()> {
     };
     assert_eq!(next().await?, "changed", "the first tells the page to look");
     slack.workspace().say("U0BOB0000", "C0GENERAL", "hello")?;
+    assert_eq!(next().await?, "changed");
+    slack.set_links(&[("Web app", "http://127.0.0.1:7374/")]);
     assert_eq!(next().await?, "changed");
     Ok(())
 }
