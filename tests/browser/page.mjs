@@ -297,7 +297,7 @@ test('a button with a question is pressed only after a yes, with everything fill
       { type: 'static_select', action_id: 'pick', placeholder: plain('Pick one'), options: [option('A'), option('B')] },
       { type: 'overflow', action_id: 'more', options: [option('Edit', 'e')] },
     ] },
-  ] })];
+  ], version: 3 })];
   await open();
   await log().getByLabel('Decision Message').fill('because');
   await log().getByRole('button', { name: 'Deny' }).click();
@@ -308,6 +308,7 @@ test('a button with a question is pressed only after a yes, with everything fill
   await log().getByRole('button', { name: 'Deny' }).click();
   await question.getByRole('button', { name: 'Yes, deny' }).click();
   await eventually('the press is sent', () => stub.last('press')?.value, '7');
+  assert.equal(stub.last('press').version, 3, 'with what was drawn when it was pressed');
   assert.deepEqual(stub.last('press').state.values['Decision Message'].a, { type: 'plain_text_input', value: 'because' });
   await log().getByLabel('Pick one').selectOption({ label: 'B' });
   await eventually('a choice in a message is sent', () => stub.last('press')?.selected?.selected_option?.value, 'B');

@@ -75,7 +75,7 @@ function messageRow(channel, message, follows = false) {
 }
 
 function describe(channel, message, follows) {
-  const where = { kind: 'message', channel: channel.id, ts: message.ts, blocks: message.blocks };
+  const where = { kind: 'message', channel: channel.id, ts: message.ts, version: message.version, blocks: message.blocks };
   const name = message.user_name || store.names.users[message.user] || message.user;
   const time = clock(new Date(Number(message.ts) * 1000));
   const edited = message.edited && h('span', { class: 'edited', key: 'edited' }, '(edited)');

@@ -210,7 +210,7 @@ fn message(w: &World, c: &Channel, m: &Message, user: &str) -> Value {
         .map(|r| message(w, c, r, user))
         .collect();
     json!({
-        "ts": m.ts, "user": m.user, "user_name": crate::render::user_name(w, &m.user), "is_bot": m.by_app,
+        "ts": m.ts, "version": m.edits, "user": m.user, "user_name": crate::render::user_name(w, &m.user), "is_bot": m.by_app,
         "text": m.text, "blocks": m.blocks, "ephemeral": m.ephemeral_for.is_some(), "edited": m.edited_ts.is_some(),
         "thread_ts": m.thread_ts, "replies": replies,
     })
@@ -272,6 +272,8 @@ enum What {
         value: Option<Value>,
         selected: Option<Value>,
         state: Option<Value>,
+        /// Of the message as it was drawn.
+        version: Option<u32>,
     },
     Input {
         view_id: String,
@@ -365,19 +367,22 @@ async fn carry_out(workspace: &Workspace, user: &str, what: What) -> Result<Valu
             value,
             selected,
             state,
+            version,
         } => {
             // Menus come as their state; some callers name it `value`.
             let selected = selected
                 .filter(Value::is_object)
                 .or_else(|| value.filter(Value::is_object));
             let state = state.map(|s| s["values"].as_object().cloned().unwrap_or_default());
-            let ids = (block_id.as_str(), action_id.as_str());
+            // A click reaches the app whatever the message has become while it was on its way.
+            let message = workspace.message_before(user, &channel, &ts)?;
             drop(workspace.press(
                 user,
                 (&channel, &ts),
-                ids,
+                (&block_id, &action_id),
                 selected.as_ref(),
                 state.as_ref(),
+                version.and_then(|version| message.blocks_at(version)),
             )?);
         }
         What::Input {

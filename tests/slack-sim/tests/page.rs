@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Result, Socket, call, company, http, modal, request_blocks, text_input};
+use common::{Result, Socket, call, company, http, modal, request_blocks, section, text_input};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use slack_sim::SlackSim;
@@ -192,6 +192,52 @@ async fn the_page_plays_a_request_from_command_to_click() -> Result<()> {
     let envelope = app.next().await;
     assert_eq!(envelope["payload"]["actions"][0]["value"], "approve");
     app.ack(&envelope).await;
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_drawn_is_what_is_pressed() -> Result<()> {
+    let slack = company().await;
+    let mut app = Socket::open(&slack).await;
+    let posted = call(
+        &slack,
+        "chat.postMessage",
+        json!({"channel": "sym-requests", "text": "x", "blocks": request_blocks("hi")}),
+    )
+    .await;
+    let (place, ts) = (posted["channel"].clone(), posted["ts"].clone());
+    let drawn =
+        channel(&state(&slack, "U0BOB0000").await, "sym-requests").unwrap()["messages"][0].clone();
+    let press = async |version: &Value| {
+        let press = json!({"user": "U0BOB0000", "action": "press", "channel": place, "ts": ts, "version": version,
+            "block_id": "decide", "action_id": "approve", "value": "approve"});
+        act(&slack, press).await
+    };
+    let change = async || {
+        let change =
+            json!({"channel": place, "ts": ts, "text": "done", "blocks": [section("done")]});
+        assert_eq!(call(&slack, "chat.update", change).await["ok"], true);
+    };
+    change().await;
+    assert_eq!(press(&drawn["version"]).await, json!({"ok": true}));
+    let envelope = app.next().await;
+    assert_eq!(envelope["payload"]["actions"][0]["value"], "approve");
+    assert_eq!(
+        envelope["payload"]["message"]["text"], "done",
+        "the app hears what it is now"
+    );
+    app.ack(&envelope).await;
+
+    change().await;
+    for not_drawn in [json!(1), Value::Null, json!(7)] {
+        let refused = press(&not_drawn).await["error"].to_string();
+        assert!(refused.contains("has changed"), "{not_drawn}: {refused}");
+    }
+    for _ in 0..3 {
+        change().await;
+    }
+    assert_eq!(press(&drawn["version"]).await["ok"], false, "too long ago");
     slack.expect_no_violations()?;
     Ok(())
 }
