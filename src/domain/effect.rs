@@ -71,6 +71,8 @@ pub enum Reply {
     NotReady,
     /// A hook of the flow is being asked; the answer follows.
     Checking,
+    /// Hooks are being asked about as many presses as they may be at a time.
+    TooMany,
     /// A hook refused, with these words for the person.
     Ignored {
         message: Option<String>,

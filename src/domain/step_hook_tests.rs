@@ -204,6 +204,20 @@ fn a_second_press_of_the_same_button_is_answered_and_asks_no_hook() {
 }
 
 #[test]
+fn of_very_many_presses_at_a_time_the_last_are_told_that_many_are_deciding() {
+    let mut run = delivered(&["on_approve"], None);
+    for who in 2..22 {
+        let pressed = next(&run, press(who, Role::Member, Verdict::Approve));
+        assert_eq!(replies(&pressed), [], "press {who}");
+        run = pressed.run;
+    }
+    let one_more = next(&run, press(22, Role::Member, Verdict::Approve));
+    assert_eq!(replies(&one_more), [Reply::TooMany]);
+    let line = &one_more.run.history.last().unwrap().text;
+    assert!(line.contains("many others were deciding"), "{line}");
+}
+
+#[test]
 fn a_hook_that_denies_instead_is_no_deed_of_whoever_pressed() {
     let run = delivered(&["on_approve"], None);
     let run = next(&run, press(1, Role::Member, Verdict::Approve)).run;

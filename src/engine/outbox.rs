@@ -500,6 +500,9 @@ fn words(run: &Run, reply: &Reply) -> String {
         Reply::NotReady => {
             "This request is still being prepared, so nothing was changed. Please press the button again in a moment.".to_owned()
         }
+        Reply::TooMany => {
+            "Many people are deciding this request at the same time, so nothing was changed. Please press the button again in a moment.".to_owned()
+        }
         Reply::Checking => answer::checking(run),
         Reply::Ignored { message } => answer::ignored(run, message.as_deref()),
         Reply::HookFailed { code } => answer::hook_failed(run, code),
