@@ -23,7 +23,7 @@ impl Change {
         }
     }
 
-    fn has_hook(&self, when: When, event: EventName) -> bool {
+    pub(super) fn has_hook(&self, when: When, event: EventName) -> bool {
         let name = hook_name(when, event);
         self.run.flow.hooks.contains(&name)
     }
