@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::permission::{Refusal, Verdict};
-use super::person::Person;
+use super::person::{Person, PersonRef};
 use super::routing::Destination;
 use super::run::{ChannelType, Details, MessageRef, RunId};
 use super::time::Timestamp;
@@ -95,6 +95,9 @@ pub struct Problem {
     pub message: String,
     /// True when the request goes on all the same.
     pub warning: bool,
+    /// Who acted; `None` where nobody did: the time of a notification was over, a message could not be delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<PersonRef>,
     #[serde(default)]
     pub details: Details,
 }

@@ -43,6 +43,8 @@ pub enum Event {
     TimerFired { notification: usize },
     /// Somebody pressed Approve or Deny.
     Attempted(Attempt),
+    /// An effect can never be carried out: in words for administrators.
+    GivenUp { what: String, reason: String },
     /// A hook has answered, or failed.
     HookAnswered {
         /// Of the call.

@@ -75,7 +75,6 @@ impl Engine {
             };
             if let Held::Store(error @ StoreError::TooLarge { .. }) = &held {
                 // Trying again would change nothing, and would go on for ever.
-                tracing::error!(run = %stored.id.run, effect = stored.id.number, %error, "what an effect came to cannot be kept; given up");
                 self.note_given_up(
                     stored.id,
                     "what an effect came to cannot be kept",
@@ -276,7 +275,11 @@ impl Engine {
 
     /// Brings a message up to date. Updates of one message are made one after the other, each with the newest state, so that
     /// the last one always shows how things stand; what it shows already is not sent again by those that waited meanwhile.
-    async fn update_message(&self, id: EffectId, message: &MessageRef) -> Result<(), Held> {
+    async fn update_message(
+        self: &Arc<Self>,
+        id: EffectId,
+        message: &MessageRef,
+    ) -> Result<(), Held> {
         let lane = self.outside.lane(message);
         let mut shown = lane.lock().await;
         let before = shown.take();
@@ -304,13 +307,20 @@ impl Engine {
             .await
         {
             Ok(rendered) => *shown = rendered,
-            Err(held) => self.give_up(id, "a request message could not be updated", held)?,
+            Err(held) => {
+                self.give_up(id, "a request message could not be updated", held)
+                    .await?;
+            }
         }
         self.done.add(id);
         Ok(())
     }
 
-    async fn tell_requester(&self, id: EffectId, about: RequesterNews) -> Result<(), Held> {
+    async fn tell_requester(
+        self: &Arc<Self>,
+        id: EffectId,
+        about: RequesterNews,
+    ) -> Result<(), Held> {
         let Some(run) = self.run(id.run).await? else {
             self.done.add(id);
             return Ok(());
@@ -332,54 +342,75 @@ impl Engine {
                     .direct_message(slack_id, &news, TELL_PATIENCE)
                     .await;
                 if let Err(held) = sent {
-                    self.give_up(id, "the requester could not be told", held)?;
+                    self.give_up(id, "the requester could not be told", held)
+                        .await?;
                 }
             }
             None => {
-                tracing::warn!(run = %run.id, "the requester has no Slack identity and was not told");
-                self.note_given_up(
+                self.tell_given_up(
                     id,
                     "the requester could not be told",
                     "the requester has no Slack identity",
-                );
+                )
+                .await?;
             }
         }
         self.done.add(id);
         Ok(())
     }
 
-    async fn answer(&self, id: EffectId, to: &AnswerTo, reply: &Reply) -> Result<(), Held> {
+    async fn answer(
+        self: &Arc<Self>,
+        id: EffectId,
+        to: &AnswerTo,
+        reply: &Reply,
+    ) -> Result<(), Held> {
         if let Some(run) = self.run(id.run).await? {
             let words = words(&run, reply);
             match self.outside.answer(to, &words, ANSWER_PATIENCE).await {
                 Ok(()) => {}
                 Err(Held::Slack(error)) if !error.fatal() => {
-                    tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given; given up");
-                    self.note_given_up(id, "a private answer could not be given", &reason(&error));
+                    tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given");
+                    self.tell_given_up(id, "a private answer could not be given", &reason(&error))
+                        .await?;
                 }
-                Err(held) => self.give_up(id, "a private answer could not be given", held)?,
+                Err(held) => {
+                    self.give_up(id, "a private answer could not be given", held)
+                        .await?;
+                }
             }
         }
         self.done.add(id);
         Ok(())
     }
 
-    /// What can never work is logged, kept with the run and done with; everything else is tried again.
-    fn give_up(&self, id: EffectId, what: &str, held: Held) -> Result<(), Held> {
-        let reason = match held {
-            Held::Slack(error) if error.permanent() && !error.fatal() => error.to_string(),
-            Held::Never(reason) => match hint(&reason) {
-                Some(hint) => format!("{reason}; {hint}"),
-                None => reason,
-            },
-            held => return Err(held),
+    /// What can never work is logged, kept with the run, told to administrators and done with; everything else is tried again.
+    async fn give_up(
+        self: &Arc<Self>,
+        id: EffectId,
+        what: &'static str,
+        held: Held,
+    ) -> Result<(), Held> {
+        let reason = for_good(held)?;
+        self.tell_given_up(id, what, &reason).await
+    }
+
+    async fn tell_given_up(
+        self: &Arc<Self>,
+        id: EffectId,
+        what: &'static str,
+        reason: &str,
+    ) -> Result<(), Held> {
+        self.note_given_up(id, what, reason);
+        let event = Event::GivenUp {
+            what: what.to_owned(),
+            reason: reason.to_owned(),
         };
-        tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
-        self.note_given_up(id, what, &reason);
-        Ok(())
+        self.conclude(id, event).await
     }
 
     fn note_given_up(&self, id: EffectId, what: &str, reason: &str) {
+        tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
         let given_up = GivenUp {
             effect: id.number,
             at: self.clock.now(),
@@ -404,7 +435,11 @@ impl Engine {
             flow: run.as_ref().map(|run| run.flow.label.as_str()),
             run: Some(id.run),
             step: Some(&problem.step),
-            person: run.as_ref().map(|run| &run.requester),
+            person: problem.actor.as_ref(),
+            requester: match (&problem.actor, &run) {
+                (None, Some(run)) => Some(&run.requester),
+                _ => None,
+            },
             link: link.as_deref(),
             hint: problem.details.hint.as_deref(),
             place: problem.details.place.as_deref(),
@@ -423,7 +458,8 @@ impl Engine {
                 .post_to_error_logger(channel, &words, TELL_PATIENCE)
                 .await
         {
-            self.give_up(id, "the error logger's channel cannot be reached", held)?;
+            let reason = for_good(held)?;
+            self.note_given_up(id, "the error logger's channel cannot be reached", &reason);
         }
         self.done.add(id);
         Ok(())
@@ -449,6 +485,18 @@ pub(super) enum Held {
     /// The bot is about to end: the next start goes on.
     #[error("the bot is about to end")]
     Ending,
+}
+
+/// Why something can never work, or what is held up for now.
+fn for_good(held: Held) -> Result<String, Held> {
+    match held {
+        Held::Slack(error) if error.permanent() && !error.fatal() => Ok(error.to_string()),
+        Held::Never(reason) => Ok(match hint(&reason) {
+            Some(hint) => format!("{reason}; {hint}"),
+            None => reason,
+        }),
+        held => Err(held),
+    }
 }
 
 /// For administrators: Slack's word, else what happened.

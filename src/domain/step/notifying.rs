@@ -67,7 +67,8 @@ impl Change {
             None,
             &error.message,
         ));
-        self.report_as(error, "request", false);
+        let requester = self.run.requester.clone();
+        self.report_as(error, "request", false, Some(requester));
         self.ask(Effect::TellRequester {
             about: RequesterNews::Failed,
         });
@@ -84,7 +85,7 @@ impl Change {
                 ..Details::default()
             },
         };
-        self.report_as(error, step, warning);
+        self.report_as(error, step, warning, None);
     }
 
     /// Uses the notification: sends it to all of its destinations.

@@ -1,11 +1,12 @@
 //! What is kept of handler calls, and how it is told: `symbot explain` and `symbot replay`.
 
+use slack_sim::Fault;
 use symbot::cli::explain::{explain, replay, sources_of};
 use symbot::domain::run::{RunId, Status};
 use symbot::policy::recording::RecordedOutcome;
 
 use super::flows::{ENVIRONMENT, Flows, flow, sends};
-use super::harness::{pool, story};
+use super::harness::{WHY, pool, story};
 
 /// Routes to a channel that is not there, then to one that is; prints.
 fn chatty() -> Flows {
@@ -116,6 +117,27 @@ fn what_was_given_up_is_told() {
         assert!(told.contains("Given up\n"), "{told}");
         assert!(told.contains("the requester could not be told: "), "{told}");
         assert!(told.contains("user_disabled"), "{told}");
+        let mut errors = stage.slack.channel("#sym-errors");
+        let report = errors
+            .expects_text("the requester could not be told: ")
+            .await?;
+        report.expects_text("user_disabled").await?;
+        report.expects_text("*Requester:* @alice").await?;
+
+        // A message that is gone can no longer be brought up to date.
+        let form = stage.form(&stage.carol, "#general", "access").await?;
+        form.fill(WHY, "deploy").submit().await?;
+        let request = stage.request_in("#sym-requests").await?;
+        stage
+            .slack
+            .faults()
+            .next("chat.update", Fault::Error("message_not_found".to_owned()));
+        stage.bob.presses(&request, "Approve").await?;
+        errors
+            .expects_text("a request message could not be updated: ")
+            .await?
+            .expects_text("message_not_found")
+            .await?;
         Ok(())
     });
 }
