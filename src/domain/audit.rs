@@ -126,7 +126,7 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
                 ),
                 "type": target.target_type,
                 "label": target.label,
-                "settings": target.settings,
+                "settings": target.settings_for(&run.fields, run.duration_seconds),
             }),
         );
     }

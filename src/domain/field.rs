@@ -68,6 +68,23 @@ pub enum FieldValue {
     IntList(Vec<i64>),
 }
 
+impl FieldValue {
+    /// As a setting of a target, which is text: digits for numbers, `true` or `false`, seconds. `None` for people and lists, to which no
+    /// setting can be bound.
+    #[must_use]
+    pub fn as_setting(&self) -> Option<String> {
+        match self {
+            Self::String(text) => Some(text.clone()),
+            Self::Int(number) => Some(number.to_string()),
+            Self::Bool(flag) => Some(flag.to_string()),
+            Self::Duration(seconds) => Some(seconds.to_string()),
+            Self::SlackUser(_) | Self::SlackUserList(_) | Self::StrList(_) | Self::IntList(_) => {
+                None
+            }
+        }
+    }
+}
+
 /// One submitted field with the words the form used, kept with the run so that old requests stay readable after the
 /// flow has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -119,6 +119,34 @@ pub struct ChosenTarget {
     /// As in the configuration.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
+    /// Names of settings that have the value of the submitted field of that name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub field_bindings: Vec<String>,
+}
+
+impl ChosenTarget {
+    /// The settings for a request with these fields and this duration. One whose field was left empty is as in the configuration.
+    #[must_use]
+    pub fn settings_for(
+        &self,
+        fields: &[SubmittedField],
+        duration_seconds: Option<u64>,
+    ) -> BTreeMap<String, String> {
+        let submitted = |name: &str| match name {
+            "duration" if duration_seconds.is_some() => duration_seconds.map(|it| it.to_string()),
+            "target_id" => Some(self.id.clone()),
+            _ => fields
+                .iter()
+                .find(|field| field.name == name)?
+                .value
+                .as_setting(),
+        };
+        let bound = self.field_bindings.iter();
+        let bound = bound.filter_map(|name| Some((name.clone(), submitted(name)?)));
+        let mut settings = self.settings.clone();
+        settings.extend(bound);
+        settings
+    }
 }
 
 /// What happened when one destination of a notification was tried.

@@ -271,6 +271,7 @@ impl Engine {
         plain.extend(access_fields(
             run.target.as_ref(),
             run.duration_seconds,
+            &run.fields,
             flow,
         ));
         (plain, named.then_some(fields))
@@ -352,12 +353,14 @@ fn as_recorded(recorded: &PersonRef, role: Role) -> Person {
 pub(crate) fn access_fields(
     target: Option<&ChosenTarget>,
     seconds: Option<u64>,
+    submitted: &[SubmittedField],
     flow: &Flow,
 ) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(target) = target {
+        let settings = target.settings_for(submitted, seconds);
         fields.insert("target_id".to_owned(), json!(target.id));
-        fields.insert("target".to_owned(), target_input(target, flow));
+        fields.insert("target".to_owned(), target_input(target, settings, flow));
     }
     if let Some(seconds) = seconds {
         fields.insert("duration".to_owned(), json!(seconds));
@@ -366,19 +369,22 @@ pub(crate) fn access_fields(
 }
 
 /// The chosen target with what the flow says about it.
-fn target_input(target: &ChosenTarget, flow: &Flow) -> Value {
+fn target_input(target: &ChosenTarget, settings: BTreeMap<String, String>, flow: &Flow) -> Value {
     let declared = flow.strategy.as_ref().and_then(|strategy| {
         strategy
             .targets
             .iter()
             .find(|declared| declared.id == target.id)
     });
+    // Requests stored before settings were kept have those of their flow.
+    let mut all = declared.map_or_else(BTreeMap::new, |declared| declared.settings.clone());
+    all.extend(settings);
     json!({ "$target": {
         "id": target.id,
         "name": target.name,
         "label": target.label,
         "type": declared.map(|declared| &declared.target_type),
-        "settings": declared.map(|declared| &declared.settings),
+        "settings": all,
     } })
 }
 

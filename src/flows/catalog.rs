@@ -334,6 +334,7 @@ impl Target {
             name: self.name.clone(),
             label: self.title().to_owned(),
             settings: self.settings.clone(),
+            field_bindings: self.field_bindings.clone(),
         }
     }
 }

@@ -289,6 +289,7 @@ fn fields(
     let access = access_fields(
         submission.target.as_ref(),
         submission.duration_seconds,
+        &submission.fields,
         flow,
     );
     fields.extend(access);

@@ -257,6 +257,7 @@ fn with_access(run: Run) -> Run {
             label: "Production database".to_owned(),
             target_type: "okta_group".to_owned(),
             settings: BTreeMap::new(),
+            field_bindings: Vec::new(),
         }),
         duration_seconds: Some(5400),
         ..run

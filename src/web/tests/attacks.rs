@@ -132,6 +132,7 @@ async fn nothing_that_people_typed_becomes_markup() {
         label: EVIL.into(),
         target_type: EVIL.into(),
         settings: [(EVIL.into(), EVIL.into())].into(),
+        field_bindings: vec![EVIL.into()],
     });
     let user = || UserValue {
         slack_id: EVIL.into(),

@@ -209,6 +209,7 @@ fn full_request(site: &Site) -> Run {
         label: "Customer database".into(),
         target_type: "custom".into(),
         settings: Default::default(),
+        field_bindings: Vec::new(),
     });
     run.duration_seconds = Some(5400);
     run.fields.push(SubmittedField {

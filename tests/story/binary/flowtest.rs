@@ -149,6 +149,31 @@ cases:
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_that_are_bound_to_fields_have_the_values_of_the_case() {
+    let main = include_str!("../../flows/ok/field_bindings/main.tf");
+    let code = "from sym.sdk.annotations import reducer
+from sym.sdk.request_permission import RequestPermission
+
+
+@reducer
+def get_permissions(event):
+    print(event.payload.fields['target'].settings)
+    return RequestPermission(webapp_view='admin', approve_deny='admin')
+";
+    let cases = r#"
+people: {alice: }
+cases:
+  - name: the repository is that of the form
+    request: {user: alice, fields: {target_id: Any repository, repo_name: r2, duration: 1h}}
+    expect: {permissions: {approve_deny: admin}, prints: "{'repo_name': 'r2'}"}
+"#;
+    let files = [("main.tf", main), ("impl.py", code), ("tests.yaml", cases)];
+    let flows = Root::of(&files);
+    let ended = Start::new(&["test", flows.path_text()]).end().await;
+    ended.expect_code(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_come_true_is_shown_with_place_and_both_values() -> Tested {
     let flows = flows(&format!(
         "{PEOPLE}{}",

@@ -360,6 +360,83 @@ fn an_access_flow_that_is_not_scheduled_to_end_asks_for_no_duration() {
 }
 
 #[test]
+fn a_target_whose_settings_are_bound_to_fields_has_the_submitted_values_in_handlers_and_in_the_record()
+ {
+    let bound = ["repo", "count", "urgent", "hold", "empty", "duration"];
+    let fields = [
+        field("repo", "string", ""),
+        field("count", "int", ""),
+        field("urgent", "bool", ""),
+        field("hold", "duration", "      allowed_values = [\"1h\"]"),
+        field("empty", "string", OPTIONAL),
+        field("duration", "duration", "      allowed_values = [\"10m\"]"),
+    ]
+    .concat();
+    let code = format!(
+        "from sym.sdk.annotations import hook\nfrom sym.sdk.templates import ApprovalTemplate\n{}
+
+@hook
+def on_approve(event):
+    print('approve', sorted(event.payload.fields['target'].settings.items()))
+    if event.channel.type != 'sdk':
+        other = event.flow.strategy.targets[0].srn
+        return ApprovalTemplate.approve(target_srn=other, duration=60)
+",
+        prints("'request', sorted(fields['target'].settings.items())")
+    );
+    let params = format!("\n    strategy_id = sym_strategy.this.id\n{fields}");
+    let binding = format!("  field_bindings = {bound:?}\n  settings");
+    let targets = ACCESS.replace("  settings", &binding);
+    let targets = targets.replace(
+        "= { identifier",
+        "= { empty = \"as configured\", identifier",
+    );
+    let main = format!(
+        "{ENVIRONMENT}{targets}{}",
+        flow("access", &params, "impl.py")
+    );
+    let flows = Flows::of(&[("main.tf", &main), ("impl.py", &code)]);
+    story(flows).run(async |stage| {
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        form.pick("Target", "Web servers")
+            .fill("Repo", "r2")
+            .fill("Count", "-7")
+            .pick("Urgent", "Yes")
+            .pick("Hold", "1 hour")
+            .pick("Duration", "10 minutes")
+            .submit()
+            .await?;
+        let request = stage.request_in("#sym-requests").await?;
+        stage.bob.presses(&request, "Approve").await?;
+        request.expects_text("*Approved* by @bob").await?;
+        let settings = |seconds: u32, name: &str| {
+            format!(
+                "[('count', '-7'), ('duration', '{seconds}'), ('empty', 'as configured'), ('hold', '3600'), \
+                 ('identifier', '{name}'), ('repo', 'r2'), ('urgent', 'true')]"
+            )
+        };
+        let printed = stage.printed(&stage.the_run().await).await;
+        assert_eq!(
+            printed.lines().collect::<Vec<_>>(),
+            [
+                format!("request {}", settings(600, "web")),
+                format!("approve {}", settings(600, "web")),
+                format!("approve {}", settings(60, "db")),
+            ]
+        );
+        let audited = stage.audited("event").await;
+        assert_eq!(
+            audited[0]["fields"]["target"]["settings"],
+            serde_json::json!({
+                "count": "-7", "duration": "600", "empty": "as configured", "hold": "3600",
+                "identifier": "web", "repo": "r2", "urgent": "true",
+            })
+        );
+        Ok(())
+    });
+}
+
+#[test]
 fn long_values_are_shortened_in_the_message_and_keep_its_buttons() {
     let params = [REASON.to_owned(), field("more", "string", "")].concat();
     story(Flows::with_params(&params, &prints("len(fields['more'])"))).run(async |stage| {
