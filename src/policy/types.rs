@@ -394,6 +394,9 @@ pub struct Inspection {
     /// `None` where the module could not be loaded.
     #[serde(default)]
     pub prefetch: Option<Vec<PrefetchReducer>>,
+    /// What is wrong with functions `on_change_<field>`, by their names: it matters where a field has one.
+    #[serde(default)]
+    pub on_change: Vec<(String, PythonProblem)>,
 }
 
 /// A function that supplies the options of a prompt field.

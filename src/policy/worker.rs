@@ -533,7 +533,6 @@ fn too_large(file: &str, source: &str) -> Option<ReplyFailure> {
 
 fn refused(message: String) -> Inspection {
     Inspection {
-        handlers: Vec::new(),
         problems: vec![super::types::PythonProblem {
             error: true,
             line: 1,
@@ -541,6 +540,6 @@ fn refused(message: String) -> Inspection {
             message,
             hint: None,
         }],
-        prefetch: None,
+        ..Inspection::default()
     }
 }
