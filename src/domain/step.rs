@@ -158,6 +158,13 @@ pub fn step(run: &Run, event: Event, now: Timestamp) -> Option<Transition> {
         Event::GivenUp { what, reason } => {
             change.given_up(&what, &reason).then(|| change.done(None))
         }
+        Event::Pressed(press) => {
+            change.pressed(press);
+            Some(change.done(None))
+        }
+        Event::Identified { number, who } => {
+            change.identified(number, who).then(|| change.done(None))
+        }
         Event::HookAnswered {
             number,
             answer,
