@@ -116,6 +116,22 @@ pub struct Named {
     pub body: Layers,
 }
 
+impl Named {
+    /// A flag of the block itself, `default` where it is not written.
+    #[must_use]
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        let Some((_, attribute)) = self.body.attribute(name) else {
+            return default;
+        };
+        match (attribute.value.as_bool(), attribute.value.as_str()) {
+            (Some(flag), _) => flag,
+            (None, Some("true")) => true,
+            (None, Some("false")) => false,
+            _ => default,
+        }
+    }
+}
+
 /// A resource or data source.
 #[derive(Debug)]
 pub struct Resource {
@@ -124,6 +140,21 @@ pub struct Resource {
     pub name: String,
     pub place: Place,
     pub body: Layers,
+}
+
+impl ModuleConfig {
+    /// Whether a variable is declared as sensitive.
+    #[must_use]
+    pub fn is_sensitive(&self, variable: &str) -> bool {
+        let variable = self.variables.get(variable);
+        variable.is_some_and(|variable| variable.flag("sensitive", false))
+    }
+
+    /// Whether values for it may be such that nothing of them may be shown.
+    #[must_use]
+    pub fn has_sensitive(&self) -> bool {
+        self.variables.keys().any(|name| self.is_sensitive(name))
+    }
 }
 
 impl Resource {

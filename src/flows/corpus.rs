@@ -154,8 +154,59 @@ fn loading_twice_gives_the_same_versions_and_another_text_another_version() {
     );
 }
 
+/// Problems in which a value could be said, one for each load. The value is `marker-secret` or, where digits are needed, 48151623.
+const WITH_SENSITIVE: [&str; 14] = [
+    "locals { x = tonumber(var.l) }",
+    "locals { x = var.l + 1 }",
+    "locals { x = tobool(var.l) }",
+    "locals { x = { a = 1 }[var.l] }",
+    "locals { x = file(var.l) }",
+    "locals {\n y = \"${var.l}!\"\n x = tonumber(local.y)\n}",
+    "locals { x = try(tonumber(var.all.one[0]), tonumber(var.all.two)) }",
+    "locals { x = tonumber(sensitive(\"marker-secret\")) }",
+    "module \"m\" { source = \"./marker-secret\" }",
+    "data \"sym_target\" \"x\" { name = var.l }",
+    "resource \"sym_environment\" \"x\" { name = \"${var.l} \" }",
+    "variable \"v\" {\n default = \"marker-secret\"\n validation {\n condition = var.v == \"\"\n error_message = \"bad ${var.v}\"\n }\n}",
+    "variable \"n\" {\n type = number\n sensitive = \"true\"\n default = \"marker-secret\"\n}",
+    "resource \"sym_flow\" \"x\" {\n name = \"x\"\n implementation = \"x = 1\\n\"\n environment_id = var.l\n vars = { k = var.digits }\n}",
+];
+
 #[test]
 fn the_value_of_a_sensitive_variable_is_never_shown() {
+    const DECLARED: &str = r#"
+variable "l" {
+  sensitive = true
+}
+variable "all" {
+  sensitive = true
+}
+variable "digits" {
+  sensitive = true
+  default   = 48151623
+}
+"#;
+    const GIVEN: &str = "l = \"marker-secret\"\nall = {\n one = [\"marker-secret\"]\n two = \"marker-secret\"\n}\n";
+    let given = [
+        GIVEN,
+        "l = tonumber(\"marker-secret\")\n",
+        "l = \"marker-secret\nall = 1\n",
+    ];
+    let texts = WITH_SENSITIVE.map(|text| (text, GIVEN));
+    let files = given.map(|given| ("locals { x = tonumber(var.l) }", given));
+    for (text, given) in texts.into_iter().chain(files) {
+        let dir = tempfile::tempdir().unwrap();
+        let main = format!("{text}\n{DECLARED}");
+        std::fs::write(dir.path().join("main.tf"), main).unwrap();
+        std::fs::write(dir.path().join("terraform.tfvars"), given).unwrap();
+        let loaded = loaded(dir.path());
+        assert!(loaded.has_errors(), "{text}");
+        for diagnostic in &loaded.diagnostics {
+            let shown = diagnostic.render(&loaded.sources);
+            let hidden = !shown.contains("marker-secret") && !shown.contains("48151623");
+            assert!(hidden, "{text}: {shown}");
+        }
+    }
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/bad/sensitive_value");
     let loaded = loaded(&case);
     assert_eq!(loaded.diagnostics.len(), 2);

@@ -14,7 +14,7 @@ use super::eval::{Given, Scope, World};
 use super::json::{self, Json, JsonValue};
 use super::load::{Assignment, LoadOptions};
 use super::parse::{parse_body, parse_expression, read_text};
-use super::source::{Failure, Place, similar};
+use super::source::{Failure, FileId, Place, similar};
 use super::value::Value;
 
 type Values = BTreeMap<String, Given>;
@@ -133,6 +133,7 @@ fn read_file(
     }
     let (file, body) = parse_body(&world.sources, shown, text);
     let Some(body) = body else {
+        hide_unread(world, config, file);
         return;
     };
     for structure in body.iter() {
@@ -160,6 +161,7 @@ fn read_file(
         }
         let place = Place::new(file, attribute.value.span());
         let value = evaluate(world, config, &attribute.value, place);
+        let value = kept_back(world, config, name, value, place);
         values.insert(name.to_owned(), Given { value, place });
     }
 }
@@ -193,17 +195,44 @@ fn read_json(
                 }
             }
         }
-        Ok(other) => world.sources.error(
-            place(other.start),
-            "a file of values must hold a JSON object",
-            None,
-        ),
+        Ok(other) => {
+            hide_unread(world, config, file);
+            world.sources.error(
+                place(other.start),
+                "a file of values must hold a JSON object",
+                None,
+            );
+        }
         Err((at, problem)) => {
+            hide_unread(world, config, file);
             world
                 .sources
                 .error(place(at), format!("syntax error: {problem}"), None);
         }
     }
+}
+
+/// What could not be read may hold sensitive values: an excerpt could show them.
+fn hide_unread(world: &World, config: &ModuleConfig, file: FileId) {
+    if config.has_sensitive() {
+        world.sources.hide(file);
+    }
+}
+
+/// The problem with a sensitive value says nothing of it.
+fn kept_back(
+    world: &World,
+    config: &ModuleConfig,
+    name: &str,
+    value: Result<Value, Failure>,
+    place: Place,
+) -> Result<Value, Failure> {
+    if value.is_ok() || !config.is_sensitive(name) {
+        return value;
+    }
+    world.sources.hide(place.file);
+    let problem = format!("the value given for var.{name}, which is sensitive, has no result");
+    Err(Failure::new(place, problem))
 }
 
 /// Values of files and of the command line stand for themselves: nothing can be referred to.
@@ -253,5 +282,6 @@ fn given_text(world: &World, config: &ModuleConfig, name: &str, text: &str, sour
             })
             .and_then(|code| evaluate(world, config, &code, place))
     };
+    let value = kept_back(world, config, name, value, place);
     Given { value, place }
 }

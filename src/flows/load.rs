@@ -12,6 +12,7 @@ use super::eval::{STACK_BYTES, World};
 use super::files::Files;
 use super::given;
 use super::objects::Objects;
+use super::sensitive::mask_excerpts;
 use super::watch::Watched;
 
 /// What to load.
@@ -161,7 +162,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
     });
     let mut sources: BTreeMap<String, Arc<str>> = world
         .sources
-        .all()
+        .shown()
         .iter()
         .map(|file| (file.name.clone(), Arc::clone(&file.text)))
         .collect();
@@ -172,6 +173,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
             }
         }
     }
+    mask_excerpts(&world.sources.masker(), &mut sources);
     let mut watched = world.sources.take_watched();
     watched.extend(world.files.take_watched());
     Loaded {

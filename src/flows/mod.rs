@@ -2,7 +2,7 @@
 //!
 //! `load` is the way in. Below it: `config` and `parse` read files into declarations; `eval` evaluates them lazily into
 //! `value`s, with `functions` and `types`; `objects` collects the `sym_*` resources by the table in `schema`; `build`,
-//! `params`, `field`, `code` and `rules` (with `references`, `duplicates`, `kinds`) make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`;
+//! `params`, `field`, `code` and `rules` (with `references`, `duplicates`, `kinds`) make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`, without what is `sensitive`;
 //! `report` is the answer of `symbot check`; `watch` tells when files that were read have changed. Nothing here talks to Slack, runs Python or keeps anything.
 
 #[cfg(test)]
@@ -35,6 +35,7 @@ mod references;
 pub mod report;
 mod rules;
 mod schema;
+mod sensitive;
 mod services;
 mod source;
 mod types;

@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::sensitive::{Sensitive, mask};
+use super::value::Value;
 use super::watch::Watched;
+use crate::policy::secrecy::Masker;
 
 /// What to do about a value that must be known and is not.
 pub const UNKNOWN_HINT: &str =
@@ -84,6 +87,7 @@ pub struct Sources {
     files: RefCell<Vec<Rc<SourceFile>>>,
     diagnostics: RefCell<Vec<Diagnostic>>,
     watched: RefCell<Watched>,
+    sensitive: RefCell<Sensitive>,
 }
 
 impl Sources {
@@ -124,9 +128,33 @@ impl Sources {
         self.watched.take()
     }
 
+    /// The files of which excerpts may be shown.
     #[must_use]
-    pub fn all(&self) -> Vec<Rc<SourceFile>> {
-        self.files.borrow().clone()
+    pub fn shown(&self) -> Vec<Rc<SourceFile>> {
+        let sensitive = self.sensitive.borrow();
+        let files = self.files.borrow();
+        let shown = files.iter().enumerate();
+        shown
+            .filter(|(file, _)| !sensitive.hides(*file))
+            .map(|(_, file)| Rc::clone(file))
+            .collect()
+    }
+
+    /// Keeps a value out of everything that is said, earlier problems included. `false` when there are too many.
+    #[must_use]
+    pub fn keep_back(&self, value: &Value) -> bool {
+        self.sensitive.borrow_mut().add(value)
+    }
+
+    /// Shows no excerpts of a file.
+    pub fn hide(&self, file: FileId) {
+        self.sensitive.borrow_mut().hide(file);
+    }
+
+    /// Looks for what was kept back.
+    #[must_use]
+    pub fn masker(&self) -> Masker {
+        self.sensitive.borrow().masker()
     }
 
     /// `main.tf:3`, for messages that name a second place.
@@ -210,7 +238,12 @@ impl Sources {
 
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
-        std::mem::take(&mut self.diagnostics.borrow_mut())
+        let masker = self.masker();
+        let mut diagnostics = self.diagnostics.take();
+        for diagnostic in &mut diagnostics {
+            mask(&masker, diagnostic);
+        }
+        diagnostics
     }
 }
 

@@ -56,10 +56,8 @@ impl World {
             Some((file, attribute)) => self.read_type(&attribute.value, module, file, 0)?,
             None => Type::Any,
         };
-        let nullable = match declaration.body.attribute("nullable") {
-            Some((_, attribute)) => attribute.value.as_bool().unwrap_or(true),
-            None => true,
-        };
+        let nullable = declaration.flag("nullable", true);
+        let sensitive = declaration.flag("sensitive", false);
         if let Some((file, attribute)) = declaration.body.attribute("default")
             && let Some(reference) = reference_in(&attribute.value)
         {
@@ -100,12 +98,10 @@ impl World {
             }
         };
         self.charge(value.weight(), place)?;
+        if sensitive {
+            self.keep_back(&value, declaration.place)?;
+        }
         self.check_default(module, declaration, &wanted)?;
-        let sensitive = declaration
-            .body
-            .attribute("sensitive")
-            .and_then(|(_, attribute)| attribute.value.as_bool())
-            .unwrap_or(false);
         let value = convert(&value, &wanted).map_err(|problem| {
             let what = format!(
                 "{} takes {}",
@@ -119,7 +115,20 @@ impl World {
                 Failure::new(place, format!("{what}: {problem}"))
             }
         })?;
+        if sensitive {
+            // As a number it may be written otherwise.
+            self.keep_back(&value, declaration.place)?;
+        }
         Ok(value)
+    }
+
+    /// Keeps a sensitive value out of all problems.
+    pub(super) fn keep_back(&self, value: &Value, place: Place) -> Result<(), Failure> {
+        if self.sources.keep_back(value) {
+            return Ok(());
+        }
+        let problem = "too many sensitive values to keep them out of what is said";
+        Err(Failure::new(place, problem).fatal())
     }
 
     /// A default must fit even where another value is given.
@@ -134,6 +143,9 @@ impl World {
         };
         let default = self.eval(&attribute.value, &Scope::top(module, file))?;
         self.charge(default.weight(), declaration.place)?;
+        if declaration.flag("sensitive", false) {
+            self.keep_back(&default, declaration.place)?;
+        }
         convert(&default, wanted).map(|_| ()).map_err(|problem| {
             Failure::new(
                 Place::new(file, attribute.value.span()),
