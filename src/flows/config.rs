@@ -10,7 +10,7 @@ use hcl_edit::Span;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Attribute, Block, Body, Structure};
 
-use super::parse::{parse_body, read_text};
+use super::parse::{error_text, parse_body, read_text};
 use super::source::{FileId, Place, Sources, similar};
 
 /// Top-level blocks that Terraform knows and that say nothing about flows.
@@ -210,27 +210,39 @@ pub fn join_shown(dir: &str, path: &str) -> String {
 }
 
 /// Whether a directory holds configuration files.
-#[must_use]
-pub fn is_module_dir(dir: &Path) -> bool {
-    !config_files(dir).is_empty()
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn is_module_dir(dir: &Path) -> Result<bool, String> {
+    Ok(!config_files(dir)?.is_empty())
 }
 
-fn config_files(dir: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return Vec::new();
-    };
-    let mut files: Vec<(String, PathBuf)> = entries
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-        .filter(|(name, path)| {
-            (name.ends_with(".tf") || name.ends_with(".tf.json"))
-                && !name.starts_with('.')
-                && !name.ends_with('~')
-                && path.is_file()
-        })
-        .collect();
+/// By name. What cannot be read is there too, so that it is missed where it is read.
+fn config_files(dir: &Path) -> Result<Vec<(String, PathBuf)>, String> {
+    let mut files = Vec::new();
+    for path in entries(dir)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if (name.ends_with(".tf") || name.ends_with(".tf.json"))
+            && !name.starts_with('.')
+            && !path.is_dir()
+        {
+            files.push((name.into_owned(), path));
+        }
+    }
     files.sort();
-    files
+    Ok(files)
+}
+
+/// What is in a directory.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn entries(dir: &Path) -> Result<Vec<PathBuf>, String> {
+    let failed = |error: std::io::Error| error_text(&error);
+    std::fs::read_dir(dir)
+        .map_err(failed)?
+        .map(|entry| Ok(entry.map_err(failed)?.path()))
+        .collect()
 }
 
 fn is_override(name: &str) -> bool {
@@ -250,7 +262,11 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
         ..ModuleConfig::default()
     };
     sources.watch(dir);
-    let (overrides, plain): (Vec<_>, Vec<_>) = config_files(dir)
+    let files = config_files(dir).unwrap_or_else(|problem| {
+        report_unread(sources, &join_shown(shown, "."), &problem);
+        Vec::new()
+    });
+    let (overrides, plain): (Vec<_>, Vec<_>) = files
         .into_iter()
         .partition(|(name, _)| is_override(name));
     for (over, files) in [(false, plain), (true, overrides)] {
@@ -260,12 +276,7 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
             let text = match read_text(&path) {
                 Ok(text) => text,
                 Err(problem) => {
-                    let file = sources.add(shown_name, "".into());
-                    sources.error(
-                        Place { file, start: 0 },
-                        format!("cannot read this file: {problem}"),
-                        None,
-                    );
+                    report_unread(sources, &shown_name, &problem);
                     continue;
                 }
             };
@@ -286,6 +297,14 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
         }
     }
     config
+}
+
+/// Reports a file or directory that cannot be read.
+pub fn report_unread(sources: &Sources, shown: &str, problem: &str) {
+    let shown = if shown.is_empty() { "." } else { shown };
+    let file = sources.add(shown.to_owned(), "".into());
+    let message = format!("cannot read {shown}: {problem}");
+    sources.error(Place { file, start: 0 }, message, None);
 }
 
 struct Reader<'a> {

@@ -82,24 +82,19 @@ fn undeclared(world: &World, config: &ModuleConfig, name: &str, place: Place, er
 
 /// Files that count by their names.
 fn automatic_files(dir: &Path) -> Vec<PathBuf> {
-    let mut automatic: Vec<PathBuf> = std::fs::read_dir(dir)
-        .map(|entries| {
-            entries
-                .filter_map(Result::ok)
-                .map(|entry| entry.path())
-                .filter(|path| {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
-                        && !name.starts_with('.')
-                })
-                .collect()
-        })
-        .unwrap_or_default();
+    // Whether the directory can be read has been seen before.
+    let mut automatic = super::config::entries(dir).unwrap_or_default();
+    automatic.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
+            && !name.starts_with('.')
+    });
     automatic.sort();
     ["terraform.tfvars", "terraform.tfvars.json"]
         .iter()
         .map(|name| dir.join(name))
-        .filter(|path| path.is_file())
+        // A link that leads nowhere is missed, not passed over.
+        .filter(|path| path.symlink_metadata().is_ok() && !path.is_dir())
         .chain(automatic)
         .collect()
 }

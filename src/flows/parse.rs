@@ -31,7 +31,9 @@ pub fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "not valid UTF-8 text".to_owned())
 }
 
-fn error_text(error: &std::io::Error) -> String {
+/// Why something cannot be read.
+#[must_use]
+pub fn error_text(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),

@@ -11,7 +11,10 @@ use hcl_edit::structure::Structure;
 
 use super::variable::Given;
 use super::{Node, Scope, Slot, World};
-use crate::flows::config::{ModuleConfig, Named, Resource, join_shown, read_module};
+use crate::flows::config::{
+    ModuleConfig, Named, Resource, is_module_dir, join_shown, read_module,
+};
+use crate::flows::parse::error_text;
 use crate::flows::schema;
 use crate::flows::source::{Failure, FileId, Place, UNKNOWN_HINT};
 use crate::flows::types::convert;
@@ -346,13 +349,9 @@ impl World {
         }
         let dir = module.config.dir.join(Path::new(&*source));
         let shown = join_shown(&module.config.shown, &source);
-        let config = self.module_config(&dir, &shown);
-        let config = config.ok_or_else(|| {
-            Failure::new(
-                place,
-                format!("module.{name}: there are no *.tf files in {shown}"),
-            )
-            .hint("check `source`: it is relative to the file that it stands in")
+        let config = self.module_config(&dir, &shown).map_err(|problem| {
+            Failure::new(place, format!("module.{name}: {problem}"))
+                .hint("check `source`: it is relative to the file that it stands in")
         })?;
         let expansion = self.expand(
             call.body.attribute("count"),
@@ -395,19 +394,24 @@ impl World {
         Ok(Children::Instances(expansion, instances))
     }
 
-    fn module_config(&self, dir: &Path, shown: &str) -> Option<Rc<ModuleConfig>> {
+    fn module_config(&self, dir: &Path, shown: &str) -> Result<Rc<ModuleConfig>, String> {
+        let unread = |problem: String| format!("cannot read {shown}: {problem}");
+        let nothing = || format!("there are no *.tf files in {shown}");
         self.sources.watch(dir);
-        let real = dir.canonicalize().ok()?;
+        let real = dir.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => nothing(),
+            _ => unread(error_text(&error)),
+        })?;
         if let Some(config) = self.configs.borrow().get(&real) {
-            return Some(Rc::clone(config));
+            return Ok(Rc::clone(config));
         }
-        if !crate::flows::config::is_module_dir(&real) {
-            return None;
+        if !is_module_dir(&real).map_err(unread)? {
+            return Err(nothing());
         }
         self.files.allow(&real);
         let config = Rc::new(read_module(&self.sources, &real, shown));
         self.configs.borrow_mut().insert(real, Rc::clone(&config));
-        Some(config)
+        Ok(config)
     }
 
     fn check_arguments(&self, module: &Rc<Module>, call: &Named, config: &ModuleConfig) {
