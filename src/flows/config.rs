@@ -184,6 +184,8 @@ pub struct ModuleConfig {
     pub resources: Vec<Rc<Resource>>,
     /// Index into `resources` by address.
     pub by_address: BTreeMap<String, usize>,
+    /// Whether a file of it could not be read, so that what is not there may be declared after all. It is reported.
+    pub incomplete: bool,
     /// Whether `required_providers` asks for `sym` 3 or later.
     pub sym_provider_3: bool,
 }
@@ -264,6 +266,7 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
     sources.watch(dir);
     let files = config_files(dir).unwrap_or_else(|problem| {
         report_unread(sources, &join_shown(shown, "."), &problem);
+        config.incomplete = true;
         Vec::new()
     });
     let (overrides, plain): (Vec<_>, Vec<_>) = files
@@ -277,6 +280,7 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
                 Ok(text) => text,
                 Err(problem) => {
                     report_unread(sources, &shown_name, &problem);
+                    config.incomplete = true;
                     continue;
                 }
             };
@@ -285,15 +289,17 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
             } else {
                 parse_body(sources, shown_name, text)
             };
-            if let Some(body) = body {
-                Reader {
-                    sources,
-                    config: &mut config,
-                    file,
-                    over,
-                }
-                .body(body);
+            let Some(body) = body else {
+                config.incomplete = true;
+                continue;
+            };
+            Reader {
+                sources,
+                config: &mut config,
+                file,
+                over,
             }
+            .body(body);
         }
     }
     config
@@ -381,6 +387,9 @@ impl Reader<'_> {
     }
 
     fn nothing_to_override(&self, place: Place, what: &str) {
+        if self.config.incomplete {
+            return;
+        }
         self.sources.error(
             place,
             format!("{what} is declared only in an override file"),

@@ -215,3 +215,15 @@ variable "digits" {
         assert!(!shown.contains("marker-secret"), "{shown}");
     }
 }
+
+#[test]
+fn a_field_of_people_with_prefetch_is_one_mistake() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/bad/slack_user_fields");
+    let loaded = loaded(&case);
+    let without_reducers = |code: &Implementation| Inspection {
+        prefetch: Some(Vec::new()),
+        ..fine(code)
+    };
+    let inspected = inspect(&loaded, without_reducers);
+    assert_eq!(inspected.diagnostics, loaded.diagnostics);
+}

@@ -188,29 +188,50 @@ fn load_here(options: &LoadOptions) -> Loaded {
 }
 
 /// Without the directories that were only found beside others and that one of those calls as a module: they are parts, and
-/// make no sense by themselves.
+/// make no sense by themselves. Of directories that call each other in a circle one stays, to be refused.
 fn without_parts(roots: &[Root], configs: Vec<ModuleConfig>) -> Vec<ModuleConfig> {
-    let called: BTreeSet<PathBuf> = configs
+    let mut parts: BTreeSet<PathBuf> = BTreeSet::new();
+    for config in &configs {
+        // What leads back here makes this no part of it.
+        if !parts.contains(&config.dir) {
+            let mut reached = called_by(config);
+            let mut new: Vec<PathBuf> = reached.iter().cloned().collect();
+            while let Some(dir) = new.pop() {
+                let further = configs.iter().filter(|config| config.dir == dir);
+                for next in further.flat_map(called_by) {
+                    if reached.insert(next.clone()) {
+                        new.push(next);
+                    }
+                }
+            }
+            reached.remove(&config.dir);
+            parts.extend(reached);
+        }
+    }
+    roots
         .iter()
-        .flat_map(|config| config.calls.values().map(move |call| (config, call)))
-        .filter_map(|(config, call)| {
+        .zip(configs)
+        .filter(|(root, config)| root.given || !parts.contains(&config.dir))
+        .map(|(_, config)| config)
+        .collect()
+}
+
+/// The directories of the local modules that a module calls.
+fn called_by(config: &ModuleConfig) -> BTreeSet<PathBuf> {
+    let calls = config.calls.values();
+    calls
+        .filter_map(|call| {
             let (_, source) = call.body.attribute("source")?;
             let source = source.value.as_str()?;
             let local = source.starts_with("./") || source.starts_with("../");
             local.then(|| config.dir.join(source).canonicalize().ok())?
         })
-        .collect();
-    roots
-        .iter()
-        .zip(configs)
-        .filter(|(root, config)| root.given || !called.contains(&config.dir))
-        .map(|(_, config)| config)
         .collect()
 }
 
 /// With several roots, a value from the command line must be of use to one of them.
 fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleConfig]) {
-    if configs.len() < 2 {
+    if configs.len() < 2 || configs.iter().any(|config| config.incomplete) {
         return;
     }
     for assignment in &options.assignments {

@@ -183,7 +183,8 @@ impl Prefetched<'_> {
 fn without_reducer(details: &FlowDetails, reducers: &[PrefetchReducer]) -> Vec<Diagnostic> {
     let fields = details.flow.prompt_fields.iter();
     fields
-        .filter(|field| field.prefetch)
+        // That Slack offers the people itself is said elsewhere.
+        .filter(|field| field.prefetch && !field.field_type.is_people())
         .filter(|field| !reducers.iter().any(|reducer| reducer.field == field.name))
         .map(|field| {
             let problem = PythonProblem {

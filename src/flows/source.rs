@@ -208,8 +208,12 @@ impl Sources {
         });
     }
 
+    /// Reports a failure, unless it only follows from what is reported.
     pub fn report(&self, failure: &Failure) {
         let Failure { place, detail } = failure;
+        if detail.follows {
+            return;
+        }
         self.push(
             Severity::Error,
             *place,
@@ -254,11 +258,12 @@ pub struct Failure {
     detail: Rc<Detail>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Detail {
     message: String,
     hint: Option<String>,
     catchable: bool,
+    follows: bool,
 }
 
 impl Failure {
@@ -269,33 +274,57 @@ impl Failure {
                 message: message.into(),
                 hint: None,
                 catchable: true,
+                follows: false,
             }),
         }
     }
 
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
+        let detail = Detail {
+            hint: Some(hint.into()),
+            ..(*self.detail).clone()
+        };
         Self {
             place: self.place,
-            detail: Rc::new(Detail {
-                message: self.detail.message.clone(),
-                hint: Some(hint.into()),
-                catchable: self.detail.catchable,
-            }),
+            detail: Rc::new(detail),
         }
     }
 
     /// Marks a failure that `try` and `can` let through: the configuration itself is wrong, whatever its values are.
     #[must_use]
     pub fn fatal(self) -> Self {
+        let detail = Detail {
+            catchable: false,
+            ..(*self.detail).clone()
+        };
         Self {
             place: self.place,
-            detail: Rc::new(Detail {
-                message: self.detail.message.clone(),
-                hint: self.detail.hint.clone(),
-                catchable: false,
-            }),
+            detail: Rc::new(detail),
         }
+    }
+
+    /// Marks a failure that may be there only because something that is reported could not be read, if it is so: it is not
+    /// reported itself.
+    #[must_use]
+    pub fn following(self, something: bool) -> Self {
+        if !something {
+            return self;
+        }
+        let detail = Detail {
+            follows: true,
+            catchable: false,
+            ..(*self.detail).clone()
+        };
+        Self {
+            place: self.place,
+            detail: Rc::new(detail),
+        }
+    }
+
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.detail.follows
     }
 
     #[must_use]

@@ -26,7 +26,7 @@ use super::value::{MAX_DEPTH, MAX_WEIGHT, Value};
 
 pub use blocks::Nested;
 pub use module::{Children, Expansion, Key, Module, Origin};
-pub use variable::Given;
+pub use variable::{Given, Values};
 
 /// Units of work (nodes made, nodes walked) for one root module. A large real root needs some ten thousand; this many
 /// take a few seconds and a few hundred megabytes at worst.

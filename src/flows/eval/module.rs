@@ -9,7 +9,7 @@ use std::rc::Rc;
 use hcl_edit::Span;
 use hcl_edit::structure::Structure;
 
-use super::variable::Given;
+use super::variable::Values;
 use super::{Node, Scope, Slot, World};
 use crate::flows::config::{
     ModuleConfig, Named, Resource, is_module_dir, join_shown, read_module,
@@ -20,7 +20,7 @@ use crate::flows::source::{Failure, FileId, Place, UNKNOWN_HINT};
 use crate::flows::types::convert;
 use crate::flows::value::{ListKind, Unknown, Value};
 
-/// Modules in modules; a module that calls itself is found before.
+/// Modules in modules.
 const MAX_MODULE_DEPTH: usize = 30;
 
 /// Instances of modules and resources over all roots.
@@ -114,7 +114,7 @@ pub enum Children {
 /// Where the values of a module's variables come from.
 #[derive(Debug)]
 pub enum Origin {
-    Root(BTreeMap<String, Given>),
+    Root(Values),
     Call {
         parent: Rc<Module>,
         call: Rc<Named>,
@@ -145,7 +145,7 @@ pub struct Module {
 impl Module {
     /// A root module.
     #[must_use]
-    pub fn root(config: Rc<ModuleConfig>, given: BTreeMap<String, Given>) -> Self {
+    pub fn root(config: Rc<ModuleConfig>, given: Values) -> Self {
         Self {
             address: String::new(),
             path: ".".to_owned(),
@@ -157,6 +157,23 @@ impl Module {
             values: RefCell::default(),
             expansions: RefCell::default(),
             children: RefCell::default(),
+        }
+    }
+
+    /// Whether this module or one that calls it is the one in a directory.
+    fn is_within(&self, dir: &Path) -> bool {
+        let Ok(real) = dir.canonicalize() else {
+            return false;
+        };
+        let mut module = self;
+        loop {
+            if module.config.dir.canonicalize().is_ok_and(|dir| dir == real) {
+                return true;
+            }
+            match &module.origin {
+                Origin::Call { parent, .. } => module = parent,
+                Origin::Root(_) => return false,
+            }
         }
     }
 
@@ -177,8 +194,19 @@ impl Module {
 }
 
 impl World {
+    /// Whether something of any module could not be read.
+    pub(super) fn is_incomplete(&self) -> bool {
+        let modules = self.configs.borrow();
+        modules.values().any(|config| config.incomplete)
+            || self
+                .roots
+                .borrow()
+                .iter()
+                .any(|root| root.config.incomplete)
+    }
+
     /// Makes a root module; its directory is read by the caller.
-    pub fn add_root(&self, config: ModuleConfig, given: BTreeMap<String, Given>) -> Rc<Module> {
+    pub fn add_root(&self, config: ModuleConfig, given: Values) -> Rc<Module> {
         let root = Rc::new(Module::root(Rc::new(config), given));
         self.roots.borrow_mut().push(Rc::clone(&root));
         root
@@ -301,7 +329,8 @@ impl World {
         place: Place,
     ) -> Result<Rc<Children>, Failure> {
         let Some(call) = module.config.calls.get(name) else {
-            return Err(Failure::new(place, format!("module.{name} is not declared")).fatal());
+            let failure = Failure::new(place, format!("module.{name} is not declared")).fatal();
+            return Err(failure.following(module.config.incomplete));
         };
         self.memo(
             &module.children,
@@ -348,6 +377,10 @@ impl World {
             return Err(Failure::new(place, "modules call each other without end").fatal());
         }
         let dir = module.config.dir.join(Path::new(&*source));
+        if module.is_within(&dir) {
+            let problem = "this is the module itself, or one that leads here: modules call each other without end";
+            return Err(Failure::new(place, problem).fatal());
+        }
         let shown = join_shown(&module.config.shown, &source);
         let config = self.module_config(&dir, &shown).map_err(|problem| {
             Failure::new(place, format!("module.{name}: {problem}"))
@@ -429,7 +462,8 @@ impl World {
                 continue;
             };
             let name = attribute.key.as_str();
-            if META.contains(&name) || config.variables.contains_key(name) {
+            let known = META.contains(&name) || config.variables.contains_key(name);
+            if known || config.incomplete {
                 continue;
             }
             let names = config.variables.keys().map(String::as_str);

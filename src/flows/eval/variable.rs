@@ -25,6 +25,14 @@ pub struct Given {
     pub place: Place,
 }
 
+/// The values for the variables of a root module.
+#[derive(Debug, Default)]
+pub struct Values {
+    pub given: BTreeMap<String, Given>,
+    /// Whether a file of values could not be read, so that what is not given may be given after all. It is reported.
+    pub incomplete: bool,
+}
+
 impl World {
     /// The value of a variable.
     pub fn variable(
@@ -36,6 +44,7 @@ impl World {
         let Some(declaration) = module.config.variables.get(name) else {
             let failure = Failure::new(place, format!("var.{name} is not declared")).fatal();
             let names = module.config.variables.keys().map(String::as_str);
+            let failure = failure.following(module.config.incomplete);
             return Err(match similar(name, names) {
                 Some(other) => failure.hint(format!("did you mean `var.{other}`?")),
                 None => failure.hint(format!("declare it: variable {name:?} {{ … }}")),
@@ -86,15 +95,16 @@ impl World {
                 } else {
                     format!("give `{name}` in the module block, or a default here")
                 };
-                let missing_at = match &module.origin {
-                    Origin::Root(_) => declaration.place,
-                    Origin::Call { call, .. } => call.place,
+                let (missing_at, unread) = match &module.origin {
+                    Origin::Root(values) => (declaration.place, values.incomplete),
+                    Origin::Call { call, .. } => (call.place, false),
                 };
                 return Err(Failure::new(
                     missing_at,
                     format!("{} has no value", module.qualified(&format!("var.{name}"))),
                 )
-                .hint(hint));
+                .hint(hint)
+                .following(unread));
             }
         };
         self.charge(value.weight(), place)?;
@@ -161,7 +171,7 @@ impl World {
     /// The value from outside of the module, if there is one.
     fn given(&self, module: &Rc<Module>, name: &str) -> Result<(Option<Value>, Place), Failure> {
         match &module.origin {
-            Origin::Root(values) => match values.get(name) {
+            Origin::Root(values) => match values.given.get(name) {
                 Some(given) => Ok((Some(given.value.clone()?), given.place)),
                 None => Ok((None, Place::new(usize::MAX, None))),
             },

@@ -98,7 +98,8 @@ def inspect(file, source):
             report(True, node, f"'{name}' is an async function; handlers are plain functions")
     _check_parameters(found, functions, report)
     changes = [name for name in functions if name.startswith(names.ON_CHANGE)]
-    if "get_permissions" not in handlers and (found or not changes):
+    decorated, _, _ = found.get("get_permissions", ("prefetch", None, None))
+    if decorated == "prefetch" and (found or not changes):
         if "get_approvers" not in handlers and "get_flows" not in found and "get_flows" not in functions:
             report(
                 True,
