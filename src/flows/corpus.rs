@@ -186,7 +186,8 @@ variable "digits" {
   default   = 48151623
 }
 "#;
-    const GIVEN: &str = "l = \"marker-secret\"\nall = {\n one = [\"marker-secret\"]\n two = \"marker-secret\"\n}\n";
+    const GIVEN: &str =
+        "l = \"marker-secret\"\nall = {\n one = [\"marker-secret\"]\n two = \"marker-secret\"\n}\n";
     let given = [
         GIVEN,
         "l = tonumber(\"marker-secret\")\n",
@@ -226,4 +227,59 @@ fn a_field_of_people_with_prefetch_is_one_mistake() {
     };
     let inspected = inspect(&loaded, without_reducers);
     assert_eq!(inspected.diagnostics, loaded.diagnostics);
+}
+
+#[test]
+fn a_problem_of_code_in_place_is_at_its_line() {
+    const MAIN: &str = r#"resource "sym_flow" "this" {
+  name           = "a"
+  implementation = <<-PY
+    def a():
+        return 1
+  PY
+  params {
+    prompt_field {
+      name      = "f"
+      type      = "string"
+      on_change = <<PY
+def on_change_f(event):
+
+    return 2
+PY
+    }
+  }
+}
+
+resource "sym_flow" "put_together" {
+  name           = "b"
+  implementation = <<PY
+def b():
+    return "${"x"}"
+PY
+}
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("main.tf"), MAIN).unwrap();
+    let loaded = loaded(dir.path());
+    let inspected = inspect(&loaded, |code| Inspection {
+        problems: vec![crate::policy::types::PythonProblem {
+            error: true,
+            line: code.source.lines().count(),
+            column: 5,
+            message: "the last line".to_owned(),
+            hint: None,
+        }],
+        ..fine(code)
+    });
+    let lines: Vec<String> = inspected
+        .diagnostics
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = [
+        "main.tf:5:9: error: the last line",
+        "main.tf:14:5: error: the last line",
+        "main.tf:22:20: error: line 2 of the code: the last line",
+    ];
+    assert_eq!(lines, expected);
 }
