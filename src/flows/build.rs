@@ -433,6 +433,12 @@ impl<'a> Builder<'a> {
                 value: item.clone(),
                 place: targets.place,
             };
+            if matches!(
+                self.objects.follow(&item.value, strategy),
+                Referred::Missing
+            ) {
+                continue;
+            }
             let Some(target) = self.follow(strategy, "targets", &item, "sym_target") else {
                 complete = false;
                 continue;

@@ -10,7 +10,8 @@ use hcl_edit::Span;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Attribute, Block, Body, Structure};
 
-use super::parse::{error_text, parse_body, read_text};
+use super::folder::{config_files, report_unread};
+use super::parse::{parse_body, read_text};
 use super::source::{FileId, Place, Sources, similar};
 
 /// Top-level blocks that Terraform knows and that say nothing about flows.
@@ -34,6 +35,17 @@ const KNOWN_BLOCKS: [&str; 8] = [
     "terraform",
     "provider",
 ];
+
+/// Blocks whose last label is a name that references use.
+const NAMED_BLOCKS: [&str; 5] = ["resource", "data", "module", "variable", "output"];
+
+fn is_name(text: &str) -> bool {
+    let starts = |letter: char| letter.is_alphabetic() || letter == '_';
+    text.starts_with(starts)
+        && text
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || letter == '_' || letter == '-')
+}
 
 /// An expression and the file it is in.
 #[derive(Debug)]
@@ -211,42 +223,6 @@ pub fn join_shown(dir: &str, path: &str) -> String {
     }
 }
 
-/// Whether a directory holds configuration files.
-///
-/// # Errors
-/// Why it cannot be read.
-pub fn is_module_dir(dir: &Path) -> Result<bool, String> {
-    Ok(!config_files(dir)?.is_empty())
-}
-
-/// By name. What cannot be read is there too, so that it is missed where it is read.
-fn config_files(dir: &Path) -> Result<Vec<(String, PathBuf)>, String> {
-    let mut files = Vec::new();
-    for path in entries(dir)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if (name.ends_with(".tf") || name.ends_with(".tf.json"))
-            && !name.starts_with('.')
-            && !path.is_dir()
-        {
-            files.push((name.into_owned(), path));
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-/// What is in a directory.
-///
-/// # Errors
-/// Why it cannot be read.
-pub fn entries(dir: &Path) -> Result<Vec<PathBuf>, String> {
-    let failed = |error: std::io::Error| error_text(&error);
-    std::fs::read_dir(dir)
-        .map_err(failed)?
-        .map(|entry| Ok(entry.map_err(failed)?.path()))
-        .collect()
-}
-
 fn is_override(name: &str) -> bool {
     let stem = name
         .strip_suffix(".tf.json")
@@ -269,9 +245,8 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
         config.incomplete = true;
         Vec::new()
     });
-    let (overrides, plain): (Vec<_>, Vec<_>) = files
-        .into_iter()
-        .partition(|(name, _)| is_override(name));
+    let (overrides, plain): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(name, _)| is_override(name));
     for (over, files) in [(false, plain), (true, overrides)] {
         for (name, path) in files {
             let shown_name = join_shown(shown, &name);
@@ -303,14 +278,6 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
         }
     }
     config
-}
-
-/// Reports a file or directory that cannot be read.
-pub fn report_unread(sources: &Sources, shown: &str, problem: &str) {
-    let shown = if shown.is_empty() { "." } else { shown };
-    let file = sources.add(shown.to_owned(), "".into());
-    let message = format!("cannot read {shown}: {problem}");
-    sources.error(Place { file, start: 0 }, message, None);
 }
 
 struct Reader<'a> {
@@ -347,6 +314,15 @@ impl Reader<'_> {
             .map(|label| label.as_str().to_owned())
             .collect();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        if NAMED_BLOCKS.contains(&kind.as_str())
+            && let Some(name) = labels.last().filter(|name| !is_name(name))
+        {
+            self.sources.error(
+                place,
+                format!("{name:?} cannot be the name of a `{kind}` block"),
+                Some("a name begins with a letter or _ and goes on with letters, digits, _ and -"),
+            );
+        }
         match (kind.as_str(), labels.as_slice()) {
             ("resource", [kind, name]) => self.resource(false, kind, name, place, block.body),
             ("data", [kind, name]) => self.resource(true, kind, name, place, block.body),

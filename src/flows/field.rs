@@ -86,6 +86,13 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
         );
     }
     let field_type = field_type(world, draft, &title)?;
+    if has_null(draft, "allowed_values") {
+        world.sources.error(
+            draft.place_of("allowed_values"),
+            format!("{title}: an allowed value is null"),
+            Some("take it out of the list"),
+        );
+    }
     let allowed_values =
         draft
             .written
@@ -120,6 +127,14 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
     };
     check(world, draft, &field, &title);
     Some(field)
+}
+
+/// Whether a list holds a null.
+fn has_null(draft: &Draft, name: &str) -> bool {
+    match draft.written.get(name).map(|written| &written.value) {
+        Some(Value::List(list)) => list.items.iter().any(Value::is_null),
+        _ => false,
+    }
 }
 
 fn field_type(world: &World, draft: &Draft, title: &str) -> Option<FieldType> {

@@ -55,7 +55,9 @@ pub fn collect(
         }
         let source = format!("--var {name}");
         if config.variables.contains_key(name) {
-            values.given.insert(name.clone(), given_text(world, config, name, text, &source));
+            values
+                .given
+                .insert(name.clone(), given_text(world, config, name, text, &source));
         } else if strict {
             let file = world.sources.add(source.clone(), "".into());
             undeclared(world, config, name, Place { file, start: 0 }, true);
@@ -83,7 +85,7 @@ fn undeclared(world: &World, config: &ModuleConfig, name: &str, place: Place, er
 /// Files that count by their names.
 fn automatic_files(dir: &Path) -> Vec<PathBuf> {
     // Whether the directory can be read has been seen before.
-    let mut automatic = super::config::entries(dir).unwrap_or_default();
+    let mut automatic = super::folder::entries(dir).unwrap_or_default();
     automatic.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::build::{Built, FlowDetails, build};
 use super::catalog::{Catalog, Flow, Implementation};
-use super::config::{ModuleConfig, is_module_dir, read_module, report_unread};
+use super::config::{ModuleConfig, read_module};
 use super::diagnostic::{Diagnostic, Severity};
 use super::eval::{STACK_BYTES, World};
 use super::files::Files;
+use super::folder::{entries, is_module_dir, report_unread};
 use super::given;
 use super::objects::Objects;
 use super::parse::error_text;
@@ -310,7 +311,7 @@ fn find_children(world: &World, dir: &Path, prefix: &str, roots: &mut Vec<Root>)
     /// What file systems put at their top, for root alone.
     const NOT_OURS: &str = "lost+found";
     let mut whole = true;
-    let mut children = super::config::entries(dir).unwrap_or_default();
+    let mut children = entries(dir).unwrap_or_default();
     children.sort();
     for dir in children {
         let name = dir.file_name().unwrap_or_default().to_string_lossy();

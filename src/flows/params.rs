@@ -75,7 +75,8 @@ impl Builder<'_> {
 
     fn params_block(&self, block: &Nested<'_>, scope: &Scope<'_>, result: &mut WrittenParams) {
         let what = format!("{}: params", self.object.address);
-        (result.written, result.failed) = self.block(block, scope, PARAMS, &["prompt_field"], &what);
+        (result.written, result.failed) =
+            self.block(block, scope, PARAMS, &["prompt_field"], &what);
         let fields = block
             .body
             .blocks()

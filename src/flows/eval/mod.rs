@@ -89,6 +89,7 @@ impl<'a> Scope<'a> {
             file,
             key: &Key::None,
             each: None,
+            owner: None,
             bound: None,
         }
     }

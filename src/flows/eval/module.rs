@@ -11,9 +11,8 @@ use hcl_edit::structure::Structure;
 
 use super::variable::Values;
 use super::{Node, Scope, Slot, World};
-use crate::flows::config::{
-    ModuleConfig, Named, Resource, is_module_dir, join_shown, read_module,
-};
+use crate::flows::config::{ModuleConfig, Named, Resource, join_shown, read_module};
+use crate::flows::folder::is_module_dir;
 use crate::flows::parse::error_text;
 use crate::flows::schema;
 use crate::flows::source::{Failure, FileId, Place, UNKNOWN_HINT};
@@ -167,7 +166,12 @@ impl Module {
         };
         let mut module = self;
         loop {
-            if module.config.dir.canonicalize().is_ok_and(|dir| dir == real) {
+            if module
+                .config
+                .dir
+                .canonicalize()
+                .is_ok_and(|dir| dir == real)
+            {
                 return true;
             }
             match &module.origin {
@@ -575,6 +579,7 @@ impl World {
             file,
             key,
             each: expansion.each(key),
+            owner: Some(index),
             bound: None,
         })
     }

@@ -241,6 +241,13 @@ impl World {
             let failure = undeclared(place, &address, known, "");
             return Err(failure.following(module.config.incomplete));
         };
+        if scope.owner == Some(index) {
+            return Err(
+                Failure::new(place, format!("{address} cannot refer to itself"))
+                    .hint("use a local for what several attributes share")
+                    .fatal(),
+            );
+        }
         let expansion = self.expansion(module, index, place)?;
         let (key, used) = match (&*expansion, operators.get(start)) {
             (Expansion::Unknown(_), _) => {

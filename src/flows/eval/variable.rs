@@ -156,6 +156,16 @@ impl World {
         if declaration.flag("sensitive", false) {
             self.keep_back(&default, declaration.place)?;
         }
+        if default.is_null() && !declaration.flag("nullable", true) {
+            return Err(Failure::new(
+                Place::new(file, attribute.value.span()),
+                format!(
+                    "the default of {} is null, but it is declared with nullable = false",
+                    module.qualified(&format!("var.{}", declaration.name))
+                ),
+            )
+            .hint("leave the default out, or give another"));
+        }
         convert(&default, wanted).map(|_| ()).map_err(|problem| {
             Failure::new(
                 Place::new(file, attribute.value.span()),
@@ -187,6 +197,7 @@ impl World {
                         file,
                         key,
                         each: each.as_ref(),
+                        owner: None,
                         bound: None,
                     };
                     let place = Place::new(file, attribute.value.span());
