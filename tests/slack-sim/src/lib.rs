@@ -18,6 +18,7 @@
 
 mod blocks;
 pub mod clock;
+mod control;
 pub mod driver;
 pub mod faults;
 mod ids;
