@@ -121,13 +121,13 @@ impl Book {
 
     /// Flows that may be started from Slack and are what somebody means who types this name.
     pub fn startable(&self, typed: &str) -> Vec<Arc<Flow>> {
-        meant(&self.from_slack(), typed)
+        meant(&self.offered(), typed)
     }
 
-    fn from_slack(&self) -> Vec<Arc<Flow>> {
+    fn offered(&self) -> Vec<Arc<Flow>> {
         let all = self.catalog();
-        let from_slack = all.flows.iter().filter(|flow| flow.allows_source("slack"));
-        from_slack.cloned().collect()
+        let offered = all.flows.iter().filter(|flow| flow.allows_source("slack"));
+        offered.cloned().collect()
     }
 
     /// The flow that a form was made from, in its version of now.
@@ -137,7 +137,7 @@ impl Book {
                 .as_ref()
                 .map(|environment| environment.name.clone())
         };
-        named(&self.from_slack(), name)
+        named(&self.offered(), name)
             .into_iter()
             .find(|flow| name_of(flow).as_deref() == environment)
     }
