@@ -24,11 +24,11 @@ pub struct DemoArgs {
     #[arg(long = "flows", value_name = "DIR", default_value = "flows")]
     flows: Vec<PathBuf>,
     /// Port of the simulated workspace's page [default: a free one]
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    port: u16,
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     /// Port of the web app [default: a free one]
-    #[arg(long = "web-port", value_name = "PORT", default_value_t = 0)]
-    web_port: u16,
+    #[arg(long = "web-port", value_name = "PORT")]
+    web_port: Option<u16>,
     /// Keep the data in this directory [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -67,7 +67,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
         }
     }
     let setup = Setup::company()
-        .port(args.port)
+        .port(args.port.unwrap_or_default())
         .app_name("Symbot")
         .shortcut(
             ids::SHORTCUT,
@@ -104,7 +104,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
         flows: args.flows,
         watch: true,
         data: Some(data),
-        web: Some(format!("127.0.0.1:{}", args.web_port)),
+        web: Some(format!("127.0.0.1:{}", args.web_port.unwrap_or_default())),
         ..RunArgs::default()
     };
     let settings = Settings::with_slack(

@@ -1,5 +1,7 @@
 //! `slack-sim`: serves a workspace until interrupted, for trying an app by hand or with another program's tests.
 
+#![forbid(unsafe_code)]
+
 use std::io::Write as _;
 
 use clap::Parser;

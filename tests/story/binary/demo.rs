@@ -96,3 +96,11 @@ async fn a_demo_with_wrong_flows_or_a_taken_port_says_so() -> Tested {
         .expect_words("symbot demo: another --web-port");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_help_names_one_default_for_each_port() {
+    let ended = Start::new(&["demo", "--help"]).end().await;
+    ended.expect_code(0);
+    assert_eq!(ended.out.matches("[default: a free one]").count(), 2);
+    assert!(!ended.out.contains("[default: 0]"), "{}", ended.out);
+}
