@@ -5,6 +5,8 @@
 //! `params`, `field`, `code` and `rules` (with `references`, `duplicates`, `kinds`) make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`, without what is `sensitive`;
 //! `report` is the answer of `symbot check`; `watch` tells when files that were read have changed. Nothing here talks to Slack, runs Python or keeps anything.
 
+#![forbid(unsafe_code)]
+
 #[cfg(test)]
 mod agreement;
 mod build;

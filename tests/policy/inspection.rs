@@ -534,6 +534,7 @@ fn code_that_does_not_compile_or_raises_is_an_error_with_its_line() {
             "warning 4: 'unknown_name' is not defined in this file: using it raises a NameError",
         ]
     );
+    assert_eq!(after_guide("raise MemoryError\n"), ["error 1: MemoryError"]);
     assert_eq!(
         after_guide("nobody.knows()\n"),
         ["error 1: NameError: name 'nobody' is not defined"]
