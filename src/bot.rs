@@ -400,7 +400,7 @@ pub fn told_to_end() -> Result<CancellationToken, StartError> {
 ///
 /// # Errors
 /// When the operating system does not let the process catch it.
-pub fn told_to_reload() -> Result<Arc<Notify>, StartError> {
+pub fn hangups() -> Result<Arc<Notify>, StartError> {
     let told = Arc::new(Notify::new());
     #[cfg(unix)]
     {

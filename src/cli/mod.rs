@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bot::{Bot, start_pool, told_to_end, told_to_reload};
+use crate::bot::{Bot, hangups, start_pool, told_to_end};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings, ValueArgs};
 use crate::control::CommandError;
@@ -244,7 +244,7 @@ fn run(args: RunArgs) -> ExitCode {
             Ok(told_to_end) => told_to_end,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
-        let told_to_reload = match told_to_reload() {
+        let told_to_reload = match hangups() {
             Ok(told_to_reload) => told_to_reload,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };

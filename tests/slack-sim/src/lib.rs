@@ -20,6 +20,7 @@
 
 mod blocks;
 pub mod clock;
+mod control;
 pub mod driver;
 pub mod faults;
 mod ids;
