@@ -12,6 +12,8 @@
 //! starts the effects. An effect that ends comes back as an event, or is reported done. After a crash the outbox and
 //! the timers are read from the store and everything goes on.
 
+#![forbid(unsafe_code)]
+
 mod book;
 mod calls;
 mod changes;

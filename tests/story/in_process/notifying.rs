@@ -324,7 +324,7 @@ fn when_nothing_can_be_delivered_requester_and_administrators_are_told_and_it_st
             report
                 .expects_text("nobody in Slack has the address bob@acme.example")
                 .await?;
-            report.expects_text("test_id").await?;
+            report.expects_text("test@acme.example").await?;
             let run = stage.the_run().await;
             assert_eq!(run.status, Status::Requested);
             assert_eq!(run.current, None);
