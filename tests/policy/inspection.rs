@@ -237,6 +237,7 @@ fn the_wrong_decorator_is_an_error() {
     let source =
         "from sym.sdk.annotations import hook\n@hook\ndef get_permissions(event):\n    pass\n";
     let found = problems(source);
+    assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].contains("'get_permissions' is a reducer, but is decorated with @hook"),
         "{found:?}"
