@@ -58,7 +58,7 @@ impl Change {
         if self.run.hooks.waiting.len() >= CHECKS_MAX {
             return self.ask(Effect::Answer {
                 to: press.answer,
-                reply: Reply::NotReady,
+                reply: Reply::TooMany,
             });
         }
         self.ask(Effect::Identify);
