@@ -1,5 +1,7 @@
 //! Where a request goes: notifications and their destinations, as `get_request_notifications` returned them.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 /// One entry of the list that `get_request_notifications` returns.
@@ -22,6 +24,15 @@ impl Notification {
             timeout_seconds,
             legacy: None,
         }
+    }
+
+    /// Without destinations that lead where an earlier one does: nobody is sent the same message twice.
+    #[must_use]
+    pub fn without_repeats(mut self) -> Self {
+        let mut seen = HashSet::new();
+        self.destinations
+            .retain(|one| one.place().is_none_or(|place| seen.insert(place)));
+        self
     }
 }
 
@@ -60,6 +71,34 @@ pub enum Destination {
 }
 
 impl Destination {
+    /// Where the message goes as far as the destination itself says; `None` for nowhere. Unlike places may still turn out to be one when they
+    /// are looked up.
+    fn place(&self) -> Option<String> {
+        let person = |slack_id: &str| Some(format!("person {slack_id}"));
+        match self {
+            Self::ChannelId { id } => Some(format!("channel {id}")),
+            Self::ChannelName { name } => {
+                let name = name.trim().trim_start_matches('#').to_lowercase();
+                Some(format!("channel #{name}"))
+            }
+            Self::SlackUser { slack_id } => person(slack_id),
+            Self::SlackGroup { slack_ids } => match slack_ids.as_slice() {
+                [only] => person(only),
+                _ => Some(format!("group {}", slack_ids.join(" "))),
+            },
+            Self::User {
+                id,
+                slack_id,
+                email,
+            } => match (slack_id, email) {
+                (Some(slack_id), _) => person(slack_id),
+                (None, Some(email)) => Some(format!("address {}", email.trim().to_lowercase())),
+                (None, None) => Some(format!("id {id}")),
+            },
+            Self::Nowhere { .. } => None,
+        }
+    }
+
     /// How the destination is named to administrators and in audit records.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -214,12 +214,23 @@ impl RoutedNotification {
         }
     }
 
-    /// All messages that this notification is known to have produced.
+    /// The message of this notification in a channel.
+    #[must_use]
+    pub fn sent_in(&self, channel: &str) -> Option<&MessageRef> {
+        self.messages().find(|message| message.channel == channel)
+    }
+
+    /// All messages that this notification is known to have produced, each once.
     pub fn messages(&self) -> impl Iterator<Item = &MessageRef> {
-        self.deliveries
-            .iter()
-            .filter_map(|delivery| match delivery {
-                Delivery::Sent { message } => Some(message),
+        let deliveries = self.deliveries.iter().enumerate();
+        // Destinations that turned out to be one place have one message.
+        let first = |index: usize, delivery: &Delivery| {
+            let mut earlier = self.deliveries.iter().take(index);
+            !earlier.any(|other| other == delivery)
+        };
+        deliveries
+            .filter_map(move |(index, delivery)| match delivery {
+                Delivery::Sent { message } if first(index, delivery) => Some(message),
                 _ => None,
             })
             .chain(&self.adopted)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use super::outside::Alone;
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{
     AnswerTo, Effect, EffectId, Problem, Reply, RequesterNews, StoredEffect,
@@ -145,10 +146,15 @@ impl Engine {
         destination: usize,
         to: &Destination,
     ) -> Result<(), Held> {
-        let outcome = match self
+        let posted = self
             .post_request(id.run, notification, destination, to)
-            .await
-        {
+            .await;
+        // Held until the outcome is on the disk, for other destinations that turn out to be the same place.
+        let (posted, _alone) = match posted {
+            Ok((posted, alone)) => (Ok(posted), alone),
+            Err(held) => (Err(held), None),
+        };
+        let outcome = match posted {
             Ok(Some(message)) => DeliveryOutcome::Sent(message),
             Ok(None) => {
                 self.done.add(id);
@@ -176,16 +182,16 @@ impl Engine {
         self.conclude(id, event).await
     }
 
-    /// Posts the request message; `None` when it is not wanted any more.
+    /// Posts the request message, where another destination of the notification has not done so; `None` when it is not wanted any more.
     async fn post_request(
         &self,
         run_id: RunId,
         notification: usize,
         destination: usize,
         to: &Destination,
-    ) -> Result<Option<MessageRef>, Held> {
+    ) -> Result<(Option<MessageRef>, Option<Alone>), Held> {
         let Some(run) = self.run(run_id).await? else {
-            return Ok(None);
+            return Ok((None, None));
         };
         let patience = if notification + 1 < run.notifications.len() {
             NOTIFY_PATIENCE
@@ -196,15 +202,20 @@ impl Engine {
             Some(id) => id,
             None => self.outside.find(to, patience).await?,
         };
+        let alone = self.outside.place(run_id, &channel).lock_owned().await;
         let attempt = || async {
             let Some(run) = self.run(run_id).await? else {
                 return Ok(None);
             };
-            let waiting = run.notifications.get(notification).is_some_and(|routed| {
+            let routed = run.notifications.get(notification).filter(|routed| {
                 routed.deliveries.get(destination) == Some(&Delivery::Pending)
+                    && message::is_wanted(&run, notification)
             });
-            if !waiting || !message::is_wanted(&run, notification) {
+            let Some(routed) = routed else {
                 return Ok(None);
+            };
+            if let Some(there) = routed.sent_in(&channel) {
+                return Ok(Some(there.clone()));
             }
             let message = self.render(&run, notification);
             let post = Post {
@@ -215,9 +226,11 @@ impl Engine {
             };
             Ok(Some(self.outside.api.chat_post_message(post).await?))
         };
-        self.outside
+        let posted = self
+            .outside
             .insist("chat.postMessage", &channel, patience, attempt)
-            .await
+            .await?;
+        Ok((posted, Some(alone)))
     }
 
     fn render(&self, run: &Run, notification: usize) -> crate::slack::view::Message {
