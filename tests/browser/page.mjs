@@ -62,6 +62,17 @@ test('mrkdwn is shown as Slack shows it', async () => {
   assert.match(await third.locator('.text').innerText(), /on 2014-02-18 and later/);
 });
 
+test('all times of a message are those of the person who looks', async () => {
+  const page = await (await browser.newBrowser(undefined, { timezoneId: 'Asia/Kolkata' })).newPage();
+  stub.channels[0].messages = [message('1392734382.000100', BOT, 'at <!date^1392734382^{time}|x>')];
+  await page.goto(stub.url);
+  const shown = page.getByRole('log').getByRole('article');
+  await shown.waitFor();
+  assert.match(await shown.innerText(), /Robot\s+APP\s+20:09\s+at 20:09/);
+  assert.equal(await shown.getAttribute('aria-label'), 'Robot at 20:09');
+  await page.context().close();
+});
+
 test('nothing that people or bots write becomes markup, script or a dangerous link', async () => {
   const hostile = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>';
   const escaped = hostile.replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -199,6 +210,41 @@ test('a submit comes after the last keystroke, and errors stand at their fields 
   assert.equal(await reason.inputValue(), 'xy');
 });
 
+test('a submit that fails is told in the dialog, once, and forgotten with the next try', async () => {
+  stub.view = view([field('Reason', { type: 'plain_text_input' })]);
+  stub.answers.submit = () => ({ ok: false, error: 'We had some trouble connecting. Try again?' });
+  await open();
+  await dialog.getByLabel('Reason').fill('x');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('alert').filter({ hasText: 'trouble connecting' }).waitFor();
+  assert.equal(await page.getByText('trouble connecting').count(), 1, 'it is told once');
+  await browser.shot(page, 'page-trouble');
+  stub.answers.submit = () => ({ ok: true, result: 'errors' });
+  await page.keyboard.press('Enter');
+  await eventually('it is tried again', () => stub.actions.filter((action) => action.action === 'submit').length, 2);
+  await page.locator('[role=dialog]:not([aria-busy])').waitFor();
+  assert.equal(await page.getByText('trouble connecting').count(), 0, 'and forgotten');
+  stub.answers.submit = () => {
+    stub.view = null;
+    return { ok: false, error: 'This dialog is no longer open.' };
+  };
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').filter({ hasText: 'no longer open' }).waitFor();
+});
+
+test('a submit that leads to the next form gives its first field the focus', async () => {
+  stub.view = view([field('Flow', { type: 'static_select', options: [option('A')] })]);
+  stub.answers.submit = () => {
+    stub.view = view([field('Reason', { type: 'plain_text_input' })], { hash: '2' });
+    return { ok: true, result: 'updated' };
+  };
+  await open();
+  await dialog.getByRole('button', { name: 'Submit' }).click();
+  const reason = dialog.getByLabel('Reason');
+  await reason.waitFor();
+  await eventually('the field has the focus', () => reason.evaluate((el) => el === document.activeElement), true);
+});
+
 test('after a dialog the focus is back in the composer', async () => {
   stub.view = view([field('Reason', { type: 'plain_text_input' })]);
   stub.answers.submit = () => {
@@ -251,7 +297,7 @@ test('a button with a question is pressed only after a yes, with everything fill
       { type: 'static_select', action_id: 'pick', placeholder: plain('Pick one'), options: [option('A'), option('B')] },
       { type: 'overflow', action_id: 'more', options: [option('Edit', 'e')] },
     ] },
-  ] })];
+  ], version: 3 })];
   await open();
   await log().getByLabel('Decision Message').fill('because');
   await log().getByRole('button', { name: 'Deny' }).click();
@@ -262,6 +308,7 @@ test('a button with a question is pressed only after a yes, with everything fill
   await log().getByRole('button', { name: 'Deny' }).click();
   await question.getByRole('button', { name: 'Yes, deny' }).click();
   await eventually('the press is sent', () => stub.last('press')?.value, '7');
+  assert.equal(stub.last('press').version, 3, 'with what was drawn when it was pressed');
   assert.deepEqual(stub.last('press').state.values['Decision Message'].a, { type: 'plain_text_input', value: 'because' });
   await log().getByLabel('Pick one').selectOption({ label: 'B' });
   await eventually('a choice in a message is sent', () => stub.last('press')?.selected?.selected_option?.value, 'B');
@@ -343,6 +390,16 @@ test('the Home tab is asked for when it is opened, and its buttons work', async 
   await page.getByRole('button', { name: 'Start' }).click();
   await eventually('the press is sent', () => stub.last('view_button')?.action_id, 'go');
   assert.equal(stub.last('view_button').view_id, 'V9');
+
+  const opened = () => stub.actions.filter((action) => action.action === 'open_home').map((action) => action.user).join(' ');
+  await page.getByRole('button', { name: /^You are Alice/ }).click();
+  await page.getByRole('menuitemradio', { name: /^Bob Brown/ }).click();
+  await eventually('another person has a Home tab of their own', opened, 'U0ALICE U0BOB');
+  await page.reload();
+  await eventually('a new page has nothing to show before it asks', opened, 'U0ALICE U0BOB U0BOB');
+  await page.getByRole('button', { name: 'general' }).click();
+  await page.goBack();
+  await eventually('so has one that goes back', opened, 'U0ALICE U0BOB U0BOB U0BOB');
 });
 
 test('a server that goes away is told, and found again', async () => {
@@ -352,8 +409,42 @@ test('a server that goes away is told, and found again', async () => {
   await page.route('**/page/state*', (route) => route.abort());
   stub.changed();
   await page.getByText('No connection to the workspace').waitFor();
+  stub.team = 'Another';
+  stub.links = [{ label: 'Web app', url: 'http://127.0.0.1:2/' }];
   await page.unroute('**/page/state*');
   await page.getByText('No connection to the workspace').waitFor({ state: 'detached' });
+  assert.equal(await page.getByRole('link', { name: 'Web app' }).getAttribute('href'), 'http://127.0.0.1:2/');
+  await page.getByRole('navigation').getByText('Another').waitFor();
+});
+
+test('seven tabs of one browser are kept up to date, and all of them can act', async () => {
+  await open();
+  const tabs = [page];
+  while (tabs.length < 7) {
+    const tab = await page.context().newPage();
+    await tab.goto(`${stub.url}#U0ALICE/C0GENERAL`);
+    await tab.getByRole('textbox', { name: 'Message #general' }).waitFor();
+    tabs.push(tab);
+  }
+  stub.channels[0].messages = [message('1.1', 'U0BOB', 'for all tabs')];
+  stub.changed();
+  for (const [number, tab] of tabs.entries()) {
+    await tab.getByText('for all tabs').waitFor();
+    await tab.getByRole('textbox', { name: 'Message #general' }).fill(`from tab ${number}`);
+    await tab.getByRole('button', { name: 'Send' }).click();
+    await eventually('the message is sent', () => stub.last('say')?.text, `from tab ${number}`);
+  }
+});
+
+test('a connection that breaks is made again, and what happened meanwhile is shown', async () => {
+  await open();
+  stub.hangUp();
+  stub.channels[0].messages = [message('1.1', 'U0BOB', 'meanwhile')];
+  await log().getByText('meanwhile').waitFor();
+  await page.waitForTimeout(2000); // longer than the page waits before it connects again
+  stub.channels[0].messages = [message('1.1', 'U0BOB', 'afterwards')];
+  stub.changed();
+  await log().getByText('afterwards').waitFor();
 });
 
 test('a narrow window has the sidebar in a drawer', async () => {

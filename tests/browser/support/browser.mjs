@@ -18,8 +18,8 @@ export async function startBrowser() {
   const chrome = await chromium.launch({ executablePath: process.env.CHROMIUM, headless: true, args });
   const problems = [];
   /** A browser of its own: shares no cookies with the others. */
-  const newBrowser = async (size = { width: 1280, height: 800 }) => {
-    const context = await chrome.newContext({ viewport: size });
+  const newBrowser = async (size = { width: 1280, height: 800 }, more = {}) => {
+    const context = await chrome.newContext({ viewport: size, ...more });
     context.setDefaultTimeout(WAIT_MS);
     context.on('weberror', (error) => problems.push(String(error.error())));
     context.on('console', (message) => {

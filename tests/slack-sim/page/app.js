@@ -108,6 +108,11 @@ function read(channel) {
   });
 }
 
+/** The app learns of it whenever somebody comes to its Home tab: that is when it fills it. */
+function arrived() {
+  if (store.place?.kind === 'home') act({ action: 'open_home' }, { quiet: true }).then(refresh);
+}
+
 function show(next) {
   // The line that says "New" belongs to one visit of a channel.
   if (next.id !== store.place?.id && store.ui.unreadFrom) delete store.ui.unreadFrom[store.place?.id];
@@ -116,6 +121,7 @@ function show(next) {
   store.ui.menu = null;
   const address = `#${store.me}/${next.kind === 'home' ? 'home' : next.id}`;
   if (location.hash !== address) history.pushState(null, '', address);
+  arrived();
   changed();
 }
 
@@ -141,6 +147,7 @@ addEventListener('popstate', async () => {
   const { person, place: next } = fromAddress();
   if (person && person !== store.me) await become(person);
   if (next) store.place = next;
+  arrived();
   changed();
 });
 
@@ -189,6 +196,7 @@ async function start() {
   const wanted = fromAddress();
   store.place = wanted.place;
   await become(wanted.person ?? store.people[0]?.id);
+  arrived();
 }
 
 start();

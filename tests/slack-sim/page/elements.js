@@ -35,7 +35,7 @@ export async function dispatch(where, block, el, { value, selected } = {}) {
       ? { action: 'view_button', view_id: where.id, ...ids, value }
       : { action: 'input', view_id: where.id, ...ids, value: selected });
   } else {
-    await act({ action: 'press', channel: where.channel, ts: where.ts, ...ids, value, selected, state: { values: messageValues(where, where.blocks) } });
+    await act({ action: 'press', channel: where.channel, ts: where.ts, version: where.version, ...ids, value, selected, state: { values: messageValues(where, where.blocks) } });
   }
   await refresh();
   pressing.delete(key);

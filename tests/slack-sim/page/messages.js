@@ -75,9 +75,9 @@ function messageRow(channel, message, follows = false) {
 }
 
 function describe(channel, message, follows) {
-  const where = { kind: 'message', channel: channel.id, ts: message.ts, blocks: message.blocks };
+  const where = { kind: 'message', channel: channel.id, ts: message.ts, version: message.version, blocks: message.blocks };
   const name = message.user_name || store.names.users[message.user] || message.user;
-  const time = message.time || clock(new Date(Number(message.ts) * 1000));
+  const time = clock(new Date(Number(message.ts) * 1000));
   const edited = message.edited && h('span', { class: 'edited', key: 'edited' }, '(edited)');
   return h('article', { class: `message${follows ? ' follows' : ''}${message.ephemeral ? ' ephemeral' : ''}`, key: `${message.ts} ${message.ephemeral}`, 'data-ts': message.ts, 'aria-label': `${name} at ${time}` },
     h('div', { class: 'gutter', key: 'gutter' }, follows ? h('time', {}, time) : avatar(message.user, fullName(message.user) || name, message.is_bot)),

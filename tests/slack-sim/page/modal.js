@@ -3,7 +3,7 @@
 // Everything below is inert while one is open (app.js), so the focus stays inside without a trap of our own.
 
 import { h } from './dom.js';
-import { store, changed, act, refresh, errorsShownAgain } from './store.js';
+import { store, changed, act, refresh, notice, errorsShownAgain } from './store.js';
 import { textObject, textOf } from './text.js';
 import { blocks } from './blocks.js';
 import { avatar } from './shell.js';
@@ -13,6 +13,7 @@ export function modal() {
   if (!view) return null;
   const where = { kind: 'view', id: view.id };
   const working = store.ui.submitting === view.id || view.loading;
+  const trouble = store.ui.trouble?.view === view.id && store.ui.trouble.text;
   const send = () => submit(view);
   const pushed = view.stack_depth > 1;
   const submitText = textOf(view.submit) || (view.blocks?.some((block) => block.type === 'input') ? 'Submit' : null);
@@ -25,6 +26,7 @@ export function modal() {
           h('h2', { id: 'modal-title' }, textOf(view.title)),
           h('button', { type: 'button', class: 'btn-plain modal-x', 'aria-label': 'Close dialog', key: 'x', onclick: () => close(view, pushed) }, '×')),
         h('div', { class: 'modal-body blocks', key: 'body' }, blocks(where, view.blocks, send)),
+        trouble && h('p', { class: 'modal-trouble field-error', role: 'alert', key: 'trouble' }, trouble),
         h('footer', { class: 'modal-foot', key: 'foot' },
           h('button', { type: 'button', class: 'btn', onclick: () => close(view, false) }, textOf(view.close) || (submitText ? 'Cancel' : 'Close')),
           submitText && h('button', { type: 'submit', class: 'btn btn-primary', 'aria-disabled': working ? 'true' : undefined, key: 'submit' }, working && h('span', { class: 'spinner', 'aria-hidden': 'true' }), submitText)))));
@@ -33,14 +35,32 @@ export function modal() {
 async function submit(view) {
   if (store.ui.submitting || view.loading) return;
   store.ui.submitting = view.id;
+  store.ui.trouble = null;
   errorsShownAgain();
   changed();
-  await act({ action: 'submit', view_id: view.id });
+  const answer = await act({ action: 'submit', view_id: view.id }, { quiet: true });
   await refresh();
   store.ui.submitting = null;
+  if (!answer.ok) failed(view, answer.error || 'That did not work. Try again.');
   changed();
   // After the drawing that `changed` asked for.
-  setTimeout(() => document.querySelector('.modal [aria-invalid]')?.focus());
+  setTimeout(() => {
+    const wrong = document.querySelector('.modal [aria-invalid]');
+    if (wrong) wrong.focus();
+    else if (answer.result === 'updated') focusAgain();
+  });
+}
+
+/** The dialog says it itself, until the next try; one that is gone cannot. */
+function failed(view, text) {
+  if (store.state?.view?.id === view.id) store.ui.trouble = { view: view.id, text };
+  else notice(text);
+}
+
+/** The dialog shows something else now, and its button, which has the focus, is the last thing in it. */
+function focusAgain() {
+  const dialog = document.querySelector('.modal');
+  if (dialog) focusFirst(dialog);
 }
 
 export async function close(view, clear) {

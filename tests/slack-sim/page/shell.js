@@ -10,10 +10,7 @@ export const go = { channel: () => {}, home: () => {}, person: () => {} };
 
 /** The two tabs of the app, wherever they are shown. */
 export const appHome = {
-  open() {
-    go.home();
-    act({ action: 'open_home' }, { quiet: true }).then(refresh);
-  },
+  open: () => go.home(),
   async openMessages() {
     const known = store.state.channels.find(isAppDm);
     if (known) return go.channel(known.id);
@@ -74,6 +71,7 @@ export const fullName = (id) => store.people.find((person) => person.id === id)?
 const shortName = (person) => (/^[a-z]+$/.test(person.name) ? person.name[0].toUpperCase() + person.name.slice(1) : person.name || nameOf(person));
 
 export function sidebar() {
+  const links = store.state?.links ?? [];
   const channels = store.state?.channels ?? [];
   const mine = channels.filter((channel) => channel.member && !channel.archived);
   const rooms = mine.filter((channel) => channel.kind === 'public' || channel.kind === 'private');
@@ -95,7 +93,7 @@ export function sidebar() {
           sign: avatar(store.app.bot_user_id, store.app.name, true), open: () => appHome.openMessages() })),
         h('li', { key: 'home' }, row({ label: `${store.app.name} Home`, active: store.place?.kind === 'home', sign: icon('home'), open: () => appHome.open() })),
       ]),
-      store.links.length > 0 && group('Links', store.links.map((item) => h('li', { key: item.url },
+      links.length > 0 && group('Links', links.map((item) => h('li', { key: item.url },
         h('a', { class: 'row', href: item.url, target: '_blank', rel: 'noopener' }, h('span', { class: 'sign' }, icon('out')), h('span', { class: 'row-label' }, item.label)))))));
 }
 

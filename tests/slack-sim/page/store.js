@@ -7,7 +7,7 @@ const TYPING_PAUSE_MS = 150; // short enough that a form reacting to typing feel
 const RETRY_MS = 1500;
 
 export const store = {
-  team: '', app: { name: 'App', bot_user_id: '' }, commands: [], shortcuts: [], links: [], people: [],
+  team: '', app: { name: 'App', bot_user_id: '' }, commands: [], shortcuts: [], people: [],
   names: { users: {}, channels: {} },
   me: null, // id of the person whose eyes we look through
   place: null, // {kind: 'channel' | 'home', id}
@@ -52,6 +52,8 @@ async function fetchState() {
     const asked = store.me;
     const started = performance.now();
     try {
+      // What answers again may be another program at the same address.
+      if (store.offline) await loadWorkspace();
       const state = await getJson(`/page/state?user=${encodeURIComponent(asked)}`);
       if (unknownNames(state)) store.names = await getJson('/page/names');
       if (asked === store.me) {
@@ -89,6 +91,20 @@ export async function otherPeople() {
 
 let events = null;
 
+/**
+ * Hears of changes, for as long as the page is open. A WebSocket, because browsers allow six connections of every other kind to one
+ * address, for all tabs together.
+ */
+function listen() {
+  events = new WebSocket(`ws${location.origin.slice('http'.length)}/page/events`);
+  // The first word comes with the connection: whatever happened before was missed.
+  events.onmessage = refresh;
+  events.onclose = () => {
+    refresh();
+    setTimeout(listen, RETRY_MS);
+  };
+}
+
 /** Looks through the eyes of `id` from now on. */
 export async function become(id) {
   store.me = id;
@@ -98,12 +114,7 @@ export async function become(id) {
   timers.clear();
   store.ui = { drafts: store.ui.drafts ?? {}, unreadFrom: {} };
   store.notices = [];
-  events?.close();
-  events = new EventSource(`/page/events?user=${encodeURIComponent(id)}`);
-  events.onmessage = refresh;
-  // Reconnected: whatever happened in between was missed.
-  events.onopen = refresh;
-  events.onerror = refresh;
+  if (!events) listen();
   await refresh();
 }
 

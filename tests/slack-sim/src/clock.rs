@@ -61,16 +61,6 @@ fn format_ts(micros: u64) -> String {
     format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
-/// `HH:MM` in UTC of a message timestamp, as the page shows it.
-pub fn hour_and_minute(ts: &str) -> String {
-    let seconds: u64 = ts
-        .split('.')
-        .next()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(0);
-    format!("{:02}:{:02}", seconds / 3600 % 24, seconds / 60 % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

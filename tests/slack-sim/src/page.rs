@@ -1,19 +1,16 @@
 //! The browser page's side of the server: its files and its JSON API. Translates between the page and [`crate::interact`];
 //! decides nothing itself.
 
-use std::convert::Infallible;
-
 use axum::Router;
-use axum::extract::{Json, Path, Query, State};
+use axum::extract::ws::{Message as Frame, WebSocket};
+use axum::extract::{Json, Path, Query, State, WebSocketUpgrade};
 use axum::http::{StatusCode, header};
-use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 
-use crate::clock::hour_and_minute;
 use crate::interact::{PersonError, Place, Submitted, Via};
 use crate::lock;
 use crate::workspace::Workspace;
@@ -67,10 +64,6 @@ struct User {
 }
 
 async fn people(State(workspace): State<Workspace>) -> Json<Value> {
-    let links: Vec<Value> = lock(&workspace.0.links)
-        .iter()
-        .map(|l| json!({"label": l.label, "url": l.url}))
-        .collect();
     Json(workspace.with(|w| {
         let people: Vec<Value> = w.people().iter().filter(|p| !p.is_bot && !p.deleted).map(|p| json!({
             "id": p.id, "name": p.name, "real_name": p.real_name, "title": p.title, "is_admin": p.is_admin,
@@ -84,7 +77,7 @@ async fn people(State(workspace): State<Workspace>) -> Json<Value> {
         })).collect();
         json!({
             "team": w.team.name, "app": {"name": w.app.name, "bot_user_id": w.app.bot_user},
-            "commands": commands, "shortcuts": shortcuts, "links": links, "people": people,
+            "commands": commands, "shortcuts": shortcuts, "people": people,
         })
     }))
 }
@@ -107,6 +100,10 @@ async fn names(State(workspace): State<Workspace>) -> Json<Value> {
 }
 
 async fn state(State(workspace): State<Workspace>, Query(User { user }): Query<User>) -> Response {
+    let links: Vec<Value> = lock(&workspace.0.links)
+        .iter()
+        .map(|l| json!({"label": l.label, "url": l.url}))
+        .collect();
     let state = workspace.with(|w| {
         let person = w.person(&user)?;
         let channels: Vec<Value> =
@@ -123,7 +120,7 @@ async fn state(State(workspace): State<Workspace>, Query(User { user }): Query<U
         Some(json!({
             "user": {"id": person.id, "name": person.name, "real_name": person.real_name, "title": person.title,
                 "is_admin": person.is_admin, "is_guest": person.is_restricted},
-            "channels": channels, "view": view, "home": home, "toasts": toasts,
+            "channels": channels, "view": view, "home": home, "toasts": toasts, "links": links,
         }))
     });
     match state {
@@ -213,23 +210,35 @@ fn message(w: &World, c: &Channel, m: &Message, user: &str) -> Value {
         .map(|r| message(w, c, r, user))
         .collect();
     json!({
-        "ts": m.ts, "user": m.user, "user_name": crate::render::user_name(w, &m.user), "is_bot": m.by_app,
+        "ts": m.ts, "version": m.edits, "user": m.user, "user_name": crate::render::user_name(w, &m.user), "is_bot": m.by_app,
         "text": m.text, "blocks": m.blocks, "ephemeral": m.ephemeral_for.is_some(), "edited": m.edited_ts.is_some(),
-        "thread_ts": m.thread_ts, "replies": replies, "time": hour_and_minute(&m.ts),
+        "thread_ts": m.thread_ts, "replies": replies,
     })
 }
 
-/// One line whenever something changed; several changes at once make one line.
-async fn events(
-    State(workspace): State<Workspace>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+/// One word whenever something changed; several changes at once make one. Over a WebSocket, because browsers allow six
+/// connections of every other kind to one address, and each open tab needs one for as long as it is open.
+async fn events(State(workspace): State<Workspace>, upgrade: WebSocketUpgrade) -> Response {
     let changes = workspace.0.signals.listen_to_all();
-    let lines = stream::unfold(changes, |mut changes| async move {
-        changes.changed().await.ok()?;
-        Some((Ok(Event::default().data("changed")), changes))
-    });
-    let first = stream::once(async { Ok(Event::default().data("changed")) });
-    Sse::new(first.chain(lines)).keep_alive(KeepAlive::default())
+    upgrade.on_upgrade(|socket| announce(socket, changes))
+}
+
+/// The first word tells the page to look, wherever it comes from.
+async fn announce(mut socket: WebSocket, mut changes: watch::Receiver<u64>) {
+    while socket.send(Frame::text("changed")).await.is_ok() {
+        let over = tokio::select! {
+            changed = changes.changed() => changed.is_err(),
+            () = gone(&mut socket) => true,
+        };
+        if over {
+            return;
+        }
+    }
+}
+
+/// The page says nothing; reading what it says is how its end is noticed.
+async fn gone(socket: &mut WebSocket) {
+    while let Some(Ok(_)) = socket.recv().await {}
 }
 
 /// What the page's person does.
@@ -263,6 +272,8 @@ enum What {
         value: Option<Value>,
         selected: Option<Value>,
         state: Option<Value>,
+        /// Of the message as it was drawn.
+        version: Option<u32>,
     },
     Input {
         view_id: String,
@@ -356,19 +367,22 @@ async fn carry_out(workspace: &Workspace, user: &str, what: What) -> Result<Valu
             value,
             selected,
             state,
+            version,
         } => {
             // Menus come as their state; some callers name it `value`.
             let selected = selected
                 .filter(Value::is_object)
                 .or_else(|| value.filter(Value::is_object));
             let state = state.map(|s| s["values"].as_object().cloned().unwrap_or_default());
-            let ids = (block_id.as_str(), action_id.as_str());
+            // A click reaches the app whatever the message has become while it was on its way.
+            let message = workspace.message_before(user, &channel, &ts)?;
             drop(workspace.press(
                 user,
                 (&channel, &ts),
-                ids,
+                (&block_id, &action_id),
                 selected.as_ref(),
                 state.as_ref(),
+                version.and_then(|version| message.blocks_at(version)),
             )?);
         }
         What::Input {

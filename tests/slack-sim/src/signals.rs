@@ -11,6 +11,8 @@ use crate::lock;
 /// Rung for calls, violations and sockets rather than for what people see.
 pub(crate) const LOG: &str = "log";
 pub(crate) const SOCKETS: &str = "sockets";
+/// Rung for the page alone: its links come when the app has started, which may be after the page has loaded.
+pub(crate) const LINKS: &str = "links";
 
 pub(crate) struct Signals {
     by_key: Mutex<HashMap<String, watch::Sender<u64>>>,

@@ -158,5 +158,6 @@ impl Workspace {
     /// Links for the page, such as the app's own web interface.
     pub fn set_links(&self, links: Vec<Link>) {
         *lock(&self.0.links) = links;
+        self.ring(signals::LINKS);
     }
 }

@@ -346,6 +346,8 @@ async fn a_wrong_answer_to_a_submission_leaves_the_dialog_open() -> Result<()> {
         let error = submitting.await?.unwrap_err().to_string();
         assert!(error.contains("We had some trouble connecting"), "{error}");
         assert!(form.is_open());
+        let toasts = slack.workspace().with(|w| w.toasts(alice.id()).to_vec());
+        assert!(toasts.is_empty(), "the dialog says it: {toasts:?}");
     }
     assert_eq!(
         slack

@@ -5,11 +5,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Result, Socket, call, company, http, modal, request_blocks, text_input};
+use common::{Result, Socket, call, company, http, modal, request_blocks, section, text_input};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use slack_sim::SlackSim;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio_tungstenite::connect_async;
 
 async fn read(slack: &SlackSim, path: &str) -> Value {
     http("GET", &format!("{}{path}", slack.page_url()), &[], "")
@@ -54,7 +54,10 @@ async fn the_page_knows_the_workspace() -> Result<()> {
     );
     assert_eq!(people["commands"][0]["command"], "/sym");
     assert_eq!(people["shortcuts"][0]["callback_id"], "sym_request");
-    assert_eq!(people["links"][0]["label"], "Web app");
+    assert_eq!(
+        state(&slack, "U0ALICE00").await["links"],
+        json!([{"label": "Web app", "url": "http://127.0.0.1:7374/"}])
+    );
     let names: Vec<&str> = people["people"]
         .as_array()
         .unwrap()
@@ -194,6 +197,52 @@ async fn the_page_plays_a_request_from_command_to_click() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_was_drawn_is_what_is_pressed() -> Result<()> {
+    let slack = company().await;
+    let mut app = Socket::open(&slack).await;
+    let posted = call(
+        &slack,
+        "chat.postMessage",
+        json!({"channel": "sym-requests", "text": "x", "blocks": request_blocks("hi")}),
+    )
+    .await;
+    let (place, ts) = (posted["channel"].clone(), posted["ts"].clone());
+    let drawn =
+        channel(&state(&slack, "U0BOB0000").await, "sym-requests").unwrap()["messages"][0].clone();
+    let press = async |version: &Value| {
+        let press = json!({"user": "U0BOB0000", "action": "press", "channel": place, "ts": ts, "version": version,
+            "block_id": "decide", "action_id": "approve", "value": "approve"});
+        act(&slack, press).await
+    };
+    let change = async || {
+        let change =
+            json!({"channel": place, "ts": ts, "text": "done", "blocks": [section("done")]});
+        assert_eq!(call(&slack, "chat.update", change).await["ok"], true);
+    };
+    change().await;
+    assert_eq!(press(&drawn["version"]).await, json!({"ok": true}));
+    let envelope = app.next().await;
+    assert_eq!(envelope["payload"]["actions"][0]["value"], "approve");
+    assert_eq!(
+        envelope["payload"]["message"]["text"], "done",
+        "the app hears what it is now"
+    );
+    app.ack(&envelope).await;
+
+    change().await;
+    for not_drawn in [json!(1), Value::Null, json!(7)] {
+        let refused = press(&not_drawn).await["error"].to_string();
+        assert!(refused.contains("has changed"), "{not_drawn}: {refused}");
+    }
+    for _ in 0..3 {
+        change().await;
+    }
+    assert_eq!(press(&drawn["version"]).await["ok"], false, "too long ago");
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn refusals_are_texts_for_the_person() -> Result<()> {
     let slack = company().await;
     let refused = async |body: Value| {
@@ -256,30 +305,16 @@ async fn refusals_are_texts_for_the_person() -> Result<()> {
 #[tokio::test]
 async fn changes_are_announced_as_they_happen() -> Result<()> {
     let slack = company().await;
-    let address = slack
-        .page_url()
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .to_owned();
-    let mut stream = TcpStream::connect(&address).await?;
-    stream
-        .write_all(b"GET /page/events?user=U0ALICE00 HTTP/1.1\r\nHost: x\r\n\r\n")
-        .await?;
-    let mut lines = BufReader::new(stream).lines();
-    let mut next = async || loop {
-        let line = tokio::time::timeout(Duration::from_secs(2), lines.next_line())
-            .await??
-            .unwrap_or_default();
-        if line.starts_with("data:") {
-            return Ok::<String, Box<dyn std::error::Error>>(line);
-        }
+    let address = slack.page_url().replace("http://", "ws://");
+    let (mut page, _) = connect_async(format!("{address}page/events")).await?;
+    let mut next = async || {
+        let said = tokio::time::timeout(Duration::from_secs(2), page.next()).await?;
+        Ok::<String, Box<dyn std::error::Error>>(said.ok_or("the end")??.into_text()?.to_string())
     };
-    assert_eq!(
-        next().await?,
-        "data: changed",
-        "the first tells the page to look"
-    );
+    assert_eq!(next().await?, "changed", "the first tells the page to look");
     slack.workspace().say("U0BOB0000", "C0GENERAL", "hello")?;
-    assert_eq!(next().await?, "data: changed");
+    assert_eq!(next().await?, "changed");
+    slack.set_links(&[("Web app", "http://127.0.0.1:7374/")]);
+    assert_eq!(next().await?, "changed");
     Ok(())
 }

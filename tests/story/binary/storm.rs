@@ -280,7 +280,7 @@ async fn press(slack: &SlackSim, name: &str, ts: &str, button: &str) -> bool {
     let place = (channel.as_str(), ts);
     match slack
         .workspace()
-        .press(&person, place, (&block, &action), None, None)
+        .press(&person, place, (&block, &action), None, None, None)
     {
         Ok(pending) => pending.answered().await.is_ok(),
         Err(_) => false,

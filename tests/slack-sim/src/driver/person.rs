@@ -157,7 +157,7 @@ impl Person {
         let place = (message.channel.as_str(), message.ts.as_str());
         self.slack
             .workspace()
-            .press(&self.id, place, (&block, &action), None, None)
+            .press(&self.id, place, (&block, &action), None, None, None)
             .map_err(|e| self.refused(&what, &e))
     }
 
@@ -171,10 +171,12 @@ impl Person {
         let what = format!("press \"{button}\" as first seen");
         let (block, action) = button_ids(&message.as_seen, button)
             .ok_or_else(|| self.refused(&what, &"the message never had this button"))?;
+        let place = (message.channel.as_str(), message.ts.as_str());
+        let seen = message.as_seen.blocks.as_deref();
         let pending = self
             .slack
             .workspace()
-            .press_as_seen(&self.id, &message.as_seen, (&block, &action))
+            .press(&self.id, place, (&block, &action), None, None, seen)
             .map_err(|e| self.refused(&what, &e))?;
         self.answered(&what, pending).await?;
         Ok(Typed {
@@ -242,7 +244,7 @@ impl Person {
         let pending = self
             .slack
             .workspace()
-            .press(&self.id, place, (&block, &action), Some(&state), None)
+            .press(&self.id, place, (&block, &action), Some(&state), None, None)
             .map_err(|e| self.refused("choose", &e))?;
         self.answered(&format!("choose \"{option}\""), pending)
             .await?;

@@ -28,7 +28,7 @@ pub enum Via {
 
 impl Workspace {
     /// Acts on an element of a message. `selected` is the state of a menu, in the shape of `state.values`; `state` what was
-    /// entered in the message's inputs.
+    /// entered in the message's inputs; `seen` the blocks on the person's screen, where those may not be the ones of now.
     pub fn press(
         &self,
         user: &str,
@@ -36,61 +36,52 @@ impl Workspace {
         (block_id, action_id): (&str, &str),
         selected: Option<&Value>,
         state: Option<&StateValues>,
+        seen: Option<&[Value]>,
     ) -> Result<Pending, PersonError> {
-        let message = self.with(|w| {
-            let visible = w.channel(channel).is_some_and(|c| w.can_see(user, c));
-            visible
-                .then(|| w.message_for(user, channel, ts).cloned())
-                .flatten()
-        });
-        let message = message.ok_or_else(|| PersonError::new("This message is gone."))?;
-        let blocks = message.blocks.as_deref().unwrap_or_default();
+        let message = self.message_before(user, channel, ts)?;
+        let blocks = seen.or(message.blocks.as_deref()).unwrap_or_default();
         let placed = blocks::find(blocks, block_id, action_id).ok_or_else(|| {
             PersonError::new("This message has changed and no longer has what you clicked.")
         })?;
+        let entered = selected
+            .filter(|_| blocks::state_key(placed.kind()).is_some())
+            .map(|selected| with_type(placed, selected));
         self.with(|w| {
             for (block, actions) in state.into_iter().flatten() {
                 for (action, value) in actions.as_object().into_iter().flatten() {
                     w.enter_in_message(user, channel, ts, block, action, value.clone());
                 }
             }
-            if let Some(selected) = selected.filter(|_| blocks::state_key(placed.kind()).is_some())
-            {
-                w.enter_in_message(
-                    user,
-                    channel,
-                    ts,
-                    block_id,
-                    action_id,
-                    with_type(placed, selected),
-                );
+            if let Some(entered) = entered.clone() {
+                w.enter_in_message(user, channel, ts, block_id, action_id, entered);
             }
         });
         if selected.is_some() && !placed.dispatches() {
             return Ok(Pending::nothing_to_send());
         }
-        let now = self.with(|w| w.message_state(user, channel, ts));
+        let mut now = self.with(|w| w.message_state(user, channel, ts));
+        if let Some(entered) = entered {
+            blocks::put_state(&mut now, block_id, action_id, entered);
+        }
         let action = self.action(placed, selected, &now);
         let payload = self.message_action_payload(user, &message, action);
         Ok(self.interact(user, "block_actions", payload))
     }
 
-    /// Presses a button that was on the person's screen when they reached for it, whatever the message says by now.
-    pub fn press_as_seen(
+    /// A message that this person can see.
+    pub(crate) fn message_before(
         &self,
         user: &str,
-        seen: &Message,
-        (block_id, action_id): (&str, &str),
-    ) -> Result<Pending, PersonError> {
-        let blocks = seen.blocks.as_deref().unwrap_or_default();
-        let placed = blocks::find(blocks, block_id, action_id)
-            .ok_or_else(|| PersonError::new("This button was never there."))?;
-        let now = self.with(|w| w.message_for(user, &seen.channel, &seen.ts).cloned());
-        let now = now.ok_or_else(|| PersonError::new("This message is gone."))?;
-        let state = self.with(|w| w.message_state(user, &seen.channel, &seen.ts));
-        let action = self.action(placed, None, &state);
-        let payload = self.message_action_payload(user, &now, action);
-        Ok(self.interact(user, "block_actions", payload))
+        channel: &str,
+        ts: &str,
+    ) -> Result<Message, PersonError> {
+        let message = self.with(|w| {
+            let visible = w.channel(channel).is_some_and(|c| w.can_see(user, c));
+            visible
+                .then(|| w.message_for(user, channel, ts).cloned())
+                .flatten()
+        });
+        message.ok_or_else(|| PersonError::new("This message is gone."))
     }
 
     /// Enters something into an input of a message, without telling the app.

@@ -64,12 +64,7 @@ impl Workspace {
                 view.loading = false;
             }
         });
-        match &result {
-            Err(error) => {
-                self.tell(user, error.0.clone());
-            }
-            Ok(_) => self.ring(user),
-        }
+        self.ring(user);
         result
     }
 

@@ -1,5 +1,7 @@
 //! Messages: posting, changing, deleting; ephemerals; what people typed into a message's inputs.
 
+use std::collections::VecDeque;
+
 use serde_json::Value;
 
 use super::{Message, StateValues, World};
@@ -8,6 +10,9 @@ use crate::clock::Clock;
 
 /// Ephemerals vanish in Slack too, with the next reload; here the older half goes when a person has this many.
 const EPHEMERALS_KEPT: usize = 1_000;
+
+/// Versions of a message that somebody may still have before their eyes.
+const EARLIER_KEPT: usize = 4;
 
 /// A message about to be posted.
 #[derive(Debug, Default, Clone)]
@@ -187,12 +192,17 @@ fn new_message(
         posted_at: clock.instant(),
         edited_at: None,
         edits: 0,
+        earlier: VecDeque::new(),
     }
 }
 
 fn change(message: &mut Message, text: String, blocks: Option<Vec<Value>>, clock: &Clock) {
     message.text = text;
-    message.blocks = blocks.map(blocks::completed);
+    let before = std::mem::replace(&mut message.blocks, blocks.map(blocks::completed));
+    if message.earlier.len() == EARLIER_KEPT {
+        message.earlier.pop_front();
+    }
+    message.earlier.push_back(before);
     message.edited_ts = Some(clock.ts());
     message.edited_at = Some(clock.instant());
     message.edits += 1;

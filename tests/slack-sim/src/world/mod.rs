@@ -96,6 +96,20 @@ pub struct Message {
     pub edited_at: Option<Instant>,
     /// How often it was changed.
     pub edits: u32,
+    /// The blocks that it had before its last few changes, the oldest first.
+    pub(crate) earlier: VecDeque<Option<Vec<Value>>>,
+}
+
+impl Message {
+    /// The blocks that it had after `edits` changes, unless that is too long ago.
+    pub(crate) fn blocks_at(&self, edits: u32) -> Option<&[Value]> {
+        let ago = self.edits.checked_sub(edits)? as usize;
+        let blocks = match self.earlier.len().checked_sub(ago)? {
+            at if ago > 0 => self.earlier.get(at)?,
+            _ => &self.blocks,
+        };
+        Some(blocks.as_deref().unwrap_or_default())
+    }
 }
 
 #[derive(Debug, Clone)]
