@@ -308,7 +308,14 @@ async fn people_cannot_do_what_slack_does_not_let_them() -> Result<()> {
     let workspace = slack.workspace();
     assert!(
         workspace
-            .press("U0ALICE00", ("C0GENERAL", "1.2"), ("b", "a"), None, None, None)
+            .press(
+                "U0ALICE00",
+                ("C0GENERAL", "1.2"),
+                ("b", "a"),
+                None,
+                None,
+                None
+            )
             .is_err()
     );
     assert!(workspace.submit("U0ALICE00", "V0NONE").await.is_err());
