@@ -230,7 +230,7 @@ mod tests {
                 message: "invalid syntax".to_owned(),
                 hint: None,
             }],
-            prefetch: None,
+            ..Inspection::default()
         };
         let (code, text) = checked("ok/guide_minimal", false, &inspection);
         assert_eq!(code, ExitCode::FAILURE);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::permission::{Refusal, Verdict};
-use super::person::Person;
+use super::person::{Person, Role};
 use super::routing::Destination;
 use super::run::{ChannelType, Details, MessageRef, RunId};
 use super::time::Timestamp;
@@ -32,6 +32,8 @@ pub enum Effect {
     Route,
     /// Call a hook, `on_request` together with the reducers; the answer comes back as an event.
     CallHook { number: u64 },
+    /// Look up the person behind the [`WaitingPress`] that has the number of this effect; who it is comes back as an event.
+    Identify,
     /// Send one notification to one of its destinations; the outcome comes back as an event.
     Notify {
         notification: usize,
@@ -81,6 +83,10 @@ pub enum Reply {
     },
     /// A hook decided otherwise; the run says how.
     Replaced,
+    /// The person could not be looked up; nothing was decided.
+    Unidentified {
+        code: String,
+    },
 }
 
 /// What administrators are told through the error logger.
@@ -138,6 +144,52 @@ pub struct Timer {
     pub due: Timestamp,
     pub run: RunId,
     pub notification: usize,
+}
+
+/// A press of a button by somebody who has to be looked up first. It is on the disk before Slack is told that it arrived, and
+/// counts from then on: time that runs out afterwards waits for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingPress {
+    /// Of the effect [`Effect::Identify`].
+    pub number: u64,
+    pub press: Press,
+}
+
+/// What a press says, without who the person is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Press {
+    pub verdict: Verdict,
+    /// The payload shows that the person is of another company: a guest, whatever the directory says.
+    pub external: bool,
+    pub message: Option<String>,
+    /// As in [`Attempt`].
+    pub clicked: Option<(MessageRef, usize)>,
+    /// Names the person, too.
+    pub answer: AnswerTo,
+}
+
+impl Press {
+    /// The attempt that it is, now that the person is known.
+    #[must_use]
+    pub fn of(self, person: Person) -> Attempt {
+        let actor = Person {
+            role: if self.external {
+                Role::Guest
+            } else {
+                person.role
+            },
+            ..person
+        };
+        Attempt {
+            verdict: self.verdict,
+            actor,
+            message: self.message,
+            via: ChannelType::Slack,
+            clicked: self.clicked,
+            answer: Some(self.answer),
+            ticket: None,
+        }
+    }
 }
 
 /// A person's attempt to decide, as it reaches the step function.

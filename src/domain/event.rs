@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::effect::Attempt;
+use super::effect::{Attempt, Press};
 use super::field::SubmittedField;
 use super::hook::HookAnswer;
 use super::permission::Permissions;
-use super::person::PersonRef;
+use super::person::{Person, PersonRef};
 use super::routing::Notification;
 use super::run::{ChosenTarget, MessageRef, PinnedFlow, RunError, RunId, SourceChannel};
 
@@ -43,6 +43,15 @@ pub enum Event {
     TimerFired { notification: usize },
     /// Somebody pressed Approve or Deny.
     Attempted(Attempt),
+    /// Somebody pressed Approve or Deny who has to be looked up first.
+    Pressed(Press),
+    /// Who pressed is known now, or cannot be found out.
+    Identified {
+        /// Of the press.
+        number: u64,
+        /// Else the code under which the log says why.
+        who: Result<Person, String>,
+    },
     /// A hook has answered, or failed.
     HookAnswered {
         /// Of the call.

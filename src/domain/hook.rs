@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::effect::AnswerTo;
+use super::effect::{AnswerTo, WaitingPress};
 use super::permission::Verdict;
 use super::person::PersonRef;
 use super::run::{ChannelType, ChosenTarget, MessageRef, RunError};
@@ -253,7 +253,7 @@ pub struct Held {
     pub asked: bool,
 }
 
-/// What hooks have under way in a run.
+/// What is under way in a run before something happens: hooks that are asked, people who are looked up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct HookState {
@@ -266,6 +266,9 @@ pub struct HookState {
     pub announcing: bool,
     /// The request's notification was sent, as far as `after_request` is concerned.
     pub request_sent: bool,
+    /// Presses of people who are being looked up, in the order in which they came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<WaitingPress>,
 }
 
 impl HookState {

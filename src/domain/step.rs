@@ -155,6 +155,13 @@ pub fn step(run: &Run, event: Event, now: Timestamp) -> Option<Transition> {
             let reply = change.attempted(&attempt);
             Some(change.done(reply))
         }
+        Event::Pressed(press) => {
+            change.pressed(press);
+            Some(change.done(None))
+        }
+        Event::Identified { number, who } => {
+            change.identified(number, who).then(|| change.done(None))
+        }
         Event::HookAnswered {
             number,
             answer,

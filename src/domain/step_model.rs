@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use proptest::prelude::*;
 use serde_json::Map;
 
-use super::effect::{Effect, RequesterNews, TimerChange};
+use super::effect::{Effect, Press, RequesterNews, TimerChange};
 use super::event::{Event, Routing};
 use super::hook::{EventName, Fire, HookAnswer, HookCall, Otherwise, When};
 use super::permission::{Audience, Level, Verdict, may_decide};
@@ -13,17 +13,15 @@ use super::person::Role;
 use super::run::{Delivery, Run, RunError, Status};
 use super::step::{step, submit};
 use super::step_tests::{
-    attempt, failed, message, news, notification, notified, permissions, person, sent, submission,
+    attempt, failed, message, news, notification, notified, permissions, person, press_of, sent,
+    submission,
 };
 use super::time::Timestamp;
 
-/// Presses of the run that are being checked.
+/// Presses of the run that are being checked, and those of people who are being looked up.
 fn presses(run: &Run) -> usize {
-    run.hooks
-        .calls
-        .iter()
-        .filter(|call| call.when == When::On && call.firing.pressed.is_some())
-        .count()
+    let is_checked = |call: &&HookCall| call.when == When::On && call.firing.pressed.is_some();
+    run.hooks.calls.iter().filter(is_checked).count() + run.hooks.waiting.len()
 }
 
 fn any_hooks() -> impl Strategy<Value = Vec<String>> {
@@ -96,6 +94,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let clicked = prop::option::of(
         (0_u8..6, 0_usize..4).prop_map(|(number, index)| (message(number), index)),
     );
+    let (role_too, verdict_too, clicked_too) = (role.clone(), verdict.clone(), clicked.clone());
     prop_oneof![
         2 => any_routing().prop_map(Event::Routed),
         1 => Just(Event::RoutingFailed { error: RunError { code: "E".to_owned(), message: "m".to_owned(), ..RunError::default() } }),
@@ -104,6 +103,14 @@ fn any_event() -> impl Strategy<Value = Event> {
         3 => (0_usize..4).prop_map(|notification| Event::TimerFired { notification }),
         5 => (0_usize..4, role, verdict, clicked)
             .prop_map(|(who, role, verdict, clicked)| Event::Attempted(attempt(person(who, role), verdict, clicked))),
+        3 => (verdict_too, clicked_too, any::<bool>()).prop_map(|(verdict, clicked, external)| Event::Pressed(Press {
+            external,
+            ..press_of(attempt(person(9, Role::Member), verdict, clicked))
+        })),
+        5 => (1_u64..30, 0_usize..4, role_too, prop::bool::weighted(0.8)).prop_map(|(number, who, role, known)| Event::Identified {
+            number,
+            who: if known { Ok(person(who, role)) } else { Err("SYS-1".to_owned()) },
+        }),
         6 => (1_u64..12, any_answer(), prop::option::weighted(0.7, any_routing()))
             .prop_map(|(number, answer, routing)| Event::HookAnswered { number, answer, routing }),
     ]
@@ -135,14 +142,26 @@ proptest! {
                 Event::Attempted(attempt) => Some(attempt.clone()),
                 _ => None,
             };
-            if let (Some(attempt), Some(rule)) = (&attempted, &run.permissions)
+            let pressed = matches!(event, Event::Pressed(_));
+            // Somebody who was looked up decides with the role of that moment.
+            let identified = match &event {
+                Event::Identified { number, who: Ok(person) } => run
+                    .hooks
+                    .waiting
+                    .iter()
+                    .find(|waiting| waiting.number == *number)
+                    .map(|waiting| waiting.press.clone().of(person.clone())),
+                _ => None,
+            };
+            let time_waits = !run.hooks.waiting.is_empty() && matches!(event, Event::TimerFired { .. });
+            if let (Some(attempt), Some(rule)) = (attempted.as_ref().or(identified.as_ref()), &run.permissions)
                 && run.status.is_open()
                 && may_decide(rule, false, run.requester.id, &attempt.actor, attempt.verdict).is_ok()
             {
                 permitted.insert((attempt.actor.id, attempt.verdict));
             }
             let Some(transition) = step(&run, event.clone(), now) else {
-                prop_assert!(attempted.is_none(), "an attempt is always answered");
+                prop_assert!(attempted.is_none() && !pressed, "an attempt is always answered");
                 continue;
             };
             let next = transition.run.clone();
@@ -155,6 +174,9 @@ proptest! {
                     TimerChange::Set(timer) => { timers.insert(timer.notification, timer.due); }
                     TimerChange::Cancel { notification, .. } => { timers.remove(notification); }
                 }
+            }
+            if time_waits {
+                prop_assert_eq!((next.status, next.current), (run.status, run.current), "time did not wait for a press");
             }
             // A closed run never reopens and never changes its decision.
             if !run.status.is_open() {
@@ -200,7 +222,7 @@ proptest! {
             }
             // Every press gets exactly one answer: the decision itself or a private one, at once or when its hooks have answered.
             let answers = transition.effects.iter().filter(|stored| matches!(stored.effect, Effect::Answer { .. })).count();
-            let waiting = presses(&run) + usize::from(attempted.is_some());
+            let waiting = presses(&run) + usize::from(attempted.is_some() || pressed);
             let silent = waiting.checked_sub(presses(&next) + answers);
             prop_assert!(
                 silent == Some(0) || (silent == Some(1) && decided),
@@ -226,7 +248,7 @@ proptest! {
             match step(&next, event, now) {
                 None => {}
                 Some(again) => {
-                    prop_assert!(attempted.is_some(), "a repeated event changed the run");
+                    prop_assert!(attempted.is_some() || pressed, "a repeated event changed the run");
                     prop_assert_eq!(again.run.status, next.status);
                     prop_assert_eq!(&again.run.decision, &next.decision);
                 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::effect::{AnswerTo, Attempt, Effect, Reply, RequesterNews, Timer, TimerChange};
+use super::effect::{AnswerTo, Attempt, Effect, Press, Reply, RequesterNews, Timer, TimerChange};
 use super::event::{DeliveryOutcome, Event, Routing, Submission};
 use super::permission::{Audience, Level, Permissions, Refusal, Verdict};
 use super::person::{Person, Role};
@@ -100,6 +100,21 @@ pub(super) fn attempt(
         clicked,
         answer: Some(answer),
         ticket: None,
+    }
+}
+
+fn next(run: &Run, event: Event) -> Transition {
+    step(run, event, Timestamp(2)).expect("the event changes the run")
+}
+
+/// The same without who it is.
+pub(super) fn press_of(attempt: Attempt) -> Press {
+    Press {
+        verdict: attempt.verdict,
+        external: false,
+        message: attempt.message,
+        clicked: attempt.clicked,
+        answer: attempt.answer.expect("a press in Slack is answered"),
     }
 }
 
@@ -476,4 +491,51 @@ fn the_permission_table_holds() {
         may_decide(&all, true, own, &gone, Verdict::Approve),
         Err(Refusal::Inactive)
     );
+}
+
+#[test]
+fn a_press_counts_from_when_it_came_however_long_it_takes_to_find_out_whose_it_is() {
+    let run = open_run(vec![notification(1, Some(15)), notification(1, None)]);
+    let run = next(&run, sent(0, 0, 1)).run;
+    let pressed = press_of(attempt(person(1, Role::Member), Verdict::Approve, None));
+    let waits = next(&run, Event::Pressed(pressed.clone()));
+    let asked: Vec<_> = waits.effects.iter().map(|stored| &stored.effect).collect();
+    assert_eq!(asked, [&Effect::Identify]);
+    let number = waits.effects[0].id.number;
+    let late = next(&waits.run, Event::TimerFired { notification: 0 }).run;
+    assert_eq!((late.status, late.current), (Status::Requested, Some(0)));
+    let who = |who| Event::Identified { number, who };
+    let decided = next(&late, who(Ok(person(1, Role::Member)))).run;
+    assert_eq!(decided.status, Status::Approved);
+    // Not found out, or not permitted: the time that ran out meanwhile counts.
+    for answer in [Err("SYS-1".to_owned()), Ok(person(1, Role::Guest))] {
+        let forwarded = next(&late, who(answer));
+        assert_eq!(notified(&forwarded), vec![(1, 0)]);
+        let answers = forwarded.effects.iter();
+        let answers = answers.filter(|stored| matches!(stored.effect, Effect::Answer { .. }));
+        assert_eq!(answers.count(), 1);
+    }
+    // People of another company are guests, whatever the directory says.
+    let external = Press {
+        external: true,
+        ..pressed
+    };
+    let run = next(&run, Event::Pressed(external)).run;
+    let answered = next(&run, who(Ok(person(1, Role::Admin))));
+    assert_eq!(answered.run.status, Status::Requested);
+    // Closed meanwhile: whoever pressed hears by whom.
+    let closed = next(
+        &waits.run,
+        Event::Attempted(attempt(person(2, Role::Member), Verdict::Deny, None)),
+    )
+    .run;
+    let told = next(&closed, who(Ok(person(1, Role::Member))));
+    assert_eq!(told.run.status, Status::Denied);
+    assert!(told.effects.iter().any(|stored| matches!(
+        stored.effect,
+        Effect::Answer {
+            reply: Reply::AlreadyDecided,
+            ..
+        }
+    )));
 }

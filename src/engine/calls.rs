@@ -111,8 +111,8 @@ impl Engine {
             %run,
             flow,
             file = failure.file.as_deref().unwrap_or(""),
-            line = failure.line.unwrap_or(0),
-            exception = failure.exception.as_deref().unwrap_or(""),
+            line = failure.line,
+            exception = failure.exception_name(),
             traceback = failure.traceback.as_deref().unwrap_or(""),
             printed = failure.printed,
             "{failure}"
@@ -441,6 +441,7 @@ pub(super) fn wrong_result(flow: &Flow, handler: &str, message: String) -> Handl
         file: flow.implementation.file.clone(),
         ..HandlerFailure::new(FailureKind::WrongResult, message)
     }
+    .placed(&flow.implementation.source)
 }
 
 fn source_input(run: &Run) -> ChannelInput {

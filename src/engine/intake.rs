@@ -13,17 +13,17 @@ use super::book::in_environment;
 use super::live::NotReadable;
 use super::outside::Started;
 use super::signin::LINK_LIFETIME_SECONDS;
-use super::{Along, Applied, Engine};
-use crate::domain::effect::{AnswerTo, Attempt};
-use crate::domain::event::{Event, Submission, clean_message};
+use super::{Applied, Engine};
+use crate::domain::effect::AnswerTo;
+use crate::domain::event::Submission;
 use crate::domain::person::{Person, Role};
-use crate::domain::run::{ChannelType, MessageRef, SourceChannel};
+use crate::domain::run::{ChannelType, RunId, SourceChannel};
 use crate::domain::step::problem_code;
 use crate::flows::catalog::Flow;
-use crate::slack::api::ApiError;
 use crate::slack::inbound::{self, Actor, ChannelRef, Inbound, Press, Submit};
+use crate::slack::live::FormState;
 use crate::slack::socket::{Envelope, EnvelopeHandler};
-use crate::slack::view::{ButtonValue, FormMetadata, ids};
+use crate::slack::view::{FormMetadata, ids};
 use crate::slack::{answer, form, home, modal};
 use crate::store::contract::StoreError;
 use crate::web::WebConfig;
@@ -61,7 +61,9 @@ impl EnvelopeHandler for Intake {
 const LINK_LIFETIME_MINUTES: u64 = LINK_LIFETIME_SECONDS / 60;
 
 /// What is said when Slack does not tell who somebody is.
-const WHO_ARE_YOU: &str = "I could not look you up in Slack. Nothing was changed.";
+pub(super) const WHO_ARE_YOU: &str = "I could not look you up in Slack. Nothing was changed.";
+
+pub(super) const NOBODY: &str = "Slack knows nobody with this id";
 
 /// What is said when a form cannot be read any more, and when it is being changed.
 const FORGOTTEN: &str = "This form was open for too long, or the bot was restarted meanwhile. Nothing was sent. Please close this window and type /sym again.";
@@ -219,23 +221,6 @@ impl Engine {
     /// The words for the person, when Slack does not say who it is.
     pub(super) async fn who(&self, user: &Actor) -> Result<Person, String> {
         let found = self.outside.directory.person_by_slack_id(&user.id).await;
-        self.known(user, found)
-    }
-
-    /// The person who presses a button, with the role of this moment.
-    ///
-    /// # Errors
-    /// As for [`Engine::who`].
-    async fn who_decides(&self, user: &Actor) -> Result<Person, String> {
-        let found = self.outside.directory.person_for_decision(&user.id).await;
-        self.known(user, found)
-    }
-
-    fn known(
-        &self,
-        user: &Actor,
-        found: Result<Option<Person>, ApiError>,
-    ) -> Result<Person, String> {
         let home = self.outside.directory.home();
         match found {
             Ok(Some(person)) if user.is_external(&home.team_id, home.enterprise_id.as_deref()) => {
@@ -245,7 +230,7 @@ impl Engine {
                 })
             }
             Ok(Some(person)) => Ok(person),
-            Ok(None) => Err(self.trouble(WHO_ARE_YOU, &"Slack knows nobody with this id")),
+            Ok(None) => Err(self.trouble(WHO_ARE_YOU, &NOBODY)),
             Err(error) => Err(self.trouble(WHO_ARE_YOU, &error)),
         }
     }
@@ -381,6 +366,7 @@ impl Engine {
         ];
         let form_id = submission.id;
         match self.submit(submission, dedup).await {
+            Ok(Applied::Duplicate) => self.sent_before(form_id, &flow, &state, submit).await,
             Ok(_) => {
                 self.forms.forget(form_id);
                 None
@@ -397,6 +383,32 @@ impl Engine {
                 ))
             }
         }
+    }
+
+    /// A form that was sent before: nothing is to be said if it says the same. After an acknowledgement that was lost it may have been
+    /// changed since, and then the person must not believe that the changes count.
+    async fn sent_before(
+        &self,
+        id: RunId,
+        flow: &Flow,
+        state: &FormState,
+        submit: &Submit,
+    ) -> Option<Value> {
+        let read = form::read(flow, state, &submit.view.state_values).ok()?;
+        let run = match self.run(id).await {
+            Ok(run) => run?,
+            Err(error) => {
+                let words = self.trouble(PERHAPS_SAVED, &error);
+                return Some(keep_form(&submit.view.state_values, &words));
+            }
+        };
+        if form::made(&read, &run) {
+            self.forms.forget(id);
+            return None;
+        }
+        tracing::warn!(run = %id, "a form was sent again with other values; the first ones stand");
+        let words = answer::sent_before(&run, self.outside.link_to(id).as_deref());
+        Some(update(&modal::message(flow.title(), &words)))
     }
 
     /// A pressed button.
@@ -431,73 +443,8 @@ impl Engine {
         }
     }
 
-    async fn decide(self: &Arc<Self>, envelope_id: &str, press: Press) {
-        let to = AnswerTo {
-            slack_id: press.user.id.clone(),
-            channel: press.channel.as_ref().map(|channel| channel.id.clone()),
-            response_url: press.response_url.clone(),
-        };
-        let Some(button) = press.value.as_deref().and_then(ButtonValue::decode) else {
-            return self.answer_later(to, answer::not_understood("BUTTON"));
-        };
-        let actor = match self.who_decides(&press.user).await {
-            Ok(actor) => actor,
-            Err(words) => return self.answer_later(to, words),
-        };
-        let clicked = match (&press.channel, &press.message) {
-            (Some(channel), Some(message)) => Some((
-                MessageRef {
-                    channel: channel.id.clone(),
-                    ts: message.ts.clone(),
-                },
-                button.notification,
-            )),
-            _ => None,
-        };
-        let place = clicked.as_ref().map_or_else(String::new, |(message, _)| {
-            format!("{}/{}", message.channel, message.ts)
-        });
-        let along = Along {
-            dedup: vec![
-                format!("envelope/{envelope_id}"),
-                format!(
-                    "press/{place}/{}/{}/{}",
-                    press.action_id,
-                    press.user.id,
-                    press.action_ts.as_deref().unwrap_or(envelope_id)
-                ),
-            ],
-            done: None,
-        };
-        let attempt = Attempt {
-            verdict: button.verdict,
-            actor,
-            message: decision_message(&press.state_values),
-            via: ChannelType::Slack,
-            clicked,
-            answer: Some(to.clone()),
-            ticket: None,
-        };
-        match self
-            .apply(button.run, Event::Attempted(attempt), along)
-            .await
-        {
-            Ok(Applied::Changed { .. } | Applied::Duplicate | Applied::Unchanged) => {}
-            Ok(Applied::Unknown) => self.answer_later(to, answer::unknown_request()),
-            Err(error) => {
-                let done = if certain(&error) {
-                    "Your press was not recorded, so nothing was decided."
-                } else {
-                    "It is not certain whether your press was recorded. The message will show it in a minute."
-                };
-                let words = self.trouble(done, &error);
-                self.answer_later(to, words);
-            }
-        }
-    }
-
     /// Answers on a task of its own, for answers that belong to no run.
-    fn answer_later(self: &Arc<Self>, to: AnswerTo, words: String) {
+    pub(super) fn answer_later(self: &Arc<Self>, to: AnswerTo, words: String) {
         let engine = self.clone();
         self.tasks
             .spawn(async move { engine.outside.answer_now(&to, &words).await });
@@ -556,10 +503,15 @@ impl Engine {
 
     /// Logs an error under a new code and returns the words for the person.
     pub(super) fn trouble(&self, done: &str, error: &dyn std::fmt::Display) -> String {
-        let code = problem_code("SYS", Uuid::new_v4().as_u128(), 0);
-        tracing::error!(code, %error, "{done}");
-        answer::went_wrong(done, &code)
+        answer::went_wrong(done, &log_trouble(done, error))
     }
+}
+
+/// Logs an error under a new code, which is returned.
+pub(super) fn log_trouble(done: &str, error: &dyn std::fmt::Display) -> String {
+    let code = problem_code("SYS", Uuid::new_v4().as_u128(), 0);
+    tracing::error!(code, %error, "{done}");
+    code
 }
 
 /// The flows in the environment that somebody typed; words after its name do not count.
@@ -592,17 +544,8 @@ fn keep_form(state_values: &Value, words: &str) -> Value {
 }
 
 /// Whether an error of the store says that nothing was written.
-fn certain(error: &StoreError) -> bool {
+pub(super) fn certain(error: &StoreError) -> bool {
     !matches!(error, StoreError::Failed(_) | StoreError::Damaged(_))
-}
-
-/// The text of the optional input above the buttons; blank counts as none.
-fn decision_message(state_values: &Value) -> Option<String> {
-    let blocks = state_values.as_object()?;
-    let input = blocks
-        .values()
-        .find_map(|block| block.get(ids::DECISION_MESSAGE))?;
-    clean_message(input.get("value")?.as_str()?)
 }
 
 /// A message that only the person who typed sees.

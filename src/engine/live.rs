@@ -16,7 +16,7 @@ use super::changes::{apply, looks_different, originals, typed};
 use crate::domain::audit::plain_value;
 use crate::domain::field::FieldValue;
 use crate::domain::person::Person;
-use crate::flows::catalog::{Flow, PromptField};
+use crate::flows::catalog::{Flow, PromptField, on_change_function};
 use crate::policy::types::{
     Arguments, FailureKind, FormAnswer, FormFieldInput, FormInput, HandlerFailure, OptionInput,
 };
@@ -314,7 +314,7 @@ impl Engine {
                 "the field has no on_change".to_owned(),
             ));
         };
-        let handler = format!("on_change_{}", field.name.replace('-', "_"));
+        let handler = on_change_function(&field.name);
         let asking = Asking {
             flow: &form.flow,
             code,

@@ -31,6 +31,7 @@ mod metrics;
 mod outbox;
 mod outside;
 mod pages;
+mod presses;
 mod prompts;
 mod records;
 mod reload;

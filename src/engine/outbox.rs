@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
+use super::intake::WHO_ARE_YOU;
 use super::outside::Alone;
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{
@@ -95,6 +96,7 @@ impl Engine {
         match &stored.effect {
             Effect::Route => self.route(stored.id).await,
             Effect::CallHook { number } => self.call_hook(stored.id, *number).await,
+            Effect::Identify => self.identify(stored.id).await,
             Effect::Notify {
                 notification,
                 destination,
@@ -451,5 +453,6 @@ fn words(run: &Run, reply: &Reply) -> String {
         Reply::Ignored { message } => answer::ignored(run, message.as_deref()),
         Reply::HookFailed { code } => answer::hook_failed(run, code),
         Reply::Replaced => answer::replaced(run),
+        Reply::Unidentified { code } => answer::went_wrong(WHO_ARE_YOU, code),
     }
 }

@@ -371,6 +371,9 @@ fn page_words(run: &Run, reply: &Reply) -> String {
         Reply::HookFailed { code } => format!(
             "The flow's code failed, so nothing was decided (code {code}). The request stays open."
         ),
+        Reply::Unidentified { code } => {
+            format!("You could not be looked up in Slack, so nothing was decided (code {code}).")
+        }
         Reply::Replaced => format!(
             "The flow's code decided otherwise: the request is {} now.",
             run.status.as_str()

@@ -276,6 +276,12 @@ impl PromptField {
     }
 }
 
+/// What the function is called that a field has as its `on_change`.
+#[must_use]
+pub fn on_change_function(field: &str) -> String {
+    format!("on_change_{}", field.replace('-', "_"))
+}
+
 /// Python source with the file it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Implementation {

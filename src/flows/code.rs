@@ -28,8 +28,8 @@ pub fn read(
         return read_path(world, object, text, place, what);
     }
     let source = match decode(text).filter(|_| origin.is_none()) {
-        Some(source) => source.into(),
-        None => Arc::clone(text),
+        Some(source) => without_mark(&source.into()),
+        None => without_mark(text),
     };
     if source.trim().is_empty() {
         world.sources.error(
@@ -73,7 +73,7 @@ fn read_path(
                 );
             }
             Some(Implementation {
-                source: file.text,
+                source: without_mark(&file.text),
                 file: Some(file.shown),
             })
         }
@@ -99,6 +99,14 @@ fn asks_for_contents(object: &Object) -> bool {
             super::eval::Origin::Call { parent, .. } => module = parent,
             super::eval::Origin::Root(_) => return false,
         }
+    }
+}
+
+/// Code without the mark that some editors put before the first character; Python skips it.
+fn without_mark(source: &Arc<str>) -> Arc<str> {
+    match source.strip_prefix('\u{feff}') {
+        Some(rest) => rest.into(),
+        None => Arc::clone(source),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::catalog::{Implementation, PromptField, duration_seconds};
+use super::catalog::{Implementation, PromptField, duration_seconds, on_change_function};
 use super::eval::World;
 use super::objects::{Object, Written};
 use super::source::{Place, UNKNOWN_HINT};
@@ -163,7 +163,7 @@ fn on_change(
     }
     let what = format!("{title}: on_change");
     let implementation = code::read(world, flow, text, written.place, &what)?;
-    let function = format!("on_change_{}", name.replace('-', "_"));
+    let function = on_change_function(name);
     let defined = implementation.source.lines().any(|line| {
         line.trim_start()
             .strip_prefix("async ")
@@ -172,7 +172,12 @@ fn on_change(
             .and_then(|rest| rest.trim_start().strip_prefix(function.as_str()))
             .is_some_and(|rest| rest.trim_start().starts_with('('))
     });
-    if !defined && !implementation.source.contains(&format!("{function} =")) {
+    let assigned = [" =", "="].map(|sign| format!("{function}{sign}"));
+    if !defined
+        && !assigned
+            .iter()
+            .any(|text| implementation.source.contains(text))
+    {
         world.sources.error(
             written.place,
             format!("{what} does not define {function}"),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::build::FlowDetails;
-use super::catalog::{Implementation, PromptField, Strategy};
+use super::catalog::{Flow, Implementation, PromptField, Strategy, on_change_function};
 use super::diagnostic::{Diagnostic, Severity};
 use super::load::{Loaded, code_of};
 use super::similar;
@@ -56,6 +56,9 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
             for problem in &inspection.problems {
                 push(&mut result.diagnostics, python(problem, code, details));
             }
+            for problem in faults_of_change(inspection, code, &details.flow) {
+                push(&mut result.diagnostics, python(problem, code, details));
+            }
             if position == 0 {
                 own = inspection.clone();
             }
@@ -73,13 +76,14 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
             });
             uses.flows.push(details);
         }
-        let broken = inspection.problems.iter().any(|problem| problem.error);
         let has = |name: &str| inspection.handlers.iter().any(|handler| handler == name);
-        if !broken && !has(REQUIRED_HANDLER) && !has(FORMER_HANDLER) {
+        if !has(FORMER_HANDLER)
+            && let Some(place) = place_without(&inspection, REQUIRED_HANDLER)
+        {
             let why = "nobody could decide about requests";
             push(
                 &mut result.diagnostics,
-                missing_handler(details, REQUIRED_HANDLER, "event", why),
+                missing_handler(details, REQUIRED_HANDLER, "event", why, place),
             );
         }
         let filters_too = loaded
@@ -98,16 +102,14 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         for problem in &inspection.problems {
             push(&mut result.diagnostics, python(problem, code, details));
         }
-        let broken = inspection.problems.iter().any(|problem| problem.error);
-        let mut handlers = inspection.handlers.iter();
-        if !broken && !handlers.any(|handler| handler == FILTER_HANDLER) {
+        if let Some(place) = place_without(inspection, FILTER_HANDLER) {
             let (arguments, why) = (
                 "user, flows, flows_filter_vars",
                 "nobody could be offered a flow",
             );
             push(
                 &mut result.diagnostics,
-                missing_handler(details, FILTER_HANDLER, arguments, why),
+                missing_handler(details, FILTER_HANDLER, arguments, why, place),
             );
         }
     }
@@ -241,9 +243,45 @@ fn push(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
     }
 }
 
-fn missing_handler(details: &FlowDetails, handler: &str, arguments: &str, why: &str) -> Diagnostic {
+/// What is wrong with a function that a field of the flow has as its `on_change` in this code.
+fn faults_of_change<'a>(
+    inspection: &'a Inspection,
+    code: &Implementation,
+    flow: &Flow,
+) -> impl Iterator<Item = &'a PythonProblem> {
+    let here = flow.prompt_fields.iter();
+    let here = here.filter(|field| field.on_change.as_ref() == Some(code));
+    let functions: Vec<String> = here.map(|field| on_change_function(&field.name)).collect();
+    let faults = inspection.on_change.iter();
+    faults
+        .filter(move |(function, _)| functions.contains(function))
+        .map(|(_, problem)| problem)
+}
+
+/// Where code lacks a handler that it must have; nowhere if it has it, or if an error says already why it has not.
+fn place_without(inspection: &Inspection, handler: &str) -> Option<(usize, usize)> {
+    let unloaded = inspection.prefetch.is_none();
+    let quoted = format!("'{handler}'");
+    let told = |problem: &&PythonProblem| problem.message.starts_with(&quoted);
+    let mut errors = inspection.problems.iter().filter(|problem| problem.error);
+    if inspection.handlers.iter().any(|name| name == handler)
+        || errors.any(|problem| unloaded || told(&problem))
+    {
+        return None;
+    }
+    let nearest = inspection.problems.iter().find(told);
+    Some(nearest.map_or((1, 1), |problem| (problem.line, problem.column)))
+}
+
+fn missing_handler(
+    details: &FlowDetails,
+    handler: &str,
+    arguments: &str,
+    why: &str,
+    (line, column): (usize, usize),
+) -> Diagnostic {
     let (file, line, column) = match &details.flow.implementation.file {
-        Some(file) => (file.clone(), 1, 1),
+        Some(file) => (file.clone(), line, column),
         None => details.place.clone(),
     };
     Diagnostic {

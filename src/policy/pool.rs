@@ -300,7 +300,7 @@ impl Pool {
     ) -> Result<HandlerAnswer, HandlerFailure> {
         let start = tokio::time::Instant::now();
         let reply = self
-            .reply_to(record, source, deadline, answers, hurry)
+            .reply_to(record, source.clone(), deadline, answers, hurry)
             .await;
         record.duration_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         record.own = reply
@@ -324,7 +324,7 @@ impl Pool {
         if let Err(failure) = &answer {
             record.outcome = RecordedOutcome::Failure(failure.clone());
         }
-        answer
+        answer.map_err(|failure| failure.placed(&source))
     }
 
     async fn reply_to(

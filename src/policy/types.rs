@@ -298,6 +298,49 @@ impl HandlerFailure {
             printed: String::new(),
         }
     }
+
+    /// The same with a place in the file: where the handler begins, if nothing more exact is known and it can be found in
+    /// `source`.
+    #[must_use]
+    pub fn placed(mut self, source: &str) -> Self {
+        if self.line.is_none() {
+            self.line = self
+                .handler
+                .as_deref()
+                .and_then(|name| beginning_of(name, source));
+        }
+        self
+    }
+
+    /// The class of exception that this is to whoever reads the log: the one that was raised, else the one that Python has for
+    /// such a failure. `None` where it has none.
+    #[must_use]
+    pub fn exception_name(&self) -> Option<&str> {
+        self.exception.as_deref().or(match self.kind {
+            FailureKind::Syntax => Some("SyntaxError"),
+            FailureKind::WrongResult => Some("TypeError"),
+            FailureKind::Timeout => Some("TimeoutError"),
+            FailureKind::Exception
+            | FailureKind::Died
+            | FailureKind::Unavailable
+            | FailureKind::Unreachable => None,
+        })
+    }
+}
+
+/// The line, counted from 1, of the last definition of a function of this name: it is the one that counts.
+fn beginning_of(name: &str, source: &str) -> Option<u32> {
+    let defines = |line: &str| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("async ").map_or(line, str::trim_start);
+        let rest = rest.strip_prefix("def ").map(str::trim_start);
+        let rest = rest.and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.trim_start().starts_with(['(', '[']))
+    };
+    let index = source.lines().enumerate().filter(|(_, line)| defines(line));
+    index
+        .last()
+        .and_then(|(index, _)| u32::try_from(index + 1).ok())
 }
 
 /// The ways in which a call fails.
@@ -332,10 +375,11 @@ impl std::fmt::Display for HandlerFailure {
         if let Some(handler) = &self.handler {
             write!(out, "{handler}: ")?;
         }
-        if let Some(exception) = &self.exception {
-            write!(out, "{exception}: ")?;
+        match &self.exception {
+            Some(exception) if self.message.is_empty() => write!(out, "{exception}"),
+            Some(exception) => write!(out, "{exception}: {}", self.message),
+            None => write!(out, "{}", self.message),
         }
-        write!(out, "{}", self.message)
     }
 }
 
@@ -350,6 +394,9 @@ pub struct Inspection {
     /// `None` where the module could not be loaded.
     #[serde(default)]
     pub prefetch: Option<Vec<PrefetchReducer>>,
+    /// What is wrong with functions `on_change_<field>`, by their names: it matters where a field has one.
+    #[serde(default)]
+    pub on_change: Vec<(String, PythonProblem)>,
 }
 
 /// A function that supplies the options of a prompt field.

@@ -327,10 +327,8 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
             whereabouts::begin(&file, Duration::from_millis(request.deadline_ms));
             let reply = invoke(&driver.call, &arguments(request), vm);
             whereabouts::end();
-            let reply = reply.and_then(|value| {
-                serde_json::from_value::<CallReply>(value).map_err(|error| error.to_string())
-            });
-            let reply = reply.unwrap_or_else(|message| failed(broken(file, message)));
+            let reply = reply.and_then(read::<CallReply>);
+            let reply = reply.unwrap_or_else(|untold| failed(broken(file, untold)));
             FromWorker::Called(CallReply {
                 own: native::own_time(),
                 ..without_addresses(reply)
@@ -343,17 +341,15 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
             native::seed(&file);
             native::set_clock(now_ns(), false);
             let request = serde_json::json!({"file": file, "source": source});
-            let reply = invoke(&driver.inspect, &request, vm).and_then(|value| {
-                serde_json::from_value::<Inspection>(value).map_err(|error| error.to_string())
-            });
-            FromWorker::Inspected(reply.unwrap_or_else(refused))
+            let reply = invoke(&driver.inspect, &request, vm).and_then(read::<Inspection>);
+            FromWorker::Inspected(reply.unwrap_or_else(|untold| refused(untold.message)))
         }
         ToWorker::Script(request) => {
             native::seed(&uuid::Uuid::new_v4().to_string());
             native::set_clock(now_ns(), false);
             let code = plain(&request)
-                .and_then(|request| invoke(&driver.script, &request, vm))
                 .ok()
+                .and_then(|request| invoke(&driver.script, &request, vm).ok())
                 .and_then(|value| value.as_i64())
                 .and_then(|code| i32::try_from(code).ok());
             FromWorker::Ended {
@@ -362,7 +358,7 @@ fn handle(driver: &Driver, request: ToWorker, vm: &VirtualMachine) -> FromWorker
         }
         ToWorker::Answer { .. } | ToWorker::Raise { .. } => FromWorker::Called(failed(broken(
             String::new(),
-            "no call is waiting".to_owned(),
+            untold("no call is waiting".to_owned()),
         ))),
     }
 }
@@ -384,21 +380,46 @@ fn plain<T: serde::Serialize>(request: &T) -> Result<Value, String> {
     serde_json::to_value(request).map_err(|error| error.to_string())
 }
 
-/// Calls an entry point with plain data. Errors that the driver does not describe itself come as text: results that are
-/// too large or cannot be handed over.
-fn invoke(function: &PyObjectRef, request: &Value, vm: &VirtualMachine) -> Result<Value, String> {
-    let run = || {
+/// Why an entry point gave nothing that can be told: results that are too large or cannot be handed over.
+struct Untold {
+    /// The handler whose result it is, where one is to blame.
+    handler: Option<String>,
+    message: String,
+}
+
+/// Calls an entry point with plain data. Errors that the driver does not describe itself come as text.
+fn invoke(function: &PyObjectRef, request: &Value, vm: &VirtualMachine) -> Result<Value, Untold> {
+    let mut handler = None;
+    let mut run = || {
         let argument = data::to_python(request, vm)?;
         let answer = function.call((argument,), vm)?;
-        data::to_json(&answer, vm)
+        data::to_json(&answer, vm).inspect_err(|_| handler = to_blame(&answer, vm))
     };
-    run().map_err(|error| {
+    let result = run();
+    result.map_err(|error| {
         let text = error
             .as_object()
             .str(vm)
             .map(|text| text.to_string_lossy().into_owned())
             .unwrap_or_default();
-        format!("{}: {text}", error.class().name())
+        Untold {
+            handler,
+            message: format!("{}: {text}", error.class().name()),
+        }
+    })
+}
+
+/// The handler whose result cannot be handed over; `None` where each can be, or where the answer is no answer of handlers.
+fn to_blame(answer: &PyObject, vm: &VirtualMachine) -> Option<String> {
+    let results = answer.get_item("results", vm).ok()?;
+    let results: Vec<PyObjectRef> = results.try_to_value(vm).ok()?;
+    results.iter().find_map(|pair| {
+        let result = pair.get_item(&1, vm).ok()?;
+        data::to_json(&result, vm).err()?;
+        let name = pair.get_item(&0, vm).ok()?;
+        name.str(vm)
+            .ok()
+            .map(|name| name.to_string_lossy().into_owned())
     })
 }
 
@@ -472,12 +493,23 @@ fn failed(failure: ReplyFailure) -> CallReply {
     }
 }
 
-fn broken(file: String, message: String) -> ReplyFailure {
+fn untold(message: String) -> Untold {
+    Untold {
+        handler: None,
+        message,
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, Untold> {
+    serde_json::from_value(value).map_err(|error| untold(error.to_string()))
+}
+
+fn broken(file: String, untold: Untold) -> ReplyFailure {
     ReplyFailure {
         kind: FailureKind::WrongResult,
-        handler: None,
+        handler: untold.handler,
         exception: None,
-        message,
+        message: untold.message,
         file: Some(file),
         line: None,
         traceback: None,
@@ -501,7 +533,6 @@ fn too_large(file: &str, source: &str) -> Option<ReplyFailure> {
 
 fn refused(message: String) -> Inspection {
     Inspection {
-        handlers: Vec::new(),
         problems: vec![super::types::PythonProblem {
             error: true,
             line: 1,
@@ -509,6 +540,6 @@ fn refused(message: String) -> Inspection {
             message,
             hint: None,
         }],
-        prefetch: None,
+        ..Inspection::default()
     }
 }

@@ -171,6 +171,18 @@ pub fn refusal(refusal: Refusal, run: &Run) -> String {
     }
 }
 
+/// A form was sent again with other values than those from which the request was made.
+#[must_use]
+pub fn sent_before(run: &Run, link: Option<&str>) -> String {
+    let look = link.map_or_else(String::new, |link| format!(" <{link}|Look at it>."));
+    format!(
+        "⚠️ This form had arrived already, and your request *{}* was made from what it said then. *What you changed since was not \
+         taken.*{look}\n\nIf you need something else, close this window and send another request. If the first one asks for too \
+         much, ask somebody who may decide to deny it.",
+        flow_label(run)
+    )
+}
+
 /// "This request was already approved by @Bob."
 #[must_use]
 pub fn already_decided(run: &Run) -> String {

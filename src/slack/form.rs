@@ -13,7 +13,8 @@ use super::question::{self, Question, Topic, Widget};
 use super::text;
 use super::view::{FlowChoice, ids};
 use crate::domain::field::{FieldType, FieldValue, SubmittedField, UserValue};
-use crate::domain::run::ChosenTarget;
+use crate::domain::hook::{EventName, When, hook_name};
+use crate::domain::run::{ChosenTarget, Run};
 use crate::flows::catalog::{Flow, Target};
 
 /// A form that is in order.
@@ -128,6 +129,36 @@ pub fn read(
         Ok(submission)
     } else {
         Err(errors)
+    }
+}
+
+/// Whether this is what the form said from which the run was made. What the flow's code has changed about the run since is
+/// not held against it.
+#[must_use]
+pub fn made(submission: &Submission, run: &Run) -> bool {
+    let replaced = hook_name(When::On, EventName::Request);
+    let same_access = submission.duration_seconds == run.duration_seconds
+        && submission.target.as_ref().map(|target| &target.id)
+            == run.target.as_ref().map(|target| &target.id);
+    submission.fields.len() == run.fields.len()
+        && submission.fields.iter().all(|field| {
+            let kept = run.fields.iter().find(|kept| kept.name == field.name);
+            kept.is_some_and(|kept| same_value(&kept.value, &field.value))
+        })
+        && (same_access || run.flow.hooks.contains(&replaced))
+}
+
+/// Names of people are filled in later.
+fn same_value(one: &FieldValue, other: &FieldValue) -> bool {
+    match (one, other) {
+        (FieldValue::SlackUser(one), FieldValue::SlackUser(other)) => {
+            one.slack_id == other.slack_id
+        }
+        (FieldValue::SlackUserList(one), FieldValue::SlackUserList(other)) => one
+            .iter()
+            .map(|user| &user.slack_id)
+            .eq(other.iter().map(|user| &user.slack_id)),
+        _ => one == other,
     }
 }
 

@@ -427,7 +427,26 @@ fn a_wrong_result_names_handler_value_and_expectation() {
         assert_eq!(failure.kind, FailureKind::WrongResult, "{result}");
         assert_eq!(failure.handler.as_deref(), Some(handler));
         assert_eq!(failure.message, message);
+        // Where the handler begins, and what Python would call it.
+        let line = if handler == PERMISSIONS { 4 } else { 7 };
+        assert_eq!(failure.line, Some(line), "{result}");
+        assert_eq!(failure.exception_name(), Some("TypeError"));
     }
+}
+
+#[test]
+fn a_result_that_cannot_be_handed_over_names_its_handler() {
+    let source = "from sym.sdk.annotations import reducer\nfrom sym.sdk.integrations import slack\n\
+                  from sym.sdk.notifications import Notification\n\
+                  from sym.sdk.request_permission import RequestPermission\n\
+                  @reducer\ndef get_permissions(event):\n    return RequestPermission(webapp_view='admin', approve_deny='member')\n\
+                  @reducer\ndef get_request_notifications(event):\n    return [Notification(destinations=[slack.channel('#a')], timeout=10**30)]\n";
+    let failure = call(source, PERMISSIONS)
+        .and(NOTIFICATIONS)
+        .run()
+        .unwrap_err();
+    assert_eq!(failure.handler.as_deref(), Some(NOTIFICATIONS), "{failure}");
+    assert_eq!(failure.line, Some(9), "{failure}");
 }
 
 #[test]

@@ -49,11 +49,8 @@ fn names_used_without_import_are_warned_about() {
 }
 
 #[test]
-fn a_missing_get_permissions_is_an_error() {
-    assert_eq!(
-        problems("x = 1\n"),
-        ["error 1:1: get_permissions is missing: nobody could decide a request"]
-    );
+fn which_handlers_a_file_must_have_depends_on_its_use_and_is_not_judged_here() {
+    assert_eq!(problems("x = 1\n"), Vec::<String>::new());
 }
 
 #[test]
@@ -133,6 +130,95 @@ fn handlers_take_as_many_arguments_as_they_are_called_with() {
     assert_eq!(with("event, context"), Vec::<String>::new());
     assert!(with("event, context, more")[0].contains("must take the arguments event, context"));
     assert!(with("")[0].contains("must take the arguments event, context"));
+}
+
+#[test]
+fn prefetch_reducers_take_the_event_whatever_they_are_called() {
+    let with = |parameters: &str| {
+        after_guide(&format!(
+            "from sym.sdk.annotations import prefetch\n@prefetch('team')\ndef get_flows({parameters}):\n    return []\n"
+        ))
+    };
+    for fitting in ["event", "event, more=1", "*all", "event=None, *, key=1"] {
+        assert_eq!(with(fitting), Vec::<String>::new(), "{fitting}");
+    }
+    for wrong in ["", "event, more", "event, *, key", "*, key=1"] {
+        assert_eq!(
+            with(wrong),
+            ["error 3: 'get_flows' must take one argument, the event"],
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn a_flows_filter_takes_the_flows_at_least() {
+    let with = |parameters: &str| {
+        problems(&format!(
+            "from sym.sdk.annotations import reducer\n@reducer\ndef get_flows({parameters}):\n    return []\n"
+        ))
+    };
+    for fitting in ["user, flows, variables", "user, flows", "user, *rest"] {
+        assert_eq!(with(fitting), Vec::<String>::new(), "{fitting}");
+    }
+    for wrong in ["event", "user, flows, variables, more"] {
+        assert_eq!(
+            with(wrong),
+            ["error 3:1: 'get_flows' must take the arguments user, flows, flows_filter_vars"],
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn functions_of_on_change_that_cannot_be_called_are_told_apart_by_name() {
+    let faults = |source: &str| -> Vec<String> {
+        let inspection = inspect(source);
+        assert_eq!(inspection.problems, [], "{source}");
+        let faults = inspection.on_change.into_iter();
+        faults
+            .map(|(function, problem)| format!("{function} {}: {}", problem.line, problem.message))
+            .collect()
+    };
+    for fitting in [
+        "def on_change_a(username, form):\n    return form\n",
+        "def on_change_a(username, form, more=1, *, key=2):\n    return form\n",
+        "def on_change_a(*given):\n    return given[1]\n",
+        "on_change_a = lambda username, form: form\n",
+        "class Change:\n    def __call__(self, username, form):\n        return form\non_change_a = Change()\n",
+    ] {
+        assert_eq!(faults(fitting), Vec::<String>::new(), "{fitting}");
+    }
+    let arguments = "'on_change_a' must take the arguments username, form";
+    for (source, fault) in [
+        (
+            "x = 1\ndef on_change_a(form):\n    return form\n",
+            format!("on_change_a 2: {arguments}"),
+        ),
+        (
+            "def on_change_a():\n    pass\n",
+            format!("on_change_a 1: {arguments}"),
+        ),
+        (
+            "def on_change_a(username, form, more):\n    return form\n",
+            format!("on_change_a 1: {arguments}"),
+        ),
+        (
+            "def on_change_a(username, form, *, key):\n    return form\n",
+            format!("on_change_a 1: {arguments}"),
+        ),
+        (
+            "on_change_a = 3\n",
+            "on_change_a 1: 'on_change_a' is not a function".to_owned(),
+        ),
+        (
+            "async def on_change_a(username, form):\n    return form\n",
+            "on_change_a 1: 'on_change_a' is an async function; handlers are plain functions"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(faults(source), [fault], "{source}");
+    }
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! Decisions: who pressed, whether that counts, and what it changes.
 
 use super::super::audit::Step;
-use super::super::effect::{Attempt, Effect, Reply, RequesterNews, TimerChange};
+use super::super::effect::{
+    Attempt, Effect, Press, Reply, RequesterNews, TimerChange, WaitingPress,
+};
 use super::super::hook::{EventName, Firing, Otherwise, Pressed, Work};
 use super::super::permission::{Refusal, Verdict, may_decide};
+use super::super::person::Person;
 use super::super::run::{ChannelType, Decision, MessageRef, RoutedNotification, Status};
 use super::{Change, REFUSALS_IN_HISTORY_MAX, Told};
 
@@ -45,6 +48,52 @@ impl Change {
             otherwise: Otherwise::Nothing,
         });
         self.run.status.is_open().then_some(Reply::Checking)
+    }
+
+    /// A press of somebody who has to be looked up first.
+    pub(super) fn pressed(&mut self, press: Press) {
+        if let Some((message, notification)) = &press.clicked {
+            self.adopt(message, *notification);
+        }
+        if self.run.hooks.waiting.len() >= CHECKS_MAX {
+            return self.ask(Effect::Answer {
+                to: press.answer,
+                reply: Reply::NotReady,
+            });
+        }
+        self.ask(Effect::Identify);
+        let number = self.run.effects_made;
+        self.run.hooks.waiting.push(WaitingPress { number, press });
+    }
+
+    /// Who pressed is known now, or cannot be found out. Returns false when no such press waits (any more).
+    pub(super) fn identified(&mut self, number: u64, who: Result<Person, String>) -> bool {
+        let waiting = &mut self.run.hooks.waiting;
+        let Some(place) = waiting.iter().position(|press| press.number == number) else {
+            return false;
+        };
+        let press = waiting.remove(place).press;
+        match who {
+            Ok(person) => {
+                self.attempted(&press.of(person));
+            }
+            Err(code) => {
+                let reply = Reply::Unidentified { code };
+                let reason = self.reason(&reply);
+                self.record(Step::refused(
+                    press.verdict.verb(),
+                    ChannelType::Slack,
+                    None,
+                    &reason,
+                ));
+                self.ask(Effect::Answer {
+                    to: press.answer,
+                    reply,
+                });
+            }
+        }
+        self.settle();
+        true
     }
 
     /// A press comes to nothing: on record, and answered.
@@ -254,6 +303,9 @@ impl Change {
                 .clone()
                 .unwrap_or_else(|| "the flow's code ignored it".to_owned()),
             Reply::HookFailed { code } => format!("the flow's code failed (code {code})"),
+            Reply::Unidentified { code } => {
+                format!("whoever pressed could not be looked up (code {code})")
+            }
         }
     }
 }

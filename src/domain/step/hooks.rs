@@ -335,13 +335,13 @@ impl Change {
         }
     }
 
-    /// Whether a decision is being checked.
+    /// Whether there is a decision that is being checked, or a press of somebody who is being looked up.
     pub(super) fn is_deciding(&self) -> bool {
-        self.run
-            .hooks
-            .calls
-            .iter()
-            .any(|call| call.when == When::On && matches!(call.firing.work, Work::Decide { .. }))
+        let hooks = &self.run.hooks;
+        let is_checked = |call: &HookCall| {
+            call.when == When::On && matches!(call.firing.work, Work::Decide { .. })
+        };
+        !hooks.waiting.is_empty() || hooks.calls.iter().any(is_checked)
     }
 
     /// Whether the same press is being checked already.
@@ -364,8 +364,8 @@ impl Change {
             .count()
     }
 
-    /// What waited for decisions happens when none is being checked any more.
-    fn settle(&mut self) {
+    /// What waited for decisions happens when none is under way any more.
+    pub(super) fn settle(&mut self) {
         if self.is_deciding() {
             return;
         }

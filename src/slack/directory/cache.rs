@@ -93,6 +93,14 @@ impl<V: Clone> Cache<V> {
             .await
     }
 
+    /// The value, if it is known without asking and at most `fresh_for` old.
+    pub(super) fn at_hand(&self, key: &str, fresh_for: Duration) -> Option<V> {
+        let slots = self.lock();
+        let slot = slots.get(key)?.try_lock().ok()?;
+        let (at, value) = slot.value.as_ref()?;
+        (at.elapsed() < fresh_for).then(|| value.clone())
+    }
+
     async fn get_or(
         &self,
         key: &str,

@@ -155,6 +155,13 @@ impl Directory {
         Ok(member.and_then(|member| self.person(&member)))
     }
 
+    /// The same, if it is known without asking Slack.
+    #[must_use]
+    pub fn person_at_hand(&self, slack_id: &str) -> Option<Person> {
+        let member = self.people.at_hand(slack_id, FRESH_FOR_DECISION)??;
+        self.person(&member)
+    }
+
     /// Slack says that something about this person has changed: the next question about them goes to Slack.
     pub fn forget(&self, slack_id: &str) {
         self.people.forget(slack_id);

@@ -103,12 +103,7 @@ const FLOW: &str = r#"resource "sym_flow" "this" {
 
 /// What is wrong, main.tf, impl.py, the place that is named, words of the message.
 fn mistakes() -> [(&'static str, String, String, &'static str, &'static str); 6] {
-    let code = |code: &str| {
-        format!(
-            "from sym.sdk.annotations import reducer\nfrom sym.sdk.integrations import slack\nfrom sym.sdk.notifications import Notification\nfrom sym.sdk.request_permission import PermissionLevel, RequestPermission\n{code}"
-        )
-    };
-    let good = code(ORDINARY);
+    let good = good_code();
     [
         (
             "HCL that cannot be parsed",
@@ -259,13 +254,122 @@ const PREFETCH_FLOW: &str = r#"resource "sym_flow" "this" {
 }
 "#;
 
+/// The lines of errors and warnings that `check` prints for a flow whose other files are these.
+async fn problems(terraform: &str, code: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let flows = Flows::new().with_files("flow", terraform, code);
+    let dir = flows.path().join("flow");
+    for (name, text) in files {
+        std::fs::write(dir.join(name), text).expect("a file");
+    }
+    let ended = Start::new(&["check", &dir.display().to_string()])
+        .end()
+        .await;
+    let lines = ended.out.lines();
+    lines
+        .filter(|line| line.contains(": error: ") || line.contains(": warning: "))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A file of code that may decide.
+fn good_code() -> String {
+    format!(
+        "from sym.sdk.annotations import prefetch, reducer\nfrom sym.sdk.integrations import slack\nfrom sym.sdk.notifications import Notification\nfrom sym.sdk.request_permission import PermissionLevel, RequestPermission\n{ORDINARY}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_is_judged_by_what_it_is_for() {
+    let filter =
+        "resource \"sym_flows_filter\" \"this\" {\n  implementation = file(\"other.py\")\n}\n";
+    let field = "prompt_field {\n      name      = \"a-b\"\n      type      = \"string\"\n      on_change = file(\"other.py\")\n    }";
+    let changing = FLOW.replace("  params {", &format!("  params {{\n    {field}"));
+    let filtered = format!("{FLOW}{filter}");
+    let no_filter = "error: there is no reducer get_flows, so nobody could be offered a flow";
+    let reducer = "from sym.sdk.annotations import reducer\n@reducer\n";
+    for (terraform, other, expected) in [
+        (&filtered, "x = 1\n".to_owned(), vec![format!("other.py:1:1: {no_filter}")]),
+        (
+            &filtered,
+            format!("{reducer}def get_flow(user, flows, variables):\n    return flows\n"),
+            vec![
+                format!("other.py:1:1: {no_filter}"),
+                "other.py:3:1: warning: 'get_flow' is not the name of a reducer: it is never called".to_owned(),
+            ],
+        ),
+        (
+            &filtered,
+            "def get_flows(user, flows, variables):\n    return flows\n".to_owned(),
+            vec![
+                format!("other.py:1:1: {no_filter}"),
+                "other.py:1:1: warning: 'get_flows' has the name of a reducer but no decorator: it is never called".to_owned(),
+            ],
+        ),
+        (&changing, "def on_change_a_b(username, form):\n    return form\n".to_owned(), vec![]),
+        (
+            &changing,
+            "def onchange_a_b(username, form):\n    return form\n".to_owned(),
+            vec!["main.tf:9:19: error: sym_flow.this: prompt_field \"a-b\": on_change does not define on_change_a_b".to_owned()],
+        ),
+        (
+            &changing,
+            "on_change_a_b = 3\n".to_owned(),
+            vec!["other.py:1:1: error: 'on_change_a_b' is not a function".to_owned()],
+        ),
+        // What no field has as its own may be anything.
+        (
+            &changing,
+            "def on_change_a_b(username, form):\n    return form\ndef on_change_all(form):\n    return form\ndef on_change_b(form):\n    pass\n".to_owned(),
+            vec![],
+        ),
+    ] {
+        let found = problems(terraform, &good_code(), &[("other.py", &other)]).await;
+        assert_eq!(found, expected, "{other}");
+    }
+    let hook = good_code().replace(
+        "@reducer\ndef get_permissions",
+        "from sym.sdk.annotations import hook\n@hook\ndef get_permissions",
+    );
+    let found = problems(FLOW, &hook, &[]).await;
+    assert_eq!(found.len(), 1, "one cause, one line: {found:?}");
+    // Two causes are told at once.
+    let two = format!(
+        "{}\n@reducer\ndef get_timeout():\n    return None\n",
+        good_code().replace("def get_permissions", "def get_permission")
+    );
+    let found = problems(FLOW, &two, &[]).await;
+    assert!(
+        found[0].ends_with(
+            "there is no reducer get_permissions, so nobody could decide about requests"
+        ) && found
+            .iter()
+            .any(|line| line.contains("'get_timeout' must take")),
+        "{found:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_may_begin_with_a_byte_order_mark() {
+    let marked = |code: &str| format!("\u{feff}{code}");
+    let change = marked("def on_change_a(username, form):\n    return form\n");
+    let field = "prompt_field {\n      name      = \"a\"\n      type      = \"string\"\n      on_change = file(\"other.py\")\n    }";
+    let terraform = FLOW.replace("  params {", &format!("  params {{\n    {field}"));
+    for terraform in [
+        terraform.replace("file(\"${path.module}/impl.py\")", "\"impl.py\""),
+        terraform.replace(
+            "file(\"${path.module}/impl.py\")",
+            "filebase64(\"${path.module}/impl.py\")",
+        ),
+        terraform,
+    ] {
+        let found = problems(&terraform, &marked(&good_code()), &[("other.py", &change)]).await;
+        assert_eq!(found, Vec::<String>::new(), "{terraform}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prefetch_fields_and_prefetch_reducers_are_held_against_each_other() {
-    let code = |reducers: &str| {
-        format!(
-            "from sym.sdk.annotations import prefetch, reducer\nfrom sym.sdk.integrations import slack\nfrom sym.sdk.notifications import Notification\nfrom sym.sdk.request_permission import PermissionLevel, RequestPermission\n{ORDINARY}{reducers}"
-        )
-    };
+    let code = |reducers: &str| good_code() + reducers;
     let lines = code("").lines().count();
     let reducer =
         |field: &str| format!("\n@prefetch(\"{field}\")\ndef of_{field}(event):\n    return []\n");
@@ -294,16 +398,7 @@ async fn prefetch_fields_and_prefetch_reducers_are_held_against_each_other() {
             ],
         ),
     ] {
-        let flows = Flows::new().with_files("teams", PREFETCH_FLOW, &code(&reducers));
-        let dir = flows.path().join("teams");
-        let ended = Start::new(&["check", &dir.display().to_string()])
-            .end()
-            .await;
-        let found: Vec<&str> = ended
-            .out
-            .lines()
-            .filter(|line| line.contains(": error: ") || line.contains(": warning: "))
-            .collect();
-        assert_eq!(found, expected, "{what}:\n{}", ended.out);
+        let found = problems(PREFETCH_FLOW, &code(&reducers), &[]).await;
+        assert_eq!(found, expected, "{what}");
     }
 }

@@ -177,6 +177,28 @@ async fn an_envelope_that_comes_again_after_a_restart_is_known() -> Tested {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_press_whose_person_was_being_looked_up_survives_a_kill() -> Tested {
+    let slack = SlackSim::start(Setup::company()).await?;
+    let (flows, data) = (Flows::new().with("plain", ORDINARY), Data::new());
+    let start = Start::run(&slack, flows.path(), &data.path());
+    let bot = up(&start).await;
+    ask(&slack.person("alice"), "plain", "looked up").await?;
+    let request = slack.channel("#sym-requests").next_request().await?;
+    slack
+        .faults()
+        .next("users.info", Fault::Latency(Duration::from_secs(60)));
+    slack.person("bob").presses(&request, "Approve").await?;
+    assert_eq!(request.buttons(), ["Approve", "Deny"]);
+    bot.kill().await;
+    let bot = up(&start).await;
+    request.expects_text("Approved").await?;
+    bot.terminate().await.expect_code(0);
+    data.expect_whole_journal().await;
+    slack.expect_no_violations()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hook_that_was_asked_when_the_bot_was_killed_is_asked_again_and_decides_once() -> Tested {
     let code = format!(
         "{ORDINARY}\nimport time\nfrom sym.sdk.annotations import hook\n\n@hook\ndef on_approve(event):\n    \

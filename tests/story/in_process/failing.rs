@@ -135,7 +135,7 @@ fn get_request_notifications_raises() {
 #[test]
 fn get_permissions_returns_the_wrong_type() {
     story(fails_in("get_permissions", "return 'everybody'")).run(async |stage| {
-        let logged = ["file=impl.py", "get_permissions"];
+        let logged = ["file=impl.py", "exception=TypeError", "get_permissions"];
         failure_is_told(stage, "IMPL-", &logged, "expected a RequestPermission").await
     });
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use slack_sim::{Fault, SocketFault};
+use slack_sim::{Fault, Outcome, SocketFault};
 use symbot::domain::run::Status;
 
 use super::flows::{Flows, asks_in_requests};
@@ -119,6 +119,51 @@ fn a_form_that_is_submitted_again_because_the_answer_was_lost_makes_one_request(
             assert_eq!(stage.slack.channel("#sym-requests").message_count(), 1);
             Ok(())
         });
+}
+
+#[test]
+fn a_form_that_was_changed_after_its_answer_was_lost_says_that_the_first_values_stand() {
+    story(Flows::examples())
+        .workspace(|setup| setup.ack_timeout(Duration::from_millis(300)))
+        .run(async |stage| {
+            let form = stage.form(&stage.alice, "#general", "approval").await?;
+            let form = form.fill(WHY, "all of production").apply().await?;
+            stage.slack.faults().next_envelope(SocketFault::LoseAck);
+            form.submit()
+                .await
+                .expect_err("Slack says that it did not work");
+            let outcome = form.fill(WHY, "only to read").submit().await?;
+            assert_eq!(outcome, Outcome::Updated);
+            let told = form.text();
+            assert!(
+                told.contains("What you changed since was not taken"),
+                "{told}"
+            );
+            let request = stage.request_in("#sym-requests").await?;
+            request.expects_text("all of production").await?;
+            assert_eq!(stage.runs().await.len(), 1);
+            Ok(())
+        });
+}
+
+#[test]
+fn a_press_counts_from_when_it_arrived_however_long_slack_takes_to_say_whose_it_is() {
+    story(Flows::examples()).run(async |stage| {
+        let form = stage.form(&stage.alice, "#general", "notify-user").await?;
+        form.fill(WHY, "deploy").submit().await?;
+        let request = stage.request_in("#general").await?;
+        stage.until_sent(0).await;
+        stage
+            .slack
+            .faults()
+            .next("users.info", Fault::Latency(Duration::from_secs(1)));
+        stage.carol.presses(&request, "Approve").await?;
+        assert_eq!(stage.the_run().await.status, Status::Requested);
+        stage.fifteen_seconds_pass();
+        request.expects_text("*Approved* by @carol").await?;
+        assert_eq!(stage.slack.channel("#test-paginate-10").message_count(), 0);
+        Ok(())
+    });
 }
 
 #[test]

@@ -9,6 +9,9 @@ from . import driver, lookups, names, scopes
 _DECORATORS = ("reducer", "hook", "prefetch")
 _MODULE_NAMES = frozenset(["__name__", "__file__", "__doc__", "__builtins__", "__annotations__", "__class__"])
 _KNOWN = frozenset(vars(builtins)) | _MODULE_NAMES
+# Flags of code objects: `*args`; a coroutine, or an asynchronous generator.
+_VARARGS = 0x04
+_ASYNC = 0x80 | 0x200
 # How much alike a name is that was probably meant to be a handler's.
 _ALIKE = 0.8
 
@@ -37,10 +40,10 @@ class _Report:
     def is_told(self, line):
         return any(problem["line"] == line for problem in self.problems)
 
-    def answer(self, handlers=(), prefetch=None):
+    def answer(self, handlers=(), prefetch=None, on_change=()):
         """What the host gets; `prefetch` is None where it is not known."""
         self.problems.sort(key=lambda problem: (problem["line"], problem["column"]))
-        return {"handlers": list(handlers), "problems": self.problems, "prefetch": prefetch}
+        return {"handlers": list(handlers), "problems": self.problems, "prefetch": prefetch, "on_change": list(on_change)}
 
 
 def inspect(file, source):
@@ -97,15 +100,6 @@ def inspect(file, source):
         if isinstance(node, ast.AsyncFunctionDef) and name in found:
             report(True, node, f"'{name}' is an async function; handlers are plain functions")
     _check_parameters(found, functions, report)
-    changes = [name for name in functions if name.startswith(names.ON_CHANGE)]
-    if "get_permissions" not in handlers and (found or not changes):
-        if "get_approvers" not in handlers and "get_flows" not in found and "get_flows" not in functions:
-            report(
-                True,
-                functions.get("get_permissions", (1, 1)),
-                "get_permissions is missing: nobody could decide a request",
-                "define get_permissions(event), decorated with @reducer, returning a RequestPermission",
-            )
     if "get_approvers" in handlers and "get_permissions" in handlers:
         report(
             False,
@@ -117,7 +111,7 @@ def inspect(file, source):
     lookups.check_names(seen, _KNOWN, scope, report)
     lookups.check_imports(tree, report)
     lookups.check_attributes(tree, seen, scope, report)
-    return report.answer(handlers, prefetch)
+    return report.answer(handlers, prefetch, _faults_of_changes(scope, functions))
 
 
 def _unloaded(tree, seen, failure, report):
@@ -177,7 +171,7 @@ def _check_repeated(tree, report):
 def _check_parameters(found, functions, report):
     """Most reducers and hooks are called with the event alone."""
     for name, (kind, function, _) in found.items():
-        if name not in names.KIND_OF:
+        if kind != "prefetch" and name not in names.KIND_OF:
             continue
         node = functions.get(name)
         if node is None:
@@ -186,7 +180,44 @@ def _check_parameters(found, functions, report):
         most = len(arguments.posonlyargs) + len(arguments.args)
         least = most - len(arguments.defaults)
         needs_keyword = any(default is None for default in arguments.kw_defaults)
-        given = names.arguments(name)
-        if least > len(given) or needs_keyword or (most < 1 and arguments.vararg is None):
-            wanted = "one argument, the event" if len(given) == 1 else f"the arguments {', '.join(given)}"
-            report(True, node, f"'{name}' must take {wanted}")
+        called = names.PREFETCH if kind == "prefetch" else name
+        if needs_keyword or not _takes(called, least, None if arguments.vararg else most):
+            report(True, node, f"'{name}' must take {_wanted(called)}")
+
+
+def _takes(name, least, most):
+    """Whether a function of so many parameters can be called as this handler; `most` is None where it takes any number."""
+    return least <= len(names.arguments(name)) and (most is None or most >= names.needed(name))
+
+
+def _wanted(name):
+    given = names.arguments(name)
+    return "one argument, the event" if len(given) == 1 else f"the arguments {', '.join(given)}"
+
+
+def _faults_of_changes(scope, functions):
+    """What is wrong with `on_change_<field>`, as pairs of name and problem; whether a field has it, the host knows."""
+    report = _Report()
+    for name, value in scope.items():
+        if not name.startswith(names.ON_CHANGE):
+            continue
+        fault = _fault_of_change(name, value)
+        if fault is not None:
+            report(True, functions.get(name, (1, 1)), f"'{name}' {fault}")
+            yield name, report.problems[-1]
+
+
+def _fault_of_change(name, value):
+    if not callable(value):
+        return "is not a function"
+    code = getattr(value, "__code__", None)
+    if code is None or hasattr(value, "__wrapped__"):
+        return None
+    if code.co_flags & _ASYNC:
+        return "is an async function; handlers are plain functions"
+    least = code.co_argcount - len(value.__defaults__ or ())
+    needs_keyword = code.co_kwonlyargcount > len(value.__kwdefaults__ or ())
+    most = None if code.co_flags & _VARARGS else code.co_argcount
+    if needs_keyword or not _takes(name, least, most):
+        return f"must take {_wanted(name)}"
+    return None

@@ -28,3 +28,8 @@ def arguments(name):
     if name.startswith(ON_CHANGE):
         return ("username", "form")
     return ARGUMENTS.get(name, ("event",))
+
+
+def needed(name):
+    """How many of them a handler must take to be of use: without the form, or the flows, it could not answer."""
+    return 2 if name == "get_flows" or name.startswith(ON_CHANGE) else 1
