@@ -9,6 +9,7 @@ use super::permission::Permissions;
 use super::person::{Person, PersonRef};
 use super::routing::Notification;
 use super::run::{ChosenTarget, MessageRef, PinnedFlow, RunError, RunId, SourceChannel};
+use super::shown::AccessQuestions;
 
 /// A submitted form: the birth of a run.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Submission {
     pub fields: Vec<SubmittedField>,
     pub target: Option<ChosenTarget>,
     pub duration_seconds: Option<u64>,
+    /// How the form asked for the two.
+    pub access_questions: AccessQuestions,
     /// What an API request attached.
     pub context: Option<Map<String, Value>>,
 }

@@ -11,6 +11,7 @@ use super::hook::HookState;
 use super::permission::{Permissions, Verdict};
 use super::person::PersonRef;
 use super::routing::Notification;
+use super::shown::AccessQuestions;
 use super::time::Timestamp;
 
 /// Identifies a run (one request is one run).
@@ -308,6 +309,8 @@ pub struct Run {
     pub target: Option<ChosenTarget>,
     /// Requested duration of access in seconds.
     pub duration_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "AccessQuestions::is_empty")]
+    pub access_questions: AccessQuestions,
     /// `None` until `get_permissions` has answered.
     pub permissions: Option<Permissions>,
     pub notifications: Vec<RoutedNotification>,

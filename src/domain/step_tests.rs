@@ -50,6 +50,7 @@ pub(super) fn submission() -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        access_questions: Default::default(),
         context: None,
     }
 }

@@ -358,6 +358,7 @@ impl Engine {
             fields: read.fields,
             target: read.target,
             duration_seconds: read.duration_seconds,
+            access_questions: read.access_questions,
             context: None,
         };
         let dedup = vec![

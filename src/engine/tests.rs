@@ -87,6 +87,7 @@ fn submission(id: RunId) -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        access_questions: Default::default(),
         context: None,
     }
 }

@@ -12,6 +12,7 @@ use super::view::{ButtonValue, Message, RequestMessage, ids};
 use crate::domain::effect::RequesterNews;
 use crate::domain::permission::Verdict;
 use crate::domain::run::{Run, Status};
+use crate::domain::shown::What;
 
 /// Text that the submitted values may use together: what a message may hold without the other blocks, each of which is
 /// bounded below.
@@ -175,29 +176,17 @@ fn head(message: &RequestMessage<'_>) -> String {
 }
 
 fn rows(run: &Run) -> Vec<Row<'_>> {
-    let mut rows = Vec::with_capacity(run.fields.len() + 2);
-    if let Some(target) = &run.target {
-        rows.push(Row {
-            label: "Target",
-            value: Shown::Words(text::or_else(&target.label, &target.name).to_owned()),
-        });
-    }
-    rows.extend(
-        run.fields
-            .iter()
-            .filter(|field| field.visible)
-            .map(|field| Row {
-                label: text::or_else(&field.label, &field.name),
-                value: Shown::Field(&field.value),
-            }),
-    );
-    if let Some(seconds) = run.duration_seconds {
-        rows.push(Row {
-            label: "Duration",
-            value: Shown::Words(text::duration_words(seconds)),
-        });
-    }
-    rows
+    let lines = run.shown().into_iter().filter(|line| line.visible);
+    lines
+        .map(|line| Row {
+            label: line.label,
+            value: match line.what {
+                What::Field(field) => Shown::Field(field),
+                What::Target(called) => Shown::Words(called.to_owned()),
+                What::Duration(seconds) => Shown::Words(text::duration_words(seconds)),
+            },
+        })
+        .collect()
 }
 
 /// The line that says how things stand, as this message has it.
@@ -378,12 +367,7 @@ fn fall_back(message: &RequestMessage<'_>) -> String {
                 .fields
                 .iter()
                 .find(|field| field.visible)
-                .map(|field| {
-                    format!(
-                        ": {}",
-                        text::value_within(&field.value, 200).replace('\n', " ")
-                    )
-                })
+                .map(|field| format!(": {}", text::field_within(field, 200).replace('\n', " ")))
                 .unwrap_or_default();
             format!("{head}{first}")
         }

@@ -97,7 +97,7 @@ fn field_value() -> impl Strategy<Value = FieldValue> {
 
 prop_compose! {
     fn submitted_field()(label in words(60), name in words(3), visible in prop::bool::weighted(0.9), value in field_value()) -> SubmittedField {
-        SubmittedField { name, label, visible, value }
+        SubmittedField { name, label, visible, value, value_labels: Vec::new() }
     }
 }
 

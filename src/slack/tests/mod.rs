@@ -142,6 +142,7 @@ fn person(name: &str, slack_id: &str) -> PersonRef {
 
 fn submitted(label: &str, value: FieldValue) -> SubmittedField {
     SubmittedField {
+        value_labels: Vec::new(),
         name: label.to_lowercase().replace(' ', "_"),
         label: label.to_owned(),
         visible: true,
@@ -217,6 +218,7 @@ fn run() -> Run {
         error: None,
         history: Vec::new(),
         effects_made: 0,
+        access_questions: Default::default(),
         context: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,

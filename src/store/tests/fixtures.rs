@@ -70,6 +70,7 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
             text: "x".repeat(padding),
         }],
         effects_made: 0,
+        access_questions: Default::default(),
         context: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,

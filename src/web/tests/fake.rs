@@ -43,6 +43,7 @@ pub fn person(name: &str, role: Role) -> Person {
 
 pub fn text_field(name: &str, label: &str, value: &str) -> SubmittedField {
     SubmittedField {
+        value_labels: Vec::new(),
         name: name.into(),
         label: label.into(),
         visible: true,
@@ -117,6 +118,7 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
             text: format!("{} made the request.", requester.name),
         }],
         effects_made: 0,
+        access_questions: Default::default(),
         context: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,

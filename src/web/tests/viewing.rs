@@ -213,6 +213,7 @@ fn full_request(site: &Site) -> Run {
     });
     run.duration_seconds = Some(5400);
     run.fields.push(SubmittedField {
+        value_labels: Vec::new(),
         name: "notify".into(),
         label: "Tell".into(),
         visible: true,

@@ -288,6 +288,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         fields: ["reason", "ticket", "system"]
             .into_iter()
             .map(|name| SubmittedField {
+                value_labels: Vec::new(),
                 name: name.to_owned(),
                 label: format!("{name} of the request"),
                 visible: true,
@@ -307,6 +308,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         error: None,
         history,
         effects_made: revision,
+        access_questions: Default::default(),
         context: None,
         hooks: symbot::domain::hook::HookState::default(),
         own_time: None,
