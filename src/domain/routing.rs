@@ -109,11 +109,36 @@ impl Destination {
             Self::SlackGroup { slack_ids } => {
                 format!("group of Slack users {}", slack_ids.join(", "))
             }
-            Self::User { id, email, .. } => match email {
-                Some(email) => format!("user {email}"),
-                None => format!("user with id {id}"),
+            Self::User {
+                id,
+                slack_id,
+                email,
+            } => match (email, slack_id) {
+                (Some(email), _) => format!("user {email}"),
+                (None, Some(slack_id)) => format!("Slack user {slack_id}"),
+                (None, None) => format!("user with id {id}"),
             },
             Self::Nowhere { reason } => format!("no destination ({reason})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Destination;
+
+    #[test]
+    fn somebody_without_an_address_is_named_by_what_slack_knows() {
+        let user = |slack_id: Option<&str>, email: Option<&str>| Destination::User {
+            id: "3bdc2f6e".to_owned(),
+            slack_id: slack_id.map(str::to_owned),
+            email: email.map(str::to_owned),
+        };
+        assert_eq!(
+            user(Some("U1"), Some("bob@acme.example")).describe(),
+            "user bob@acme.example"
+        );
+        assert_eq!(user(Some("U1"), None).describe(), "Slack user U1");
+        assert_eq!(user(None, None).describe(), "user with id 3bdc2f6e");
     }
 }

@@ -92,8 +92,11 @@ pub struct PinnedFlow {
     /// Slug.
     pub name: String,
     pub label: String,
-    /// Environment slug and label, when the flow has one.
+    /// What people call the environment, when the flow has one.
     pub environment: Option<String>,
+    /// Its slug, for commands (none in requests stored before it was kept).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_name: Option<String>,
     /// Hash under which the store keeps the flow (code, variables, parameters) that this run started with.
     pub version: String,
     pub allow_guest_interaction: bool,

@@ -34,6 +34,7 @@ pub(super) fn submission() -> Submission {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
             environment: None,
+            environment_name: None,
             version: "v".to_owned(),
             allow_guest_interaction: false,
             include_decision_message: false,
@@ -470,7 +471,7 @@ fn the_permission_table_holds() {
     );
     assert_eq!(
         may_decide(&admins(true), false, own, &requester, Verdict::Deny),
-        Err(Refusal::NotPermitted)
+        Err(Refusal::OwnDenial)
     );
     assert_eq!(
         may_decide(&members, false, own, &requester, Verdict::Deny),

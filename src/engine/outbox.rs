@@ -295,7 +295,8 @@ impl Engine {
                  the bot --web"
             );
         }
-        let news = message::requester_news(&run, about, link.as_deref());
+        let several = self.book.catalog().several_environments;
+        let news = message::requester_news(&run, about, several, link.as_deref());
         match &run.requester.slack_id {
             Some(slack_id) => {
                 let sent = self
@@ -321,7 +322,7 @@ impl Engine {
 
     async fn answer(&self, id: EffectId, to: &AnswerTo, reply: &Reply) -> Result<(), Held> {
         if let Some(run) = self.run(id.run).await? {
-            let words = words(&run, reply);
+            let words = words(&run, reply, self.book.catalog().several_environments);
             match self.outside.answer(to, &words, ANSWER_PATIENCE).await {
                 Ok(()) => {}
                 Err(Held::Slack(error)) if !error.fatal() => {
@@ -438,12 +439,12 @@ fn source_channel(run: &Run, to: &Destination) -> Option<String> {
     (bare(known) == bare(name)).then(|| run.source.id.clone())?
 }
 
-/// A reply in words for Slack.
-fn words(run: &Run, reply: &Reply) -> String {
+/// A reply in words for Slack; `several`: environments are to be named.
+fn words(run: &Run, reply: &Reply, several: bool) -> String {
     match reply {
         Reply::Refused { refusal } => answer::refusal(*refusal, run),
         Reply::AlreadyDecided => answer::already_decided(run),
-        Reply::Expired => answer::expired(run),
+        Reply::Expired => answer::expired(run, several),
         Reply::Forwarded { notification } => answer::forwarded(run, *notification),
         Reply::Errored => answer::failed(run),
         Reply::NotReady => {

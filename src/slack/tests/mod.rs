@@ -193,6 +193,7 @@ fn run() -> Run {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
             environment: Some("Main".to_owned()),
+            environment_name: None,
             version: "v1".to_owned(),
             allow_guest_interaction: false,
             include_decision_message: false,

@@ -138,6 +138,7 @@ pub fn refusal(refusal: Refusal, verdict: Verdict) -> String {
             "This is your own request, and this flow does not let people approve their own."
                 .to_owned()
         }
+        Refusal::OwnDenial => "You may approve, but not deny, your own request.".to_owned(),
         Refusal::NotPermitted => {
             format!(
                 "You are not among those who may {} this request.",

@@ -61,6 +61,7 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
             name: "approval".into(),
             label: "Approval".into(),
             environment: None,
+            environment_name: None,
             version: "v1".into(),
             allow_guest_interaction: false,
             include_decision_message: false,

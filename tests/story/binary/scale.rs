@@ -266,6 +266,7 @@ fn transition(number: u64, revision: u64) -> Commit {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
             environment: Some("main".to_owned()),
+            environment_name: None,
             version: "9f86d081884c7d659a2feaa0c55ad015".to_owned(),
             allow_guest_interaction: false,
             include_decision_message: true,
