@@ -338,7 +338,7 @@ async fn destinations_are_named_where_the_request_itself_tells_the_name() {
         .is(200)
         .shows(">Channel #general<")
         .shows("Bob Builder (Slack user UBOB)")
-        .shows(">alice (user with id x)<")
+        .shows(">alice (Slack user UALICE)<")
         .shows(">Slack user U777<");
 }
 
