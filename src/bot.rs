@@ -19,6 +19,7 @@ use crate::clock::SharedClock;
 use crate::commands::{commands, open_control};
 use crate::config::{Settings, WebSettings};
 use crate::control::Control;
+use crate::domain::person::Role;
 use crate::engine::{Book, Engine, Intake, Outside, OutsideParts, Pages};
 use crate::inspected::{Checked, Checker};
 use crate::policy::http::HttpGate;
@@ -31,8 +32,9 @@ use crate::slack::socket::{SocketConfig, SocketHandle, SocketMode};
 use crate::store::sled::{Options, SledStore};
 use crate::web::{self, WebConfig};
 
-/// How long effects in flight may take at the end; systemd's own limit is 90 s.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long effects in flight may take at the end: longer than a post may take until it counts as failed, so that none that
+/// was started is left in the outbox and done again. Nothing is repeated any more by then.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(17);
 
 /// Why the bot cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +102,12 @@ impl Bot {
         let checker = Checker::new(pool.clone());
         let mut checked = load_flows(&settings, &checker).await?;
         let catalog = std::mem::take(&mut checked.loaded.catalog);
+        // Before the store: a start that ends here leaves no new data directory behind.
+        let stop = CancellationToken::new();
+        let web = match &settings.web {
+            Some(web) => Some(open_web(web, &stop).await?),
+            None => None,
+        };
         let store = open_store(&settings).await?;
         let api = SlackApi::new(
             settings.slack.api_url.as_deref(),
@@ -109,11 +117,6 @@ impl Bot {
         .map_err(|error| {
             StartError::new(error, "check SLACK_API_URL and the machine's certificates")
         })?;
-        let stop = CancellationToken::new();
-        let web = match &settings.web {
-            Some(web) => Some(open_web(web, &stop).await?),
-            None => None,
-        };
         let waits_for = |what: String| {
             if let Some(web) = &web {
                 web.waits_for.send_replace(what);
@@ -150,6 +153,7 @@ impl Bot {
             .await
             .map_err(|error| StartError::new(error, "restore the data directory from a backup"))?;
         engine.report_missing_secrets().await;
+        tokio::spawn(report_admins(engine.clone()));
         let reloader = Arc::new(Reloader::new(
             settings.flows.load_options(),
             settings.flows.watch,
@@ -292,6 +296,32 @@ async fn wait_for_fatal(fatal: &mut tokio::sync::watch::Receiver<Option<String>>
     }
 }
 
+/// Says which of the named administrators are none: an address that is misspelt would be noticed when somebody is needed.
+async fn report_admins(engine: Arc<Engine>) {
+    for admin in &engine.outside.contacts {
+        let directory = &engine.outside.directory;
+        let found = if admin.contains('@') {
+            directory.person_by_email(admin).await
+        } else {
+            directory.person_by_slack_id(admin).await
+        };
+        let problem = match found {
+            Ok(Some(person)) if !person.active => "this account is deactivated".to_owned(),
+            Ok(Some(person)) if person.role != Role::Admin => {
+                "this account is of another company, and so never an administrator".to_owned()
+            }
+            Ok(Some(_)) => continue,
+            Ok(None) => "Slack knows nobody by that name".to_owned(),
+            Err(error) => format!("Slack could not be asked ({error})"),
+        };
+        tracing::warn!(
+            admin,
+            problem,
+            "an entry of --admins (SYMBOT_ADMINS) may be wrong"
+        );
+    }
+}
+
 /// Says which parts of the sandbox this machine does not have.
 async fn report_sandbox(pool: Pool) {
     loop {
@@ -371,7 +401,7 @@ pub fn told_to_end() -> Result<CancellationToken, StartError> {
 ///
 /// # Errors
 /// When the operating system does not let the process catch it.
-pub fn told_to_reload() -> Result<Arc<Notify>, StartError> {
+pub fn hangups() -> Result<Arc<Notify>, StartError> {
     let told = Arc::new(Notify::new());
     #[cfg(unix)]
     {

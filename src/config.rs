@@ -12,6 +12,8 @@ use clap::Args;
 use crate::flows::{Assignment, LoadOptions};
 use crate::secret::Secret;
 use crate::secrets::{Secrets, VARIABLE_PREFIX};
+use crate::slack::text::may_be_id;
+use crate::web::WebConfig;
 
 pub use values::ValueArgs;
 
@@ -230,8 +232,7 @@ impl Settings {
         let web = match web_addr.as_str() {
             "off" => None,
             addr => {
-                if addr.parse::<std::net::SocketAddr>().is_err() && !addr.starts_with("localhost:")
-                {
+                if !is_address(addr) {
                     return Err(ConfigError::new(
                         format!("--web (SYMBOT_WEB_ADDR) is \"{addr}\", which is no address"),
                         "give an IP address and a port such as 127.0.0.1:7374, or \"off\"",
@@ -254,7 +255,7 @@ impl Settings {
                 .data
                 .or_else(|| environment("SYMBOT_DATA").map(PathBuf::from))
                 .unwrap_or_else(|| PathBuf::from("data")),
-            admins: listed(args.admins.or_else(|| environment("SYMBOT_ADMINS"))),
+            admins: admins(args.admins.or_else(|| environment("SYMBOT_ADMINS")))?,
             web,
             handler_timeout: Duration::from_secs(handler_timeout),
             workers,
@@ -299,6 +300,28 @@ fn listed(text: Option<String>) -> Vec<String> {
         .map(|entry| entry.trim().to_owned())
         .filter(|entry| !entry.is_empty())
         .collect()
+}
+
+/// E-mail addresses and Slack user ids; anything else would name nobody, and say nothing about it.
+fn admins(text: Option<String>) -> Result<Vec<String>, ConfigError> {
+    let admins = listed(text);
+    match admins.iter().find(|entry| !may_name_a_person(entry)) {
+        None => Ok(admins),
+        Some(entry) => Err(ConfigError::new(
+            format!(
+                "--admins (SYMBOT_ADMINS): \"{entry}\" is neither an e-mail address nor a Slack user id"
+            ),
+            "write alice@example.com or U012ABCDEF (in Slack: profile, three dots, Copy member ID), with commas between",
+        )),
+    }
+}
+
+fn may_name_a_person(entry: &str) -> bool {
+    let is_email = entry
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'))
+        && !entry.contains(|letter: char| letter.is_whitespace() || "<>".contains(letter));
+    is_email || entry.len() > 1 && may_be_id(entry, &['U', 'W'])
 }
 
 /// Cores of this machine.
@@ -431,10 +454,22 @@ fn api_url(value: Option<String>) -> Result<Option<String>, ConfigError> {
     }
 }
 
+/// Where the web app can listen: an IP address or `localhost`, with a port.
+fn is_address(text: &str) -> bool {
+    text.parse::<std::net::SocketAddr>().is_ok()
+        || text
+            .strip_prefix("localhost:")
+            .is_some_and(|port| port.parse::<u16>().is_ok())
+}
+
 fn web_url(value: &str) -> Result<String, ConfigError> {
     let trimmed = value.trim().trim_end_matches('/').to_owned();
     match url::Url::parse(&trimmed) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(trimmed),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => {
+            WebConfig::new(url).map(|_| trimmed).map_err(|error| {
+                ConfigError::new(format!("--web-url (SYMBOT_WEB_URL): {error}"), "")
+            })
+        }
         _ => Err(ConfigError::new(
             format!("--web-url (SYMBOT_WEB_URL) is \"{value}\", which is no http or https address"),
             "give the address under which people reach the web app, such as https://symbot.example.com",

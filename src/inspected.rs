@@ -135,10 +135,27 @@ fn cannot_be_judged(failure: &HandlerFailure) -> Inspection {
                 .unwrap_or(1),
             column: 1,
             message: format!("the code cannot be loaded: {}", failure.message),
-            hint: Some(
-                "it is run when it is loaded: keep work out of the module's top level".to_owned(),
-            ),
+            // Code that is refused before it is run has no work to move.
+            hint: (failure.kind != FailureKind::Syntax).then(|| {
+                "it is run when it is loaded: keep work out of the module's top level".to_owned()
+            }),
         }],
         ..Inspection::default()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_code_that_was_run_is_told_to_keep_work_out_of_its_top_level() {
+        for (kind, advised) in [(FailureKind::Timeout, true), (FailureKind::Syntax, false)] {
+            let failure = HandlerFailure::new(kind, "it has 3000000 bytes".to_owned());
+            let problem = &cannot_be_judged(&failure).problems[0];
+            assert!(problem.message.ends_with("it has 3000000 bytes"));
+            assert_eq!(problem.hint.is_some(), advised);
+        }
     }
 }

@@ -1,5 +1,6 @@
 from sym.sdk.annotations import reducer
 from sym.sdk.integrations import slack
+from sym.sdk.integrations.sym import get_or_create_user_by_email
 from sym.sdk.notifications import Notification
 from sym.sdk.request_permission import PermissionLevel, RequestPermission
 
@@ -34,9 +35,12 @@ def get_request_notifications(event):
         # A notification needs at least one destination: from the shortcut, with nobody picked, there is none.
         notifications.append(Notification(destinations=destinations, timeout=15))
 
+    # Nobody in Slack has the second address.
+    people = [get_or_create_user_by_email(email) for email in ("bob@acme.example", "test@acme.example")]
+
     # If the first notification is not actioned in 15s or all messages fail to send it will forward to a slack channel
     # and then to a list of users, and then expire after another 15s.
     return notifications + [
         Notification(destinations=[slack.channel("#test-paginate-10")], timeout=15),
-        Notification(destinations=[user(email='bob@acme.example'), user(id="test_id")], timeout=15),
+        Notification(destinations=people, timeout=15),
     ]

@@ -8,7 +8,7 @@ use std::path::Path;
 use chrono::{DateTime, NaiveDate, NaiveDateTime};
 
 use crate::domain::time::Timestamp;
-use crate::store::datadir::{audit_dir, audit_lines_written};
+use crate::store::datadir::{audit_dir, audit_lines_written, has_journal};
 use crate::store::journal;
 
 const FINE: u8 = 0;
@@ -21,8 +21,8 @@ const WRONG_USAGE: u8 = 2;
 /// When one of the streams cannot be written.
 pub fn verify(data: &Path, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let dir = audit_dir(data);
-    if !dir.is_dir() {
-        return no_journal(data, err);
+    if let Some(code) = no_journal(data, err)? {
+        return Ok(code);
     }
     // Before the journal: a running bot moves both on, the journal first.
     let at_least = audit_lines_written(data);
@@ -65,8 +65,8 @@ pub fn export(
         }
     };
     let dir = audit_dir(data);
-    if !dir.is_dir() {
-        return no_journal(data, err);
+    if let Some(code) = no_journal(data, err)? {
+        return Ok(code);
     }
     let lines = match journal::export(&dir, since, run.map(str::to_owned)) {
         Ok(lines) => lines,
@@ -93,13 +93,18 @@ pub fn export(
     }
 }
 
-fn no_journal(data: &Path, err: &mut dyn Write) -> io::Result<u8> {
-    writeln!(
-        err,
-        "error: {} holds no audit journal\nhint: give the data directory of the bot with --data or SYMBOT_DATA",
-        data.display()
-    )?;
-    Ok(WRONG)
+/// Says so when there is no journal; returns the exit code.
+fn no_journal(data: &Path, err: &mut dyn Write) -> io::Result<Option<u8>> {
+    match has_journal(data) {
+        Ok(true) => return Ok(None),
+        Ok(false) => writeln!(
+            err,
+            "error: {} holds no audit journal\nhint: give the data directory of the bot with --data or SYMBOT_DATA",
+            data.display()
+        )?,
+        Err(error) => writeln!(err, "error: {error}")?,
+    }
+    Ok(Some(WRONG))
 }
 
 /// A moment as people write it; without an offset it is UTC.

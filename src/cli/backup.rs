@@ -16,12 +16,16 @@ use crate::store::sled::{BackupSummary, NewBackup, Options, RestoreFrom, SledSto
 
 /// Writes a backup of a data directory to a new file.
 pub async fn backup(data: &Path, to: &Path) -> ExitCode {
-    if !has_store(data) {
-        return complain(
-            EXIT_WRONG,
-            &format!("{} holds no store", data.display()),
-            "give the data directory of the bot with --data or SYMBOT_DATA",
-        );
+    match has_store(data) {
+        Ok(true) => {}
+        Ok(false) => {
+            return complain(
+                EXIT_WRONG,
+                &format!("{} holds no store", data.display()),
+                "give the data directory of the bot with --data or SYMBOT_DATA",
+            );
+        }
+        Err(error) => return complain(EXIT_WRONG, &error.to_string(), ""),
     }
     match make(data, to).await {
         Ok(summary) => {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use slack_sim::{Setup, SlackSim};
 
 use super::{EXIT_WRONG, complain, with_runtime, wrong_setting};
-use crate::bot::{Bot, told_to_end};
+use crate::bot::{Bot, hangups, told_to_end};
 use crate::clock::SystemClock;
 use crate::config::{self, LogFormat, RunArgs, Settings, SlackSettings};
 use crate::secret::Secret;
@@ -24,11 +24,11 @@ pub struct DemoArgs {
     #[arg(long = "flows", value_name = "DIR", default_value = "flows")]
     flows: Vec<PathBuf>,
     /// Port of the simulated workspace's page [default: a free one]
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
-    port: u16,
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
     /// Port of the web app [default: a free one]
-    #[arg(long = "web-port", value_name = "PORT", default_value_t = 0)]
-    web_port: u16,
+    #[arg(long = "web-port", value_name = "PORT")]
+    web_port: Option<u16>,
     /// Keep the data in this directory [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -54,8 +54,20 @@ async fn demo(args: DemoArgs) -> ExitCode {
         Ok(told_to_end) => told_to_end,
         Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
     };
+    if !goes_on_without_terminal() {
+        match hangups() {
+            Ok(hung_up) => {
+                let told_to_end = told_to_end.clone();
+                tokio::spawn(async move {
+                    hung_up.notified().await;
+                    told_to_end.cancel();
+                });
+            }
+            Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
+        }
+    }
     let setup = Setup::company()
-        .port(args.port)
+        .port(args.port.unwrap_or_default())
         .app_name("Symbot")
         .shortcut(
             ids::SHORTCUT,
@@ -92,7 +104,7 @@ async fn demo(args: DemoArgs) -> ExitCode {
         flows: args.flows,
         watch: true,
         data: Some(data),
-        web: Some(format!("127.0.0.1:{}", args.web_port)),
+        web: Some(format!("127.0.0.1:{}", args.web_port.unwrap_or_default())),
         ..RunArgs::default()
     };
     let settings = Settings::with_slack(
@@ -132,6 +144,19 @@ async fn demo(args: DemoArgs) -> ExitCode {
     code
 }
 
+/// Whether whoever started this wants it to outlive the terminal (`nohup`): catching SIGHUP would undo that.
+fn goes_on_without_terminal() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| ignores_hangup(&status))
+}
+
+/// What Linux says of a process, with the ignored signals as bits, SIGHUP the lowest.
+fn ignores_hangup(status: &str) -> bool {
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
+        .is_some_and(|bits| bits & 1 == 1)
+}
+
 fn announce(page: &str, web: Option<&str>) {
     println!("Slack simulator: {page}");
     if let Some(web) = web {
@@ -162,5 +187,18 @@ fn open_browser(url: &str) {
         .spawn();
     if let Err(error) = opened {
         tracing::debug!(%error, "the browser could not be opened");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nohup_is_seen() {
+        assert!(ignores_hangup("Name:\tsymbot\nSigIgn:\t0000000000001001\n"));
+        for not in ["SigIgn:\t0000000000001000\n", "SigIgn:\tx\n", ""] {
+            assert!(!ignores_hangup(not), "{not}");
+        }
     }
 }

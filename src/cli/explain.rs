@@ -29,7 +29,7 @@ const REPLAY_DEADLINE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When there is no such request, or it cannot be read.
-pub async fn explain(data: &Path, run: &str, as_json: bool) -> Result<String, CommandError> {
+pub async fn explain(data: &Path, run: RunId, as_json: bool) -> Result<String, CommandError> {
     let story = story_of(data, run).await?;
     if !as_json {
         return Ok(story.tell());
@@ -43,7 +43,7 @@ pub async fn explain(data: &Path, run: &str, as_json: bool) -> Result<String, Co
 ///
 /// # Errors
 /// When there is no such request, or it cannot be read.
-pub async fn replay(data: &Path, run: &str, pool: &Pool) -> Result<(String, bool), CommandError> {
+pub async fn replay(data: &Path, run: RunId, pool: &Pool) -> Result<(String, bool), CommandError> {
     let story = story_of(data, run).await?;
     let sources = sources_of(&story);
     let mut report = String::new();
@@ -127,24 +127,22 @@ pub async fn replay_one(
     }
 }
 
-async fn story_of(data: &Path, run: &str) -> Result<Story, CommandError> {
-    let id = RunId::parse_str(run.trim()).map_err(|_| {
-        CommandError::new(
-            format!("\"{run}\" is not the id of a request"),
-            "an id looks like 0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11; it stands on the request's page, in the log, and in the audit journal",
-        )
-    })?;
-    match ask(data, "explain", json!({ "run": id })).await {
+async fn story_of(data: &Path, run: RunId) -> Result<Story, CommandError> {
+    match ask(data, "explain", json!({ "run": run })).await {
         Ok(reply) => return read(reply.value),
         Err(AskError::NotRunning) => {}
         Err(AskError::Refused(error)) => return Err(error),
         Err(error) => return Err(CommandError::new(error.to_string(), "")),
     }
-    if !has_store(data) {
-        return Err(CommandError::new(
-            format!("{} holds no requests", data.display()),
-            "give the data directory of the bot with --data or SYMBOT_DATA",
-        ));
+    match has_store(data) {
+        Ok(true) => {}
+        Ok(false) => {
+            return Err(CommandError::new(
+                format!("{} holds no requests", data.display()),
+                "give the data directory of the bot with --data or SYMBOT_DATA",
+            ));
+        }
+        Err(error) => return Err(CommandError::new(error.to_string(), "")),
     }
     let dir = data.to_owned();
     let opened = tokio::task::spawn_blocking(move || SledStore::open(&dir, Options::default()));
@@ -158,11 +156,11 @@ async fn story_of(data: &Path, run: &str) -> Result<Story, CommandError> {
         .await
         .map_err(|error| failed(&error))?
         .map_err(|error| failed(&error))?;
-    let story = gather(&store, id).await;
+    let story = gather(&store, run).await;
     let closed = store.close().await;
     let story = story.map_err(|error| failed(&error))?;
     closed.map_err(|error| failed(&error))?;
-    story.ok_or_else(|| unknown(id))
+    story.ok_or_else(|| unknown(run))
 }
 
 fn read(value: Value) -> Result<Story, CommandError> {

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 fine, 1 the thing asked about is wrong, 2 wrong usage.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod audit;
@@ -17,10 +18,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::bot::{Bot, start_pool, told_to_end, told_to_reload};
+use crate::bot::{Bot, hangups, start_pool, told_to_end};
 use crate::clock::SystemClock;
 use crate::config::{self, ConfigError, FlowSettings, RunArgs, Settings, ValueArgs};
 use crate::control::CommandError;
+use crate::domain::run::RunId;
 use crate::inspected::Checker;
 use crate::policy::python_cmd::{self, PythonCommand};
 use crate::store::sled::RestoreFrom;
@@ -71,8 +73,8 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct ExplainArgs {
     /// Id of the request
-    #[arg(value_name = "RUN")]
-    run: String,
+    #[arg(value_name = "RUN", value_parser = run_id)]
+    run: RunId,
     /// Directory of the store and the audit journal; the bot may be running on it
     #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
     data: PathBuf,
@@ -84,8 +86,8 @@ struct ExplainArgs {
 #[derive(Debug, clap::Args)]
 struct ReplayArgs {
     /// Id of the request
-    #[arg(value_name = "RUN")]
-    run: String,
+    #[arg(value_name = "RUN", value_parser = run_id)]
+    run: RunId,
     /// Directory of the store and the audit journal; the bot may be running on it
     #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
     data: PathBuf,
@@ -149,13 +151,12 @@ struct BackupArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(id = "from_what", required = true, multiple = true, args = ["from", "journal"])]
 struct RestoreArgs {
     /// Directory to make; it must not exist, or be empty
     #[arg(long, value_name = "DIR", env = "SYMBOT_DATA", default_value = "data")]
     data: PathBuf,
     /// A backup
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_unless_present = "journal")]
     from: Option<PathBuf>,
     /// The old data directory: its folders audit and changes have what has happened since the backup, or everything
     #[arg(long, value_name = "DIR")]
@@ -187,6 +188,12 @@ enum AuditCommand {
     },
 }
 
+fn run_id(text: &str) -> Result<RunId, &'static str> {
+    RunId::parse_str(text.trim()).map_err(|_| {
+        "this is not the id of a request; one looks like 0b8e7a1e-52c2-4c3e-9f0e-0a6d4d7f1a11, and stands on the request's page, in the log, and in the audit journal"
+    })
+}
+
 /// Parses the arguments of the process and does what they say.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -210,7 +217,7 @@ pub fn main() -> ExitCode {
             backup::restore(&from, &args.data)
         }
         Command::Explain(args) => with_runtime(async move {
-            print_or_complain(explain::explain(&args.data, &args.run, args.json).await)
+            print_or_complain(explain::explain(&args.data, args.run, args.json).await)
         }),
         Command::Replay(args) => replay(args),
     }
@@ -237,7 +244,7 @@ fn run(args: RunArgs) -> ExitCode {
             Ok(told_to_end) => told_to_end,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
-        let told_to_reload = match told_to_reload() {
+        let told_to_reload = match hangups() {
             Ok(told_to_reload) => told_to_reload,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
@@ -336,7 +343,7 @@ fn replay(args: ReplayArgs) -> ExitCode {
             Ok(pool) => pool,
             Err(error) => return complain(EXIT_WRONG, &error.to_string(), error.hint()),
         };
-        let replayed = explain::replay(&args.data, &args.run, &pool).await;
+        let replayed = explain::replay(&args.data, args.run, &pool).await;
         pool.shutdown().await;
         match replayed {
             Ok((report, true)) => print_or_complain(Ok(report)),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::permission::{Refusal, Verdict};
-use super::person::{Person, Role};
+use super::person::{Person, PersonRef, Role};
 use super::routing::Destination;
 use super::run::{ChannelType, Details, MessageRef, RunId};
 use super::time::Timestamp;
@@ -73,6 +73,8 @@ pub enum Reply {
     NotReady,
     /// A hook of the flow is being asked; the answer follows.
     Checking,
+    /// Hooks are being asked about as many presses as they may be at a time.
+    TooMany,
     /// A hook refused, with these words for the person.
     Ignored {
         message: Option<String>,
@@ -99,6 +101,9 @@ pub struct Problem {
     pub message: String,
     /// True when the request goes on all the same.
     pub warning: bool,
+    /// Who acted; `None` where nobody did: the time of a notification was over, a message could not be delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<PersonRef>,
     #[serde(default)]
     pub details: Details,
 }

@@ -46,6 +46,8 @@ pub enum Event {
     TimerFired { notification: usize },
     /// Somebody pressed Approve or Deny.
     Attempted(Attempt),
+    /// An effect can never be carried out: in words for administrators.
+    GivenUp { what: String, reason: String },
     /// Somebody pressed Approve or Deny who has to be looked up first.
     Pressed(Press),
     /// Who pressed is known now, or cannot be found out.

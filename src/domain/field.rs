@@ -29,6 +29,12 @@ impl FieldType {
         Self::IntList,
     ];
 
+    /// Whether Slack offers the values itself.
+    #[must_use]
+    pub fn is_people(self) -> bool {
+        matches!(self, Self::SlackUser | Self::SlackUserList)
+    }
+
     /// The word in the configuration.
     #[must_use]
     pub fn as_str(self) -> &'static str {

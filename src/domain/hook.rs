@@ -160,6 +160,12 @@ impl Firing {
             Work::Decide { verdict, .. } => (*verdict).into(),
         }
     }
+
+    /// Who acted; nobody did where a time was over or a delivery failed.
+    #[must_use]
+    pub fn actor(&self) -> Option<&PersonRef> {
+        (self.via != ChannelType::Internal).then_some(&self.by)
+    }
 }
 
 /// The default action of an event.

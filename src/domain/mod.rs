@@ -3,6 +3,8 @@
 //! Only values live here. Nothing in this module imports tokio, Slack, Python, sled or a clock: time is handed
 //! in as [`Timestamp`], identifiers are handed in by the engine. Everything is `Serialize`, because the store keeps it.
 
+#![forbid(unsafe_code)]
+
 pub mod audit;
 pub mod effect;
 pub mod event;

@@ -241,6 +241,10 @@ impl RoutedNotification {
     }
 }
 
+/// Most characters of a Decision Message, wherever it is written. Slack would take 3000, but a section that shows the message
+/// must hold what it is after escaping.
+pub const DECISION_MESSAGE_CHARS_MAX: usize = 2_000;
+
 /// The one decision of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {

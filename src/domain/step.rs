@@ -156,6 +156,9 @@ pub fn step(run: &Run, event: Event, now: Timestamp) -> Option<Transition> {
             let reply = change.attempted(&attempt);
             Some(change.done(reply))
         }
+        Event::GivenUp { what, reason } => {
+            change.given_up(&what, &reason).then(|| change.done(None))
+        }
         Event::Pressed(press) => {
             change.pressed(press);
             Some(change.done(None))
@@ -269,8 +272,23 @@ impl Change {
         self.audit.push(record);
     }
 
+    /// Somebody could not be told, and never will be: administrators are, where they have a channel for that. Returns false
+    /// where they do not; the log has it already.
+    fn given_up(&mut self, what: &str, reason: &str) -> bool {
+        if self.run.flow.error_logger.is_none() {
+            return false;
+        }
+        let error = RunError {
+            code: problem_code("TELL", self.run.id.as_u128(), self.run.revision),
+            message: format!("{what}: {reason}"),
+            ..RunError::default()
+        };
+        self.report_as(error, "messages", true, None);
+        true
+    }
+
     /// For administrators: the log, and the error logger where the environment has one.
-    fn report_as(&mut self, error: RunError, step: &str, warning: bool) {
+    fn report_as(&mut self, error: RunError, step: &str, warning: bool, actor: Option<PersonRef>) {
         let RunError {
             code,
             message,
@@ -283,6 +301,7 @@ impl Change {
                 step: step.to_owned(),
                 message,
                 warning,
+                actor,
                 details,
             },
         });

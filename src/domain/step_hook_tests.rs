@@ -204,6 +204,20 @@ fn a_second_press_of_the_same_button_is_answered_and_asks_no_hook() {
 }
 
 #[test]
+fn of_very_many_presses_at_a_time_the_last_are_told_that_many_are_deciding() {
+    let mut run = delivered(&["on_approve"], None);
+    for who in 2..22 {
+        let pressed = next(&run, press(who, Role::Member, Verdict::Approve));
+        assert_eq!(replies(&pressed), [], "press {who}");
+        run = pressed.run;
+    }
+    let one_more = next(&run, press(22, Role::Member, Verdict::Approve));
+    assert_eq!(replies(&one_more), [Reply::TooMany]);
+    let line = &one_more.run.history.last().unwrap().text;
+    assert!(line.contains("many others were deciding"), "{line}");
+}
+
+#[test]
 fn a_hook_that_denies_instead_is_no_deed_of_whoever_pressed() {
     let run = delivered(&["on_approve"], None);
     let run = next(&run, press(1, Role::Member, Verdict::Approve)).run;
@@ -428,6 +442,87 @@ fn a_failing_forward_of_what_reached_nobody_is_told_to_the_requester() {
     assert_eq!(news(&stuck), vec![RequesterNews::Undeliverable]);
     assert_eq!(stuck.run.current, None);
     assert_eq!(stuck.run.status, Status::Requested);
+}
+
+/// What administrators are told, and of whose doing.
+fn problems(transition: &Transition) -> Vec<(&str, Option<&str>)> {
+    let effects = transition.effects.iter();
+    effects
+        .filter_map(|stored| match &stored.effect {
+            Effect::ReportError { problem, .. } => Some((
+                problem.message.as_str(),
+                problem.actor.as_ref().map(|actor| actor.name.as_str()),
+            )),
+            _ => None,
+        })
+        .collect()
+}
+
+#[test]
+fn the_error_logger_is_not_told_of_a_forward_that_the_hook_may_prevent() {
+    let undelivered = |hooks: &[&str]| {
+        let all = vec![notification(1, None), notification(1, None)];
+        let run = next(&born(hooks).run, routed(all)).run;
+        next(&run, failed(0, 0))
+    };
+    let without = undelivered(&[]);
+    let [(said, None)] = problems(&without)[..] else {
+        panic!("{:?}", problems(&without));
+    };
+    assert!(said.ends_with("; the next one is used"), "{said}");
+    let asked = undelivered(&["on_request_forward"]);
+    let [(said, None)] = problems(&asked)[..] else {
+        panic!("{:?}", problems(&asked));
+    };
+    let ending = "; on_request_forward is asked about the next one";
+    assert!(said.ends_with(ending), "{said}");
+    let kept = answer(&asked.run, "on_request_forward", no());
+    let [(ignored, None), (said, None)] = problems(&kept)[..] else {
+        panic!("{:?}", problems(&kept));
+    };
+    assert_eq!(ignored, "ignored: not on Fridays");
+    let beginning = "notification 1 could not be delivered, and on_request_forward did not let";
+    assert!(said.starts_with(beginning), "{said}");
+    let line = &kept.run.history.last().unwrap().text;
+    assert!(
+        line.starts_with("Notification 1 could not") && line.ends_with("is in the web app."),
+        "{line}"
+    );
+    let forwarded = answer(&asked.run, "on_request_forward", HookAnswer::Proceed);
+    assert_eq!(problems(&forwarded), []);
+}
+
+#[test]
+fn the_error_logger_is_told_who_acted_when_a_hook_failed() {
+    let run = delivered(&["on_approve", "on_request_expire"], Some(15));
+    let pressed = next(&run, press(1, Role::Member, Verdict::Approve)).run;
+    let failed = answer(&pressed, "on_approve", failure());
+    assert_eq!(
+        problems(&failed),
+        [("impl.py:3: KeyError", Some("person 1"))]
+    );
+    // Nobody acts when a time is over.
+    let one = vec![notification(1, Some(15))];
+    let run = next(&born(&["on_request_expire"]).run, routed(one)).run;
+    let run = next(&run, sent(0, 0, 1)).run;
+    let fired = next(&run, Event::TimerFired { notification: 0 }).run;
+    let failed = answer(&fired, "on_request_expire", failure());
+    assert_eq!(problems(&failed), [("impl.py:3: KeyError", None)]);
+}
+
+#[test]
+fn what_is_given_up_is_told_where_there_is_an_error_logger() {
+    let given_up = || Event::GivenUp {
+        what: "the requester could not be told".to_owned(),
+        reason: "user_disabled".to_owned(),
+    };
+    let mut run = delivered(&[], None);
+    let told = next(&run, given_up());
+    let said = "the requester could not be told: user_disabled";
+    assert_eq!(problems(&told), [(said, None)]);
+    assert_eq!(told.run.status, run.status);
+    run.flow.error_logger = None;
+    assert!(step(&run, given_up(), Timestamp(1)).is_none());
 }
 
 #[test]

@@ -70,6 +70,32 @@ pub(super) fn in_environment(flows: &[Arc<Flow>], typed: &str) -> Vec<Arc<Flow>>
     }
 }
 
+/// Those of the flows that have this slug (without regard to case).
+fn named(flows: &[Arc<Flow>], name: &str) -> Vec<Arc<Flow>> {
+    let is_it = |flow: &&Arc<Flow>| flow.name.eq_ignore_ascii_case(name);
+    flows.iter().filter(is_it).cloned().collect()
+}
+
+/// Those of the flows that are called what somebody typed. Where none is, `_` counts as `-`: slugs have the one, the names of Terraform
+/// and of directories the other. Two slugs that differ in nothing else are never taken for each other.
+fn meant(flows: &[Arc<Flow>], typed: &str) -> Vec<Arc<Flow>> {
+    let exactly = named(flows, typed);
+    if !exactly.is_empty() {
+        return exactly;
+    }
+    let plain = |name: &str| name.replace('_', "-").to_ascii_lowercase();
+    let mut nearly = flows
+        .iter()
+        .filter(|flow| plain(&flow.name) == plain(typed));
+    let Some(first) = nearly.next() else {
+        return Vec::new();
+    };
+    if nearly.any(|other| !other.name.eq_ignore_ascii_case(&first.name)) {
+        return Vec::new();
+    }
+    named(flows, &first.name)
+}
+
 impl Book {
     /// A book over `catalog`.
     pub fn new(catalog: Catalog, store: Arc<dyn Store>) -> Self {
@@ -94,15 +120,15 @@ impl Book {
         std::mem::replace(&mut current, Arc::new(catalog))
     }
 
-    /// Flows that may be started from Slack and have this slug (without regard to case).
-    pub fn startable(&self, name: &str) -> Vec<Arc<Flow>> {
-        self.catalog()
-            .flows
-            .iter()
-            .filter(|flow| flow.allows_source("slack"))
-            .filter(|flow| flow.name.eq_ignore_ascii_case(name))
-            .cloned()
-            .collect()
+    /// Flows that may be started from Slack and are what somebody means who types this name.
+    pub fn startable(&self, typed: &str) -> Vec<Arc<Flow>> {
+        meant(&self.offered(), typed)
+    }
+
+    fn offered(&self) -> Vec<Arc<Flow>> {
+        let all = self.catalog();
+        let offered = all.flows.iter().filter(|flow| flow.allows_source("slack"));
+        offered.cloned().collect()
     }
 
     /// The flow that a form was made from, in its version of now.
@@ -112,7 +138,7 @@ impl Book {
                 .as_ref()
                 .map(|environment| environment.name.clone())
         };
-        self.startable(name)
+        named(&self.offered(), name)
             .into_iter()
             .find(|flow| name_of(flow).as_deref() == environment)
     }
@@ -171,5 +197,61 @@ impl Book {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(flow.version.clone(), flow);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::flows::{LoadOptions, load};
+
+    fn flows(names: &[&str]) -> Vec<Arc<Flow>> {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/ok");
+        let loaded = load(&LoadOptions {
+            dirs: vec![dir.join("guide_minimal")],
+            ..LoadOptions::default()
+        });
+        let called = |name: &&str| {
+            let mut flow = Flow::clone(&loaded.flows[0].flow);
+            flow.name = (*name).to_owned();
+            Arc::new(flow)
+        };
+        names.iter().map(called).collect()
+    }
+
+    #[test]
+    fn a_flow_is_found_by_its_slug_and_else_with_underscores_for_hyphens() {
+        let found = |names: &[&str], typed: &str| -> Vec<String> {
+            let meant = meant(&flows(names), typed);
+            meant.iter().map(|flow| flow.name.clone()).collect()
+        };
+        assert_eq!(found(&["notify-user", "x"], "Notify_User"), ["notify-user"]);
+        assert_eq!(found(&["notify_user"], "notify-user"), ["notify_user"]);
+        let twins = ["db-x", "db_x", "a_b-c", "a-b_c"];
+        assert_eq!(found(&twins, "DB-X"), ["db-x"]);
+        assert_eq!(found(&twins, "db_x"), ["db_x"]);
+        assert_eq!(found(&twins, "a-b-c"), [""; 0], "either may be meant");
+        // In two environments.
+        assert_eq!(found(&["a-b", "a-b"], "a_b"), ["a-b", "a-b"]);
+        assert_eq!(found(&["notify-user"], "notifyuser"), [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_form_belongs_to_the_flow_of_exactly_its_name() {
+        let catalog = Catalog {
+            filter: None,
+            log_destinations: Vec::new(),
+            version: "1".to_owned(),
+            flows: flows(&["notify-user"]),
+            sym_resources: std::collections::BTreeMap::new(),
+            several_environments: false,
+        };
+        let book = Book::new(catalog, Arc::new(crate::store::MemoryStore::new()));
+        assert_eq!(book.startable("notify_user").len(), 1);
+        let environment = book.catalog().flows[0].environment.clone();
+        let environment = environment.as_ref().map(|one| one.name.as_str());
+        assert!(book.of_form("notify-user", environment).is_some());
+        assert!(book.of_form("notify_user", environment).is_none());
     }
 }

@@ -73,14 +73,20 @@ impl Engine {
         slot
     }
 
-    async fn fire(self: &Arc<Self>, timer: Timer) {
+    pub(super) async fn fire(self: &Arc<Self>, timer: Timer) {
         let event = Event::TimerFired {
             notification: timer.notification,
         };
         match self.apply(timer.run, event, Along::default()).await {
             Ok(Applied::Changed { .. }) => {}
             Ok(_) => {
-                // Decided or forwarded at the same moment; take it out of the store should it still be there.
+                // Decided or forwarded at the same moment; take it out of the store should it still be there, but not when it was
+                // set anew since. Transitions of the run wait meanwhile.
+                let slot = self.runs.slot(timer.run);
+                let _place = slot.lock().await;
+                if self.timers.is_set(timer.run, timer.notification) {
+                    return;
+                }
                 let cancel = TimerChange::Cancel {
                     run: timer.run,
                     notification: timer.notification,

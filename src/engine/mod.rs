@@ -12,6 +12,8 @@
 //! starts the effects. An effect that ends comes back as an event, or is reported done. After a crash the outbox and
 //! the timers are read from the store and everything goes on.
 
+#![forbid(unsafe_code)]
+
 mod book;
 mod calls;
 mod changes;
@@ -131,7 +133,6 @@ impl Engine {
             timers: Timers::new(clock.clone()),
             clock,
             book,
-            outside,
             runs: Runs::default(),
             done: Arc::default(),
             records: Records::default(),
@@ -139,7 +140,8 @@ impl Engine {
             flow_store: FlowStore::default(),
             destinations: Destinations::default(),
             tasks: TaskTracker::new(),
-            closing: tokio_util::sync::CancellationToken::new(),
+            closing: outside.closing.clone(),
+            outside,
             fatal: watch::Sender::new(None),
             forms: live::Forms::default(),
             waiting: Mutex::default(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
 use super::intake::WHO_ARE_YOU;
-use super::outside::Alone;
+use super::outside::{Alone, Patience};
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{
     AnswerTo, Effect, EffectId, Problem, Reply, RequesterNews, StoredEffect,
@@ -24,9 +25,18 @@ use crate::slack::message;
 use crate::slack::view::RequestMessage;
 use crate::store::contract::StoreError;
 
-/// How long a notification is tried before the next one is used: long enough for a restart of a proxy, short enough that
-/// somebody who waits for access is not forgotten.
+/// How long a notification is tried before the next one is used, when Slack asks to wait: that is no failure of the
+/// destination, and yet somebody who waits for access must not be forgotten.
 const NOTIFY_PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long calls may fail before the next notification is used: as long as people would have had to act, since their time
+/// passes; within limits, so that a single failure does not count, and nobody waits for long.
+const NOTIFY_FAILING_LEAST: Duration = Duration::from_secs(5);
+const NOTIFY_FAILING_MOST: Duration = Duration::from_secs(20);
+
+/// How long a notification is kept while Slack answers nothing at all, and the pause between two rounds of attempts.
+const OUTAGE_PATIENCE: Duration = Duration::from_secs(3000);
+const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 
 /// How long the last notification is tried: there is no next one that somebody would wait for, and the request's own
 /// time limit ends it earlier where there is one.
@@ -66,13 +76,15 @@ impl Engine {
             };
             if let Held::Store(error @ StoreError::TooLarge { .. }) = &held {
                 // Trying again would change nothing, and would go on for ever.
-                tracing::error!(run = %stored.id.run, effect = stored.id.number, %error, "what an effect came to cannot be kept; given up");
                 self.note_given_up(
                     stored.id,
                     "what an effect came to cannot be kept",
                     &error.to_string(),
                 );
                 return self.done.add(stored.id);
+            }
+            if matches!(held, Held::Ending) {
+                return;
             }
             tracing::error!(run = %stored.id.run, effect = stored.id.number, "an effect is held up: {held}");
             if let Held::Slack(error) = &held
@@ -184,8 +196,36 @@ impl Engine {
         self.conclude(id, event).await
     }
 
-    /// Posts the request message, where another destination of the notification has not done so; `None` when it is not wanted any more.
+    /// Posts the request message, where another destination of the notification has not done so; `None` when it is not wanted
+    /// any more. While Slack answers nothing at all, the next notification could not be delivered either, so none is used up.
     async fn post_request(
+        &self,
+        run_id: RunId,
+        notification: usize,
+        destination: usize,
+        to: &Destination,
+    ) -> Result<(Option<MessageRef>, Option<Alone>), Held> {
+        let began = Instant::now();
+        loop {
+            let result = self
+                .try_to_post(run_id, notification, destination, to)
+                .await;
+            let failed_for_now = matches!(result, Err(Held::Slack(ApiError::Transient { .. })));
+            if !failed_for_now
+                || began.elapsed() >= OUTAGE_PATIENCE
+                || self.outside.slack_answers().await
+            {
+                return result;
+            }
+            tracing::warn!(run = %run_id, "Slack answers nothing at all; the notification stays where it is");
+            tokio::select! {
+                () = tokio::time::sleep(OUTAGE_PAUSE) => {}
+                () = self.closing.cancelled() => return Err(Held::Ending),
+            }
+        }
+    }
+
+    async fn try_to_post(
         &self,
         run_id: RunId,
         notification: usize,
@@ -195,11 +235,8 @@ impl Engine {
         let Some(run) = self.run(run_id).await? else {
             return Ok((None, None));
         };
-        let patience = if notification + 1 < run.notifications.len() {
-            NOTIFY_PATIENCE
-        } else {
-            LAST_NOTIFY_PATIENCE
-        };
+        let patience = notify_patience(&run, notification);
+        let began = Instant::now();
         let channel = match source_channel(&run, to) {
             Some(id) => id,
             None => self.outside.find(to, patience).await?,
@@ -230,7 +267,12 @@ impl Engine {
         };
         let posted = self
             .outside
-            .insist("chat.postMessage", &channel, patience, attempt)
+            .insist(
+                "chat.postMessage",
+                &channel,
+                patience.after(began.elapsed()),
+                attempt,
+            )
             .await?;
         Ok((posted, Some(alone)))
     }
@@ -247,7 +289,11 @@ impl Engine {
 
     /// Brings a message up to date. Updates of one message are made one after the other, each with the newest state, so that
     /// the last one always shows how things stand; what it shows already is not sent again by those that waited meanwhile.
-    async fn update_message(&self, id: EffectId, message: &MessageRef) -> Result<(), Held> {
+    async fn update_message(
+        self: &Arc<Self>,
+        id: EffectId,
+        message: &MessageRef,
+    ) -> Result<(), Held> {
         let lane = self.outside.lane(message);
         let mut shown = lane.lock().await;
         let before = shown.take();
@@ -275,13 +321,20 @@ impl Engine {
             .await
         {
             Ok(rendered) => *shown = rendered,
-            Err(held) => self.give_up(id, "a request message could not be updated", held)?,
+            Err(held) => {
+                self.give_up(id, "a request message could not be updated", held)
+                    .await?;
+            }
         }
         self.done.add(id);
         Ok(())
     }
 
-    async fn tell_requester(&self, id: EffectId, about: RequesterNews) -> Result<(), Held> {
+    async fn tell_requester(
+        self: &Arc<Self>,
+        id: EffectId,
+        about: RequesterNews,
+    ) -> Result<(), Held> {
         let Some(run) = self.run(id.run).await? else {
             self.done.add(id);
             return Ok(());
@@ -304,54 +357,75 @@ impl Engine {
                     .direct_message(slack_id, &news, TELL_PATIENCE)
                     .await;
                 if let Err(held) = sent {
-                    self.give_up(id, "the requester could not be told", held)?;
+                    self.give_up(id, "the requester could not be told", held)
+                        .await?;
                 }
             }
             None => {
-                tracing::warn!(run = %run.id, "the requester has no Slack identity and was not told");
-                self.note_given_up(
+                self.tell_given_up(
                     id,
                     "the requester could not be told",
                     "the requester has no Slack identity",
-                );
+                )
+                .await?;
             }
         }
         self.done.add(id);
         Ok(())
     }
 
-    async fn answer(&self, id: EffectId, to: &AnswerTo, reply: &Reply) -> Result<(), Held> {
+    async fn answer(
+        self: &Arc<Self>,
+        id: EffectId,
+        to: &AnswerTo,
+        reply: &Reply,
+    ) -> Result<(), Held> {
         if let Some(run) = self.run(id.run).await? {
             let words = words(&run, reply, self.book.catalog().several_environments);
             match self.outside.answer(to, &words, ANSWER_PATIENCE).await {
                 Ok(()) => {}
                 Err(Held::Slack(error)) if !error.fatal() => {
-                    tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given; given up");
-                    self.note_given_up(id, "a private answer could not be given", &reason(&error));
+                    tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given");
+                    self.tell_given_up(id, "a private answer could not be given", &reason(&error))
+                        .await?;
                 }
-                Err(held) => self.give_up(id, "a private answer could not be given", held)?,
+                Err(held) => {
+                    self.give_up(id, "a private answer could not be given", held)
+                        .await?;
+                }
             }
         }
         self.done.add(id);
         Ok(())
     }
 
-    /// What can never work is logged, kept with the run and done with; everything else is tried again.
-    fn give_up(&self, id: EffectId, what: &str, held: Held) -> Result<(), Held> {
-        let reason = match held {
-            Held::Slack(error) if error.permanent() && !error.fatal() => error.to_string(),
-            Held::Never(reason) => match hint(&reason) {
-                Some(hint) => format!("{reason}; {hint}"),
-                None => reason,
-            },
-            held => return Err(held),
+    /// What can never work is logged, kept with the run, told to administrators and done with; everything else is tried again.
+    async fn give_up(
+        self: &Arc<Self>,
+        id: EffectId,
+        what: &'static str,
+        held: Held,
+    ) -> Result<(), Held> {
+        let reason = for_good(held)?;
+        self.tell_given_up(id, what, &reason).await
+    }
+
+    async fn tell_given_up(
+        self: &Arc<Self>,
+        id: EffectId,
+        what: &'static str,
+        reason: &str,
+    ) -> Result<(), Held> {
+        self.note_given_up(id, what, reason);
+        let event = Event::GivenUp {
+            what: what.to_owned(),
+            reason: reason.to_owned(),
         };
-        tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
-        self.note_given_up(id, what, &reason);
-        Ok(())
+        self.conclude(id, event).await
     }
 
     fn note_given_up(&self, id: EffectId, what: &str, reason: &str) {
+        tracing::error!(run = %id.run, effect = id.number, reason, "{what}; given up");
         let given_up = GivenUp {
             effect: id.number,
             at: self.clock.now(),
@@ -376,7 +450,11 @@ impl Engine {
             flow: run.as_ref().map(|run| run.flow.label.as_str()),
             run: Some(id.run),
             step: Some(&problem.step),
-            person: run.as_ref().map(|run| &run.requester),
+            person: problem.actor.as_ref(),
+            requester: match (&problem.actor, &run) {
+                (None, Some(run)) => Some(&run.requester),
+                _ => None,
+            },
             link: link.as_deref(),
             hint: problem.details.hint.as_deref(),
             place: problem.details.place.as_deref(),
@@ -395,7 +473,8 @@ impl Engine {
                 .post_to_error_logger(channel, &words, TELL_PATIENCE)
                 .await
         {
-            self.give_up(id, "the error logger's channel cannot be reached", held)?;
+            let reason = for_good(held)?;
+            self.note_given_up(id, "the error logger's channel cannot be reached", &reason);
         }
         self.done.add(id);
         Ok(())
@@ -418,6 +497,21 @@ pub(super) enum Held {
     /// Slack did not answer a handler: it may later, when the time is over for which Slack wants to be left alone.
     #[error("{0}")]
     Unreachable(String),
+    /// The bot is about to end: the next start goes on.
+    #[error("the bot is about to end")]
+    Ending,
+}
+
+/// Why something can never work, or what is held up for now.
+fn for_good(held: Held) -> Result<String, Held> {
+    match held {
+        Held::Slack(error) if error.permanent() && !error.fatal() => Ok(error.to_string()),
+        Held::Never(reason) => Ok(match hint(&reason) {
+            Some(hint) => format!("{reason}; {hint}"),
+            None => reason,
+        }),
+        held => Err(held),
+    }
 }
 
 /// For administrators: Slack's word, else what happened.
@@ -425,6 +519,25 @@ pub(super) fn reason(error: &ApiError) -> String {
     match error.code() {
         Some(code) => code.to_owned(),
         None => error.to_string(),
+    }
+}
+
+/// How long a notification is tried before the next one is used, or the request counts as delivered to nobody.
+fn notify_patience(run: &Run, notification: usize) -> Patience {
+    if notification + 1 >= run.notifications.len() {
+        return LAST_NOTIFY_PATIENCE.into();
+    }
+    let timeout = run
+        .notifications
+        .get(notification)
+        .and_then(|routed| routed.notification.timeout_seconds)
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map(Duration::from_secs);
+    Patience {
+        whole: NOTIFY_PATIENCE,
+        failing_for: timeout
+            .unwrap_or(NOTIFY_FAILING_MOST)
+            .clamp(NOTIFY_FAILING_LEAST, NOTIFY_FAILING_MOST),
     }
 }
 
@@ -449,6 +562,9 @@ fn words(run: &Run, reply: &Reply, several: bool) -> String {
         Reply::Errored => answer::failed(run),
         Reply::NotReady => {
             "This request is still being prepared, so nothing was changed. Please press the button again in a moment.".to_owned()
+        }
+        Reply::TooMany => {
+            "Many people are deciding this request at the same time, so nothing was changed. Please press the button again in a moment.".to_owned()
         }
         Reply::Checking => answer::checking(run),
         Reply::Ignored { message } => answer::ignored(run, message.as_deref()),

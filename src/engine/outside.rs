@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::outbox::Held;
 use crate::domain::effect::AnswerTo;
@@ -52,6 +53,36 @@ pub struct Outside {
     lanes: Mutex<HashMap<MessageRef, Weak<Lane>>>,
     /// Until when Slack asked not to be called again, by whatever handlers asked it.
     quiet_until: Mutex<Option<Instant>>,
+    /// Set when the bot is about to end: nothing is repeated any more.
+    pub(super) closing: CancellationToken,
+}
+
+/// How long something is tried.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    /// In all.
+    pub whole: Duration,
+    /// While the network or Slack fails; that Slack asks to wait is no failure.
+    pub failing_for: Duration,
+}
+
+impl From<Duration> for Patience {
+    fn from(whole: Duration) -> Self {
+        Self {
+            whole,
+            failing_for: whole,
+        }
+    }
+}
+
+impl Patience {
+    /// What is left of it after so long.
+    pub(super) fn after(self, passed: Duration) -> Self {
+        Self {
+            whole: self.whole.saturating_sub(passed),
+            failing_for: self.failing_for.saturating_sub(passed),
+        }
+    }
 }
 
 /// The lock under which a message is brought up to date, and what it shows: `None` when that is not known.
@@ -121,6 +152,7 @@ impl Outside {
             stats: OnceLock::new(),
             lanes: Mutex::default(),
             quiet_until: Mutex::default(),
+            closing: CancellationToken::new(),
         }
     }
 
@@ -191,47 +223,55 @@ impl Outside {
     }
 
     /// Tries until it works, Slack refuses it for good, the store fails, or `patience` is over. Calls with the same
-    /// `lane` (a conversation) start in order.
+    /// `lane` (a conversation) start in order. When the bot is about to end, an attempt that has begun goes on to its end,
+    /// and the first one is made where nothing has to be waited for.
     pub(super) async fn insist<T, F, Fut>(
         &self,
         method: &'static str,
         lane: &str,
-        patience: Duration,
+        patience: impl Into<Patience>,
         attempt: F,
     ) -> Result<T, Held>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, Held>>,
     {
+        let patience = patience.into();
         let repeat = Repeat {
             attempts: ATTEMPTS_MAX,
-            patience,
+            patience: patience.whole,
+            failing_for: patience.failing_for,
             longest_wait: LONGEST_WAIT,
             ..Repeat::MESSAGE
         };
         // What ends the repetition without being Slack's error; returned below.
         let other = Mutex::new(None);
-        let result = self
-            .pacer
-            .run(method, lane, repeat, || {
-                let tried = attempt();
-                let other = &other;
-                async move {
-                    tried.await.map_err(|held| match held {
-                        Held::Slack(error) => error,
-                        held => {
-                            let detail = Some(held.to_string());
-                            *other.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
-                            ApiError::Refused {
-                                method,
-                                code: "not_called".to_owned(),
-                                detail,
-                            }
+        // Held while an attempt is made.
+        let busy = tokio::sync::Mutex::new(());
+        let trying = self.pacer.run(method, lane, repeat, || {
+            let tried = attempt();
+            let (other, busy) = (&other, &busy);
+            async move {
+                let _held = busy.lock().await;
+                tried.await.map_err(|held| match held {
+                    Held::Slack(error) => error,
+                    held => {
+                        let detail = Some(held.to_string());
+                        *other.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
+                        ApiError::Refused {
+                            method,
+                            code: "not_called".to_owned(),
+                            detail,
                         }
-                    })
-                }
-            })
-            .await;
+                    }
+                })
+            }
+        });
+        let result = tokio::select! {
+            biased;
+            result = trying => result,
+            () = self.closing_between_attempts(&busy) => return Err(Held::Ending),
+        };
         let other = other.into_inner().unwrap_or_else(PoisonError::into_inner);
         match (result, other) {
             (Ok(value), _) => Ok(value),
@@ -240,11 +280,25 @@ impl Outside {
         }
     }
 
+    async fn closing_between_attempts(&self, busy: &tokio::sync::Mutex<()>) {
+        self.closing.cancelled().await;
+        drop(busy.lock().await);
+    }
+
+    /// Whether Slack answers anything at all just now.
+    pub(super) async fn slack_answers(&self) -> bool {
+        !matches!(self.api.auth_test().await, Err(ApiError::Transient { .. }))
+    }
+
     /// The conversation behind a destination.
     ///
     /// # Errors
     /// [`Held::Never`] in words for administrators, or Slack's error when `patience` is over.
-    pub(super) async fn find(&self, to: &Destination, patience: Duration) -> Result<String, Held> {
+    pub(super) async fn find(
+        &self,
+        to: &Destination,
+        patience: impl Into<Patience>,
+    ) -> Result<String, Held> {
         match to {
             Destination::ChannelId { id } => Ok(id.clone()),
             Destination::Nowhere { reason } => Err(Held::Never(reason.clone())),

@@ -361,6 +361,10 @@ fn page_words(run: &Run, reply: &Reply) -> String {
         Reply::Forwarded { .. } => "The request has been forwarded.".to_owned(),
         Reply::Errored => "The request could not be routed, so nobody can decide it.".to_owned(),
         Reply::NotReady => "The request is still being prepared. Try again in a moment.".to_owned(),
+        Reply::TooMany => {
+            "Many people are deciding this request at the same time. Try again in a moment."
+                .to_owned()
+        }
         Reply::Checking => {
             "Your decision is being checked by the flow's code. Load the page again in a moment."
                 .to_owned()

@@ -141,6 +141,11 @@ impl Timers {
         }
     }
 
+    /// Whether this timer is waited for.
+    pub(super) fn is_set(&self, run: RunId, notification: usize) -> bool {
+        self.lock().armed.contains_key(&(run, notification))
+    }
+
     /// Returns when the set of timers has changed since the last call.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;

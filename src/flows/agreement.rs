@@ -4,13 +4,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::config::read_module;
-use super::eval::{STACK_BYTES, Scope, World};
+use super::eval::{STACK_BYTES, Scope, Values, World};
 use super::files::Files;
 use super::value::to_json;
 
@@ -113,7 +112,7 @@ fn ours(expressions: Vec<String>) -> Vec<String> {
             let files = Files::default();
             files.allow(&dir().canonicalize().unwrap());
             let world = World::new(files);
-            let module = world.add_root(read_module(&world.sources, &dir(), ""), BTreeMap::new());
+            let module = world.add_root(read_module(&world.sources, &dir(), ""), Values::default());
             expressions
                 .iter()
                 .map(|expression| {

@@ -141,10 +141,11 @@ impl<'a> Builder<'a> {
             .collect();
         let settings = self.params(&params);
         let strategy = self.strategy(&params, &prompt_fields);
-        let has_strategy = params
-            .written
-            .get("strategy_id")
-            .is_some_and(|written| written.value.as_str() != Some(""));
+        let has_strategy = params.failed.contains("strategy_id")
+            || params
+                .written
+                .get("strategy_id")
+                .is_some_and(|written| written.value.as_str() != Some(""));
         let places: Vec<Place> = params.fields.iter().map(|draft| draft.place).collect();
         rules::check_flow(
             self.world,
@@ -432,6 +433,12 @@ impl<'a> Builder<'a> {
                 value: item.clone(),
                 place: targets.place,
             };
+            if matches!(
+                self.objects.follow(&item.value, strategy),
+                Referred::Missing
+            ) {
+                continue;
+            }
             let Some(target) = self.follow(strategy, "targets", &item, "sym_target") else {
                 complete = false;
                 continue;

@@ -10,6 +10,7 @@ use hcl_edit::Span;
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Attribute, Block, Body, Structure};
 
+use super::folder::{config_files, report_unread};
 use super::parse::{parse_body, read_text};
 use super::source::{FileId, Place, Sources, similar};
 
@@ -34,6 +35,17 @@ const KNOWN_BLOCKS: [&str; 8] = [
     "terraform",
     "provider",
 ];
+
+/// Blocks whose last label is a name that references use.
+const NAMED_BLOCKS: [&str; 5] = ["resource", "data", "module", "variable", "output"];
+
+fn is_name(text: &str) -> bool {
+    let starts = |letter: char| letter.is_alphabetic() || letter == '_';
+    text.starts_with(starts)
+        && text
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || letter == '_' || letter == '-')
+}
 
 /// An expression and the file it is in.
 #[derive(Debug)]
@@ -116,6 +128,22 @@ pub struct Named {
     pub body: Layers,
 }
 
+impl Named {
+    /// A flag of the block itself, `default` where it is not written.
+    #[must_use]
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        let Some((_, attribute)) = self.body.attribute(name) else {
+            return default;
+        };
+        match (attribute.value.as_bool(), attribute.value.as_str()) {
+            (Some(flag), _) => flag,
+            (None, Some("true")) => true,
+            (None, Some("false")) => false,
+            _ => default,
+        }
+    }
+}
+
 /// A resource or data source.
 #[derive(Debug)]
 pub struct Resource {
@@ -124,6 +152,21 @@ pub struct Resource {
     pub name: String,
     pub place: Place,
     pub body: Layers,
+}
+
+impl ModuleConfig {
+    /// Whether a variable is declared as sensitive.
+    #[must_use]
+    pub fn is_sensitive(&self, variable: &str) -> bool {
+        let variable = self.variables.get(variable);
+        variable.is_some_and(|variable| variable.flag("sensitive", false))
+    }
+
+    /// Whether values for it may be such that nothing of them may be shown.
+    #[must_use]
+    pub fn has_sensitive(&self) -> bool {
+        self.variables.keys().any(|name| self.is_sensitive(name))
+    }
 }
 
 impl Resource {
@@ -153,6 +196,8 @@ pub struct ModuleConfig {
     pub resources: Vec<Rc<Resource>>,
     /// Index into `resources` by address.
     pub by_address: BTreeMap<String, usize>,
+    /// Whether a file of it could not be read, so that what is not there may be declared after all. It is reported.
+    pub incomplete: bool,
     /// Whether `required_providers` asks for `sym` 3 or later.
     pub sym_provider_3: bool,
 }
@@ -178,30 +223,6 @@ pub fn join_shown(dir: &str, path: &str) -> String {
     }
 }
 
-/// Whether a directory holds configuration files.
-#[must_use]
-pub fn is_module_dir(dir: &Path) -> bool {
-    !config_files(dir).is_empty()
-}
-
-fn config_files(dir: &Path) -> Vec<(String, PathBuf)> {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        return Vec::new();
-    };
-    let mut files: Vec<(String, PathBuf)> = entries
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
-        .filter(|(name, path)| {
-            (name.ends_with(".tf") || name.ends_with(".tf.json"))
-                && !name.starts_with('.')
-                && !name.ends_with('~')
-                && path.is_file()
-        })
-        .collect();
-    files.sort();
-    files
-}
-
 fn is_override(name: &str) -> bool {
     let stem = name
         .strip_suffix(".tf.json")
@@ -219,9 +240,13 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
         ..ModuleConfig::default()
     };
     sources.watch(dir);
-    let (overrides, plain): (Vec<_>, Vec<_>) = config_files(dir)
-        .into_iter()
-        .partition(|(name, _)| is_override(name));
+    let files = config_files(dir).unwrap_or_else(|problem| {
+        report_unread(sources, &join_shown(shown, "."), &problem);
+        config.incomplete = true;
+        Vec::new()
+    });
+    let (overrides, plain): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(name, _)| is_override(name));
     for (over, files) in [(false, plain), (true, overrides)] {
         for (name, path) in files {
             let shown_name = join_shown(shown, &name);
@@ -229,12 +254,8 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
             let text = match read_text(&path) {
                 Ok(text) => text,
                 Err(problem) => {
-                    let file = sources.add(shown_name, "".into());
-                    sources.error(
-                        Place { file, start: 0 },
-                        format!("cannot read this file: {problem}"),
-                        None,
-                    );
+                    report_unread(sources, &shown_name, &problem);
+                    config.incomplete = true;
                     continue;
                 }
             };
@@ -243,15 +264,17 @@ pub fn read_module(sources: &Sources, dir: &Path, shown: &str) -> ModuleConfig {
             } else {
                 parse_body(sources, shown_name, text)
             };
-            if let Some(body) = body {
-                Reader {
-                    sources,
-                    config: &mut config,
-                    file,
-                    over,
-                }
-                .body(body);
+            let Some(body) = body else {
+                config.incomplete = true;
+                continue;
+            };
+            Reader {
+                sources,
+                config: &mut config,
+                file,
+                over,
             }
+            .body(body);
         }
     }
     config
@@ -291,6 +314,15 @@ impl Reader<'_> {
             .map(|label| label.as_str().to_owned())
             .collect();
         let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+        if NAMED_BLOCKS.contains(&kind.as_str())
+            && let Some(name) = labels.last().filter(|name| !is_name(name))
+        {
+            self.sources.error(
+                place,
+                format!("{name:?} cannot be the name of a `{kind}` block"),
+                Some("a name begins with a letter or _ and goes on with letters, digits, _ and -"),
+            );
+        }
         match (kind.as_str(), labels.as_slice()) {
             ("resource", [kind, name]) => self.resource(false, kind, name, place, block.body),
             ("data", [kind, name]) => self.resource(true, kind, name, place, block.body),
@@ -331,6 +363,9 @@ impl Reader<'_> {
     }
 
     fn nothing_to_override(&self, place: Place, what: &str) {
+        if self.config.incomplete {
+            return;
+        }
         self.sources.error(
             place,
             format!("{what} is declared only in an override file"),

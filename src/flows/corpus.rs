@@ -154,8 +154,62 @@ fn loading_twice_gives_the_same_versions_and_another_text_another_version() {
     );
 }
 
+/// Problems in which a value could be said, one for each load. The value is `marker-secret`, of the
+/// function `other-mark` or, where digits are needed, 48151623.
+const WITH_SENSITIVE: [&str; 14] = [
+    "locals { x = tonumber(var.l) }",
+    "locals { x = var.l + 1 }",
+    "locals { x = tobool(var.l) }",
+    "locals { x = { a = 1 }[var.l] }",
+    "locals { x = file(var.l) }",
+    "locals {\n y = \"${var.l}!\"\n x = tonumber(local.y)\n}",
+    "locals { x = try(tonumber(var.all.one[0]), tonumber(var.all.two)) }",
+    "locals { x = tonumber(sensitive(\"other-mark\")) }",
+    "module \"m\" { source = \"./marker-secret\" }",
+    "data \"sym_target\" \"x\" { name = var.l }",
+    "resource \"sym_environment\" \"x\" { name = \"${var.l} \" }",
+    "variable \"v\" {\n default = \"marker-secret\"\n validation {\n condition = var.v == \"\"\n error_message = \"bad ${var.v}\"\n }\n}",
+    "variable \"n\" {\n type = number\n sensitive = \"true\"\n default = \"marker-secret\"\n}",
+    "resource \"sym_flow\" \"x\" {\n name = \"x\"\n implementation = \"x = 1\\n\"\n environment_id = var.l\n vars = { k = var.digits }\n}",
+];
+
 #[test]
 fn the_value_of_a_sensitive_variable_is_never_shown() {
+    const DECLARED: &str = r#"
+variable "l" {
+  sensitive = true
+}
+variable "all" {
+  sensitive = true
+}
+variable "digits" {
+  sensitive = true
+  default   = 48151623
+}
+"#;
+    const GIVEN: &str =
+        "l = \"marker-secret\"\nall = {\n one = [\"marker-secret\"]\n two = \"marker-secret\"\n}\n";
+    let given = [
+        GIVEN,
+        "l = tonumber(\"marker-secret\")\n",
+        "l = \"marker-secret\nall = 1\n",
+    ];
+    let texts = WITH_SENSITIVE.map(|text| (text, GIVEN));
+    let files = given.map(|given| ("locals { x = tonumber(var.l) }", given));
+    for (text, given) in texts.into_iter().chain(files) {
+        let dir = tempfile::tempdir().unwrap();
+        let main = format!("{text}\n{DECLARED}");
+        std::fs::write(dir.path().join("main.tf"), main).unwrap();
+        std::fs::write(dir.path().join("terraform.tfvars"), given).unwrap();
+        let loaded = loaded(dir.path());
+        assert!(loaded.has_errors(), "{text}");
+        for diagnostic in &loaded.diagnostics {
+            let shown = diagnostic.render(&loaded.sources);
+            for secret in ["marker-secret", "other-mark", "48151623"] {
+                assert!(!shown.contains(secret), "{text}: {shown}");
+            }
+        }
+    }
     let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/bad/sensitive_value");
     let loaded = loaded(&case);
     assert_eq!(loaded.diagnostics.len(), 2);
@@ -163,4 +217,71 @@ fn the_value_of_a_sensitive_variable_is_never_shown() {
         let shown = diagnostic.render(&loaded.sources);
         assert!(!shown.contains("marker-secret"), "{shown}");
     }
+}
+
+#[test]
+fn a_field_of_people_with_prefetch_is_one_mistake() {
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows/bad/slack_user_fields");
+    let loaded = loaded(&case);
+    let without_reducers = |code: &Implementation| Inspection {
+        prefetch: Some(Vec::new()),
+        ..fine(code)
+    };
+    let inspected = inspect(&loaded, without_reducers);
+    assert_eq!(inspected.diagnostics, loaded.diagnostics);
+}
+
+#[test]
+fn a_problem_of_code_in_place_is_at_its_line() {
+    const MAIN: &str = r#"resource "sym_flow" "this" {
+  name           = "a"
+  implementation = <<-PY
+    def a():
+        return 1
+  PY
+  params {
+    prompt_field {
+      name      = "f"
+      type      = "string"
+      on_change = <<PY
+def on_change_f(event):
+
+    return 2
+PY
+    }
+  }
+}
+
+resource "sym_flow" "put_together" {
+  name           = "b"
+  implementation = <<PY
+def b():
+    return "${"x"}"
+PY
+}
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("main.tf"), MAIN).unwrap();
+    let loaded = loaded(dir.path());
+    let inspected = inspect(&loaded, |code| Inspection {
+        problems: vec![crate::policy::types::PythonProblem {
+            error: true,
+            line: code.source.lines().count(),
+            column: 5,
+            message: "the last line".to_owned(),
+            hint: None,
+        }],
+        ..fine(code)
+    });
+    let lines: Vec<String> = inspected
+        .diagnostics
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let expected = [
+        "main.tf:5:9: error: the last line",
+        "main.tf:14:5: error: the last line",
+        "main.tf:22:20: error: line 2 of the code: the last line",
+    ];
+    assert_eq!(lines, expected);
 }

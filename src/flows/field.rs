@@ -1,7 +1,7 @@
 //! One prompt field: from a `prompt_field` block or an entry of `prompt_fields_json` to the catalog, with the rules of its
 //! type. Called by `build`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::{Implementation, PromptField, duration_seconds, on_change_function};
 use super::eval::World;
@@ -15,6 +15,8 @@ use crate::slack::limits;
 /// A field as it is written: attributes with their places.
 pub struct Draft {
     pub written: BTreeMap<&'static str, Written>,
+    /// Attributes with a problem, which is reported.
+    pub failed: BTreeSet<&'static str>,
     pub place: Place,
     /// Position in the flow, from 0.
     pub position: usize,
@@ -54,6 +56,7 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
     let title = draft.title(flow);
     for attribute in schema::PROMPT_FIELD {
         match draft.written.get(attribute.name) {
+            None if draft.failed.contains(attribute.name) => {}
             None if attribute.required => world.sources.error(
                 draft.place,
                 format!("{title}: `{}` is missing", attribute.name),
@@ -84,6 +87,13 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
         );
     }
     let field_type = field_type(world, draft, &title)?;
+    if has_null(draft, "allowed_values") {
+        world.sources.error(
+            draft.place_of("allowed_values"),
+            format!("{title}: an allowed value is null"),
+            Some("take it out of the list"),
+        );
+    }
     let allowed_values =
         draft
             .written
@@ -118,6 +128,14 @@ pub fn read(world: &World, flow: &Object, draft: &Draft) -> Option<PromptField> 
     };
     check(world, draft, &field, &title);
     Some(field)
+}
+
+/// Whether a list holds a null.
+fn has_null(draft: &Draft, name: &str) -> bool {
+    match draft.written.get(name).map(|written| &written.value) {
+        Some(Value::List(list)) => list.items.iter().any(Value::is_null),
+        _ => false,
+    }
 }
 
 fn field_type(world: &World, draft: &Draft, title: &str) -> Option<FieldType> {
@@ -197,10 +215,7 @@ fn check(world: &World, draft: &Draft, field: &PromptField, title: &str) {
         );
     };
     let type_name = field.field_type.as_str();
-    let people = matches!(
-        field.field_type,
-        FieldType::SlackUser | FieldType::SlackUserList
-    );
+    let people = field.field_type.is_people();
     let lists = matches!(field.field_type, FieldType::StrList | FieldType::IntList);
     if people {
         if field.allowed_values.is_some() {

@@ -1,7 +1,6 @@
 //! Values for the variables of root modules, in Terraform's order: environment, `terraform.tfvars`,
 //! `terraform.tfvars.json`, `*.auto.tfvars` by name, then files and values of the command line as they were written.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,14 +9,12 @@ use hcl_edit::expr::Expression;
 use hcl_edit::structure::Structure;
 
 use super::config::{ModuleConfig, join_shown};
-use super::eval::{Given, Scope, World};
+use super::eval::{Given, Scope, Values, World};
 use super::json::{self, Json, JsonValue};
 use super::load::{Assignment, LoadOptions};
 use super::parse::{parse_body, parse_expression, read_text};
-use super::source::{Failure, Place, similar};
+use super::source::{Failure, FileId, Place, similar};
 use super::value::Value;
-
-type Values = BTreeMap<String, Given>;
 
 /// Collects the values for one root. `strict` is false where several roots share the command line, so that each may
 /// ignore what is meant for another.
@@ -27,12 +24,12 @@ pub fn collect(
     config: &ModuleConfig,
     strict: bool,
 ) -> Values {
-    let mut values = Values::new();
+    let mut values = Values::default();
     for (name, text) in &options.env_vars {
         // Of the environment only declared names count: it may hold anything.
         if config.variables.contains_key(name) {
             let given = given_text(world, config, name, text, &format!("TF_VAR_{name}"));
-            values.insert(name.clone(), given);
+            values.given.insert(name.clone(), given);
         }
     }
     for path in automatic_files(&config.dir) {
@@ -58,7 +55,9 @@ pub fn collect(
         }
         let source = format!("--var {name}");
         if config.variables.contains_key(name) {
-            values.insert(name.clone(), given_text(world, config, name, text, &source));
+            values
+                .given
+                .insert(name.clone(), given_text(world, config, name, text, &source));
         } else if strict {
             let file = world.sources.add(source.clone(), "".into());
             undeclared(world, config, name, Place { file, start: 0 }, true);
@@ -68,6 +67,9 @@ pub fn collect(
 }
 
 fn undeclared(world: &World, config: &ModuleConfig, name: &str, place: Place, error: bool) {
+    if config.incomplete {
+        return;
+    }
     let hint = similar(name, config.variables.keys().map(String::as_str)).map_or_else(
         || format!("declare it: variable {name:?} {{ … }}"),
         |other| format!("did you mean {other:?}?"),
@@ -82,24 +84,19 @@ fn undeclared(world: &World, config: &ModuleConfig, name: &str, place: Place, er
 
 /// Files that count by their names.
 fn automatic_files(dir: &Path) -> Vec<PathBuf> {
-    let mut automatic: Vec<PathBuf> = std::fs::read_dir(dir)
-        .map(|entries| {
-            entries
-                .filter_map(Result::ok)
-                .map(|entry| entry.path())
-                .filter(|path| {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
-                        && !name.starts_with('.')
-                })
-                .collect()
-        })
-        .unwrap_or_default();
+    // Whether the directory can be read has been seen before.
+    let mut automatic = super::folder::entries(dir).unwrap_or_default();
+    automatic.retain(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        (name.ends_with(".auto.tfvars") || name.ends_with(".auto.tfvars.json"))
+            && !name.starts_with('.')
+    });
     automatic.sort();
     ["terraform.tfvars", "terraform.tfvars.json"]
         .iter()
         .map(|name| dir.join(name))
-        .filter(|path| path.is_file())
+        // A link that leads nowhere is missed, not passed over.
+        .filter(|path| path.symlink_metadata().is_ok() && !path.is_dir())
         .chain(automatic)
         .collect()
 }
@@ -124,6 +121,7 @@ fn read_file(
                 format!("cannot read {shown}: {problem}"),
                 hint,
             );
+            values.incomplete = true;
             return;
         }
     };
@@ -133,6 +131,8 @@ fn read_file(
     }
     let (file, body) = parse_body(&world.sources, shown, text);
     let Some(body) = body else {
+        hide_unread(world, config, file);
+        values.incomplete = true;
         return;
     };
     for structure in body.iter() {
@@ -160,7 +160,8 @@ fn read_file(
         }
         let place = Place::new(file, attribute.value.span());
         let value = evaluate(world, config, &attribute.value, place);
-        values.insert(name.to_owned(), Given { value, place });
+        let value = kept_back(world, config, name, value, place);
+        values.given.insert(name.to_owned(), Given { value, place });
     }
 }
 
@@ -187,23 +188,52 @@ fn read_json(
                         value: Ok(json.to_value()),
                         place: place(json.start),
                     };
-                    values.insert(name.text.clone(), given);
+                    values.given.insert(name.text.clone(), given);
                 } else if strict && name.text != "//" {
                     undeclared(world, config, &name.text, place(name.start), false);
                 }
             }
         }
-        Ok(other) => world.sources.error(
-            place(other.start),
-            "a file of values must hold a JSON object",
-            None,
-        ),
+        Ok(other) => {
+            hide_unread(world, config, file);
+            values.incomplete = true;
+            world.sources.error(
+                place(other.start),
+                "a file of values must hold a JSON object",
+                None,
+            );
+        }
         Err((at, problem)) => {
+            hide_unread(world, config, file);
+            values.incomplete = true;
             world
                 .sources
                 .error(place(at), format!("syntax error: {problem}"), None);
         }
     }
+}
+
+/// What could not be read may hold sensitive values: an excerpt could show them.
+fn hide_unread(world: &World, config: &ModuleConfig, file: FileId) {
+    if config.has_sensitive() {
+        world.sources.hide(file);
+    }
+}
+
+/// The problem with a sensitive value says nothing of it.
+fn kept_back(
+    world: &World,
+    config: &ModuleConfig,
+    name: &str,
+    value: Result<Value, Failure>,
+    place: Place,
+) -> Result<Value, Failure> {
+    if value.is_ok() || !config.is_sensitive(name) {
+        return value;
+    }
+    world.sources.hide(place.file);
+    let problem = format!("the value given for var.{name}, which is sensitive, has no result");
+    Err(Failure::new(place, problem))
 }
 
 /// Values of files and of the command line stand for themselves: nothing can be referred to.
@@ -218,7 +248,7 @@ fn evaluate(
         shown: config.shown.clone(),
         ..ModuleConfig::default()
     };
-    let module = Rc::new(super::eval::Module::root(Rc::new(empty), Values::new()));
+    let module = Rc::new(super::eval::Module::root(Rc::new(empty), Values::default()));
     world.eval(code, &Scope::top(&module, place.file))
 }
 
@@ -253,5 +283,6 @@ fn given_text(world: &World, config: &ModuleConfig, name: &str, text: &str, sour
             })
             .and_then(|code| evaluate(world, config, &code, place))
     };
+    let value = kept_back(world, config, name, value, place);
     Given { value, place }
 }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use super::build::{Built, FlowDetails, build};
 use super::catalog::{Catalog, Flow, Implementation};
-use super::config::{ModuleConfig, is_module_dir, read_module};
+use super::config::{ModuleConfig, read_module};
 use super::diagnostic::{Diagnostic, Severity};
 use super::eval::{STACK_BYTES, World};
 use super::files::Files;
+use super::folder::{entries, is_module_dir, report_unread};
 use super::given;
 use super::objects::Objects;
+use super::parse::error_text;
+use super::sensitive::mask_excerpts;
 use super::watch::Watched;
 
 /// What to load.
@@ -161,7 +164,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
     });
     let mut sources: BTreeMap<String, Arc<str>> = world
         .sources
-        .all()
+        .shown()
         .iter()
         .map(|file| (file.name.clone(), Arc::clone(&file.text)))
         .collect();
@@ -172,6 +175,7 @@ fn load_here(options: &LoadOptions) -> Loaded {
             }
         }
     }
+    mask_excerpts(&world.sources.masker(), &mut sources);
     let mut watched = world.sources.take_watched();
     watched.extend(world.files.take_watched());
     Loaded {
@@ -185,29 +189,50 @@ fn load_here(options: &LoadOptions) -> Loaded {
 }
 
 /// Without the directories that were only found beside others and that one of those calls as a module: they are parts, and
-/// make no sense by themselves.
+/// make no sense by themselves. Of directories that call each other in a circle one stays, to be refused.
 fn without_parts(roots: &[Root], configs: Vec<ModuleConfig>) -> Vec<ModuleConfig> {
-    let called: BTreeSet<PathBuf> = configs
+    let mut parts: BTreeSet<PathBuf> = BTreeSet::new();
+    for config in &configs {
+        // What leads back here makes this no part of it.
+        if !parts.contains(&config.dir) {
+            let mut reached = called_by(config);
+            let mut new: Vec<PathBuf> = reached.iter().cloned().collect();
+            while let Some(dir) = new.pop() {
+                let further = configs.iter().filter(|config| config.dir == dir);
+                for next in further.flat_map(called_by) {
+                    if reached.insert(next.clone()) {
+                        new.push(next);
+                    }
+                }
+            }
+            reached.remove(&config.dir);
+            parts.extend(reached);
+        }
+    }
+    roots
         .iter()
-        .flat_map(|config| config.calls.values().map(move |call| (config, call)))
-        .filter_map(|(config, call)| {
+        .zip(configs)
+        .filter(|(root, config)| root.given || !parts.contains(&config.dir))
+        .map(|(_, config)| config)
+        .collect()
+}
+
+/// The directories of the local modules that a module calls.
+fn called_by(config: &ModuleConfig) -> BTreeSet<PathBuf> {
+    let calls = config.calls.values();
+    calls
+        .filter_map(|call| {
             let (_, source) = call.body.attribute("source")?;
             let source = source.value.as_str()?;
             let local = source.starts_with("./") || source.starts_with("../");
             local.then(|| config.dir.join(source).canonicalize().ok())?
         })
-        .collect();
-    roots
-        .iter()
-        .zip(configs)
-        .filter(|(root, config)| root.given || !called.contains(&config.dir))
-        .map(|(_, config)| config)
         .collect()
 }
 
 /// With several roots, a value from the command line must be of use to one of them.
 fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleConfig]) {
-    if configs.len() < 2 {
+    if configs.len() < 2 || configs.iter().any(|config| config.incomplete) {
         return;
     }
     for assignment in &options.assignments {
@@ -231,12 +256,19 @@ fn warn_of_unused_vars(world: &World, options: &LoadOptions, configs: &[ModuleCo
 
 fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
     let given = dir.to_string_lossy();
+    let prefix = if several {
+        given.trim_end_matches('/')
+    } else {
+        ""
+    };
     let fail = |message: String, hint: &str| {
-        let file = world.sources.add(given.to_string(), "".into());
+        let shown = if prefix.is_empty() { "." } else { prefix };
+        let file = world.sources.add(shown.to_owned(), "".into());
         world
             .sources
             .error(super::source::Place { file, start: 0 }, message, Some(hint));
     };
+    let unread = |problem: &str| fail(format!("cannot read {given}: {problem}"), "check the path");
     world.sources.watch(dir);
     let real = match dir.canonicalize() {
         Ok(real) if real.is_dir() => real,
@@ -247,64 +279,113 @@ fn find_roots(world: &World, dir: &Path, several: bool, roots: &mut Vec<Root>) {
             );
         }
         Err(error) => {
-            let reason = match error.kind() {
+            return unread(&match error.kind() {
                 std::io::ErrorKind::NotFound => "no such directory".to_owned(),
-                _ => error.to_string(),
-            };
-            return fail(format!("cannot read {given}: {reason}"), "check the path");
+                _ => error_text(&error),
+            });
         }
     };
     world.files.allow(&real);
     world.sources.watch(&real);
-    let prefix = if several {
-        given.trim_end_matches('/')
-    } else {
-        ""
-    };
-    if is_module_dir(&real) {
-        roots.push(Root {
+    match is_module_dir(&real) {
+        Ok(true) => roots.push(Root {
             dir: real,
             given: true,
             shown: prefix.to_owned(),
-        });
-        return;
-    }
-    let mut children: Vec<PathBuf> = std::fs::read_dir(&real)
-        .map(|entries| {
-            entries
-                .filter_map(Result::ok)
-                .map(|entry| entry.path())
-                .collect()
-        })
-        .unwrap_or_default();
-    children.retain(|path| {
-        let hidden = path
-            .file_name()
-            .is_none_or(|name| name.to_string_lossy().starts_with('.'));
-        if hidden || !path.is_dir() {
-            return false;
+        }),
+        Ok(false) => {
+            let before = roots.len();
+            if find_children(world, &real, prefix, roots) && roots.len() == before {
+                fail(
+                    format!("there are no *.tf files in {given} or in the directories in it"),
+                    "give a Terraform root module, or a folder of such",
+                );
+            }
         }
-        // One that holds nothing yet may become a root module.
-        world.sources.watch(path);
-        is_module_dir(path)
-    });
-    children.sort();
-    if children.is_empty() {
-        fail(
-            format!("there are no *.tf files in {given} or in the directories in it"),
-            "give a Terraform root module, or a folder of such",
-        );
+        Err(problem) => unread(&problem),
     }
+}
+
+/// Root modules in a directory; `false` when one of them may have been missed, which is reported.
+fn find_children(world: &World, dir: &Path, prefix: &str, roots: &mut Vec<Root>) -> bool {
+    /// What file systems put at their top, for root alone.
+    const NOT_OURS: &str = "lost+found";
+    let mut whole = true;
+    let mut children = entries(dir).unwrap_or_default();
+    children.sort();
     for dir in children {
-        let name = dir
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        roots.push(Root {
-            shown: super::config::join_shown(prefix, &name),
-            given: false,
-            dir,
-        });
+        let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') || name == NOT_OURS {
+            continue;
+        }
+        let shown = super::config::join_shown(prefix, &name);
+        let holds_files = match std::fs::metadata(&dir) {
+            Ok(metadata) if metadata.is_dir() => {
+                // One that holds nothing yet may become a root module.
+                world.sources.watch(&dir);
+                is_module_dir(&dir)
+            }
+            Ok(_) => continue,
+            // A link that leads nowhere may be one to a root module.
+            Err(error) => {
+                world.sources.watch(&dir);
+                Err(error_text(&error))
+            }
+        };
+        match holds_files {
+            Ok(true) => roots.push(Root {
+                shown,
+                given: false,
+                dir,
+            }),
+            Ok(false) => {}
+            Err(problem) => {
+                whole = false;
+                report_unread(&world.sources, &shown, &problem);
+            }
+        }
+    }
+    whole
+}
+
+#[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn problems(dir: &Path) -> Vec<String> {
+        let options = LoadOptions {
+            dirs: vec![dir.to_owned()],
+            ..LoadOptions::default()
+        };
+        let diagnostics = load(&options).diagnostics;
+        diagnostics.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_and_not_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path();
+        for root in ["fine", "broken", "lost+found"] {
+            std::fs::create_dir(at.join(root)).unwrap();
+        }
+        let main = "module \"m\" {\n  source = \"./round\"\n}\n";
+        std::fs::write(at.join("fine/main.tf"), main).unwrap();
+        symlink("round", at.join("fine/round")).unwrap();
+        symlink("/nowhere/x", at.join("fine/terraform.tfvars")).unwrap();
+        symlink("/nowhere/x", at.join("broken/main.tf")).unwrap();
+        symlink("/nowhere", at.join("gone")).unwrap();
+        let expected = [
+            "broken/main.tf:1:1: error: cannot read broken/main.tf: no such file",
+            "fine/main.tf:2:12: error: module.m: cannot read fine/round: Too many levels of symbolic links",
+            "fine/terraform.tfvars:1:1: error: cannot read fine/terraform.tfvars: no such file",
+            "gone:1:1: error: cannot read gone: no such file",
+        ];
+        let said = problems(at);
+        assert_eq!(said.len(), expected.len(), "{said:#?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with(expected), "{said}");
+        }
     }
 }

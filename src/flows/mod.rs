@@ -1,9 +1,11 @@
 //! Terraform root modules → the catalog of flows, without Terraform.
 //!
-//! `load` is the way in. Below it: `config` and `parse` read files into declarations; `eval` evaluates them lazily into
+//! `load` is the way in. Below it: `folder`, `config` and `parse` read files into declarations; `eval` evaluates them lazily into
 //! `value`s, with `functions` and `types`; `objects` collects the `sym_*` resources by the table in `schema`; `build`,
-//! `params`, `field`, `code` and `rules` (with `references`, `duplicates`, `kinds`) make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`;
+//! `params`, `field`, `code` and `rules` (with `references`, `duplicates`, `kinds`) make the `catalog` of them. Problems are collected in `source` and shown by `diagnostic`, without what is `sensitive`;
 //! `report` is the answer of `symbot check`; `watch` tells when files that were read have changed. Nothing here talks to Slack, runs Python or keeps anything.
+
+#![forbid(unsafe_code)]
 
 #[cfg(test)]
 mod agreement;
@@ -19,6 +21,7 @@ mod duplicates;
 mod eval;
 mod field;
 mod files;
+mod folder;
 mod functions;
 #[cfg(test)]
 mod fuzz;
@@ -35,6 +38,7 @@ mod references;
 pub mod report;
 mod rules;
 mod schema;
+mod sensitive;
 mod services;
 mod source;
 mod types;

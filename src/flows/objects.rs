@@ -183,6 +183,7 @@ impl Objects {
             }
         }
         world.evaluate_named(module);
+        world.check_dependencies(&module.config);
         for (index, resource) in module.config.resources.iter().enumerate() {
             if !resource.is_sym() {
                 continue;

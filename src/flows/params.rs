@@ -1,6 +1,6 @@
 //! The `params` of a flow, as a block or in the form of the first generation, with its prompt fields. Called by `build`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hcl_edit::Span;
 use hcl_edit::structure::Structure;
@@ -20,6 +20,8 @@ use super::value::{Value, from_json, to_json};
 /// Attributes of `params`, and where it stands.
 pub(super) struct WrittenParams {
     pub written: BTreeMap<&'static str, Written>,
+    /// Attributes with a problem, which is reported.
+    pub failed: BTreeSet<&'static str>,
     place: Place,
     pub fields: Vec<Draft>,
 }
@@ -31,6 +33,7 @@ impl Builder<'_> {
         let blocks = resource.body.blocks("params");
         let mut result = WrittenParams {
             written: BTreeMap::new(),
+            failed: BTreeSet::new(),
             place: object.place,
             fields: Vec::new(),
         };
@@ -72,7 +75,8 @@ impl Builder<'_> {
 
     fn params_block(&self, block: &Nested<'_>, scope: &Scope<'_>, result: &mut WrittenParams) {
         let what = format!("{}: params", self.object.address);
-        result.written = self.block(block, scope, PARAMS, &["prompt_field"], &what);
+        (result.written, result.failed) =
+            self.block(block, scope, PARAMS, &["prompt_field"], &what);
         let fields = block
             .body
             .blocks()
@@ -83,11 +87,12 @@ impl Builder<'_> {
             Ok(fields) => {
                 for (position, nested) in fields.iter().enumerate() {
                     let what = format!("{}: prompt_field {position}", self.object.address);
-                    let written = nested.in_scope(scope, |scope| {
+                    let (written, failed) = nested.in_scope(scope, |scope| {
                         self.block(nested, scope, PROMPT_FIELD, &[], &what)
                     });
                     result.fields.push(Draft {
                         written,
+                        failed,
                         place: nested.place,
                         position,
                         first_generation: false,
@@ -106,8 +111,9 @@ impl Builder<'_> {
         table: &'static [Attribute],
         blocks: &[&str],
         what: &str,
-    ) -> BTreeMap<&'static str, Written> {
+    ) -> (BTreeMap<&'static str, Written>, BTreeSet<&'static str>) {
         let mut written = BTreeMap::new();
+        let mut failed = BTreeSet::new();
         for structure in block.body.iter() {
             let place = Place::new(block.file, structure.span());
             let name = match structure {
@@ -131,7 +137,10 @@ impl Builder<'_> {
                         Ok(value) => {
                             written.insert(known.name, Written { value, place });
                         }
-                        Err(failure) => self.world.sources.report(&failure),
+                        Err(failure) => {
+                            failed.insert(known.name);
+                            self.world.sources.report(&failure);
+                        }
                     }
                 }
                 (Structure::Block(_), None) if blocks.contains(&name) => {}
@@ -154,7 +163,7 @@ impl Builder<'_> {
                 }
             }
         }
-        written
+        (written, failed)
     }
 
     /// The first generation: a map whose lists are texts in JSON.
@@ -252,6 +261,7 @@ impl Builder<'_> {
         };
         for (position, item) in list.items.iter().enumerate() {
             let mut written = BTreeMap::new();
+            let mut failed = BTreeSet::new();
             let Value::Map(map) = item else {
                 self.world.sources.error(
                     place,
@@ -280,15 +290,19 @@ impl Builder<'_> {
                     Ok(value) => {
                         written.insert(known.name, Written { value, place });
                     }
-                    Err(problem) => self.world.sources.error(
-                        place,
-                        format!("{address}: prompt_field {position}: `{name}`: {problem}"),
-                        None,
-                    ),
+                    Err(problem) => {
+                        failed.insert(known.name);
+                        self.world.sources.error(
+                            place,
+                            format!("{address}: prompt_field {position}: `{name}`: {problem}"),
+                            None,
+                        );
+                    }
                 }
             }
             result.fields.push(Draft {
                 written,
+                failed,
                 place,
                 position,
                 first_generation: true,

@@ -31,7 +31,9 @@ pub fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "not valid UTF-8 text".to_owned())
 }
 
-fn error_text(error: &std::io::Error) -> String {
+/// Why something cannot be read.
+#[must_use]
+pub fn error_text(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
@@ -57,9 +59,17 @@ pub fn parse_body(sources: &Sources, name: String, text: String) -> (FileId, Opt
             (file, clean.then_some(body))
         }
         Err(error) => {
-            // The parser points at the block around a string that is never closed.
+            // The parser points at the block around what is never closed.
             if let Some(start) = open_string(&text) {
                 report_line_break(sources, Place { file, start });
+            } else if let Some((start, word)) = open_directive(&text) {
+                sources.error(
+                    Place { file, start },
+                    format!("syntax error: `%{{ {word} }}` is never closed"),
+                    Some(&format!(
+                        "write %{{ end{word} }}, or %%{{ for the two characters"
+                    )),
+                );
             } else {
                 let start = error.location().offset();
                 report_syntax(sources, Place { file, start }, &text, error.message());
@@ -121,6 +131,13 @@ fn open_string(text: &str) -> Option<usize> {
                 '"' if in_string => {
                     open.pop();
                 }
+                // Twice, they stand for themselves.
+                '$' | '%' if in_string && rest[1..].starts_with(letter) => {
+                    letters.next();
+                    if rest[2..].starts_with('{') {
+                        letters.next();
+                    }
+                }
                 '$' | '%' if in_string && rest[1..].starts_with('{') => {
                     letters.next();
                     open.push((false, start + at));
@@ -147,6 +164,32 @@ fn open_string(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// The first `%{ if }` or `%{ for }` that nothing ends, comment lines aside.
+fn open_directive(text: &str) -> Option<(usize, &'static str)> {
+    let mut open: Vec<(usize, &'static str)> = Vec::new();
+    for (at, _) in text.match_indices("%{") {
+        let before = &text[..at];
+        let line = before.rsplit('\n').next().unwrap_or_default().trim_start();
+        if before.ends_with('%') || line.starts_with('#') || line.starts_with("//") {
+            continue;
+        }
+        let inner = text[at + 2..].trim_start_matches('~').trim_start();
+        let word: &str = inner
+            .split(|letter: char| !letter.is_ascii_alphabetic())
+            .next()
+            .unwrap_or_default();
+        match word {
+            "if" => open.push((at, "if")),
+            "for" => open.push((at, "for")),
+            "endif" | "endfor" => {
+                open.pop();
+            }
+            _ => {}
+        }
+    }
+    open.first().copied()
 }
 
 fn report_syntax(sources: &Sources, place: Place, text: &str, message: &str) {

@@ -54,10 +54,16 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
             let key = (code.file.clone(), Arc::clone(&code.source));
             let inspection = seen.entry(key).or_insert_with(|| look(code));
             for problem in &inspection.problems {
-                push(&mut result.diagnostics, python(problem, code, details));
+                push(
+                    &mut result.diagnostics,
+                    python(problem, code, details, loaded),
+                );
             }
             for problem in faults_of_change(inspection, code, &details.flow) {
-                push(&mut result.diagnostics, python(problem, code, details));
+                push(
+                    &mut result.diagnostics,
+                    python(problem, code, details, loaded),
+                );
             }
             if position == 0 {
                 own = inspection.clone();
@@ -65,7 +71,7 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         }
         let inspection = own;
         if let Some(reducers) = &inspection.prefetch {
-            for missing in without_reducer(details, reducers) {
+            for missing in without_reducer(details, reducers, loaded) {
                 push(&mut result.diagnostics, missing);
             }
             let code = &details.flow.implementation;
@@ -91,7 +97,7 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
             .as_ref()
             .is_some_and(|filter| filter.flow.implementation == details.flow.implementation);
         if has(FILTER_HANDLER) && !filters_too {
-            push(&mut result.diagnostics, useless_filter(details));
+            push(&mut result.diagnostics, useless_filter(details, loaded));
         }
         result.handlers.push(inspection.handlers);
     }
@@ -100,7 +106,10 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         let key = (code.file.clone(), Arc::clone(&code.source));
         let inspection = seen.entry(key).or_insert_with(|| look(code));
         for problem in &inspection.problems {
-            push(&mut result.diagnostics, python(problem, code, details));
+            push(
+                &mut result.diagnostics,
+                python(problem, code, details, loaded),
+            );
         }
         if let Some(place) = place_without(inspection, FILTER_HANDLER) {
             let (arguments, why) = (
@@ -114,7 +123,7 @@ pub fn inspect(loaded: &Loaded, mut look: impl FnMut(&Implementation) -> Inspect
         }
     }
     for uses in prefetched.values() {
-        for unused in uses.without_field() {
+        for unused in uses.without_field(loaded) {
             push(&mut result.diagnostics, unused);
         }
     }
@@ -137,7 +146,7 @@ struct Prefetched<'a> {
 
 impl Prefetched<'_> {
     /// Reducers of fields that no flow of this code fetches options for: they are never called.
-    fn without_field(&self) -> Vec<Diagnostic> {
+    fn without_field(&self, loaded: &Loaded) -> Vec<Diagnostic> {
         let fields = || {
             self.flows
                 .iter()
@@ -175,17 +184,22 @@ impl Prefetched<'_> {
                     message,
                     hint,
                 };
-                python(&problem, &first.flow.implementation, first)
+                python(&problem, &first.flow.implementation, first, loaded)
             })
             .collect()
     }
 }
 
 /// Fields whose options nothing supplies: their form could not be shown.
-fn without_reducer(details: &FlowDetails, reducers: &[PrefetchReducer]) -> Vec<Diagnostic> {
+fn without_reducer(
+    details: &FlowDetails,
+    reducers: &[PrefetchReducer],
+    loaded: &Loaded,
+) -> Vec<Diagnostic> {
     let fields = details.flow.prompt_fields.iter();
     fields
-        .filter(|field| field.prefetch)
+        // That Slack offers the people itself is said elsewhere.
+        .filter(|field| field.prefetch && !field.field_type.is_people())
         .filter(|field| !reducers.iter().any(|reducer| reducer.field == field.name))
         .map(|field| {
             let problem = PythonProblem {
@@ -201,18 +215,25 @@ fn without_reducer(details: &FlowDetails, reducers: &[PrefetchReducer]) -> Vec<D
                     field.name
                 )),
             };
-            python(&problem, &details.flow.implementation, details)
+            python(&problem, &details.flow.implementation, details, loaded)
         })
         .collect()
 }
 
-/// A problem of Python code; code that is written in place has no file of its own to point into.
-fn python(problem: &PythonProblem, code: &Implementation, details: &FlowDetails) -> Diagnostic {
+/// A problem of Python code. Code that is written in place is pointed into where it stands in the configuration as it is; what
+/// is put together there has no lines of its own.
+fn python(
+    problem: &PythonProblem,
+    code: &Implementation,
+    details: &FlowDetails,
+    loaded: &Loaded,
+) -> Diagnostic {
     let severity = if problem.error {
         Severity::Error
     } else {
         Severity::Warning
     };
+    let in_place = || in_heredoc(&code.source, problem, details, loaded);
     let (file, line, column, message) = match &code.file {
         Some(file) => (
             file.clone(),
@@ -220,12 +241,20 @@ fn python(problem: &PythonProblem, code: &Implementation, details: &FlowDetails)
             problem.column,
             problem.message.clone(),
         ),
-        None => (
-            details.place.0.clone(),
-            details.place.1,
-            details.place.2,
-            format!("line {} of the code: {}", problem.line, problem.message),
-        ),
+        None => match in_place() {
+            Some((line, column)) => (
+                details.place.0.clone(),
+                line,
+                column,
+                problem.message.clone(),
+            ),
+            None => (
+                details.place.0.clone(),
+                details.place.1,
+                details.place.2,
+                format!("line {} of the code: {}", problem.line, problem.message),
+            ),
+        },
     };
     Diagnostic {
         severity,
@@ -235,6 +264,39 @@ fn python(problem: &PythonProblem, code: &Implementation, details: &FlowDetails)
         message,
         hint: problem.hint.clone(),
     }
+}
+
+/// Line and column of a problem in a heredoc that holds the code line by line: that of the implementation, or another in its
+/// file.
+fn in_heredoc(
+    code: &str,
+    problem: &PythonProblem,
+    details: &FlowDetails,
+    loaded: &Loaded,
+) -> Option<(usize, usize)> {
+    let (file, own, _) = &details.place;
+    let text = loaded.sources.get(file)?;
+    let written: Vec<&str> = text.lines().collect();
+    let indentation = |line: &str, start: usize, position: usize| {
+        let before = written.get(start + position)?.strip_suffix(line)?;
+        before.trim().is_empty().then(|| before.chars().count())
+    };
+    let holds_code = |start: &usize| {
+        written
+            .get(start.saturating_sub(1))
+            .is_some_and(|line| line.contains("<<"))
+            && code
+                .lines()
+                .enumerate()
+                .all(|(position, line)| indentation(line, *start, position).is_some())
+    };
+    let start = std::iter::once(*own)
+        .chain(1..written.len())
+        .find(holds_code)?;
+    let position = problem.line.saturating_sub(1);
+    let line = code.lines().nth(position)?;
+    let indentation = indentation(line, start, position)?;
+    Some((start + problem.line, indentation + problem.column))
 }
 
 fn push(diagnostics: &mut Vec<Diagnostic>, diagnostic: Diagnostic) {
@@ -297,7 +359,7 @@ fn missing_handler(
 }
 
 /// A filter where none is looked for.
-fn useless_filter(details: &FlowDetails) -> Diagnostic {
+fn useless_filter(details: &FlowDetails, loaded: &Loaded) -> Diagnostic {
     let problem = PythonProblem {
         error: false,
         line: 1,
@@ -308,7 +370,7 @@ fn useless_filter(details: &FlowDetails) -> Diagnostic {
         ),
         hint: Some("move it there, or remove it".to_owned()),
     };
-    python(&problem, &details.flow.implementation, details)
+    python(&problem, &details.flow.implementation, details, loaded)
 }
 
 /// Words of environments (`okta` of `okta_id`) whose functions in `sym.sdk.integrations` raise an error, because this version

@@ -194,7 +194,7 @@ pub fn check_vars(world: &World, object: &Object, written: &Written) {
         if !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) {
             world.sources.warn(
                 written.place,
-                format!("{what} = {text:?} appears to be an integer; handlers get it as a string"),
+                format!("{what} appears to be an integer; handlers get it as a string"),
                 Some("convert it in Python with int()"),
             );
         }
@@ -215,7 +215,7 @@ pub fn check_vars(world: &World, object: &Object, written: &Written) {
         ) {
             world.sources.warn(
                 written.place,
-                format!("{what} = {text:?} appears to be a boolean; handlers get it as a string"),
+                format!("{what} appears to be a boolean; handlers get it as a string"),
                 Some("compare it in Python with 'true' or 'false'"),
             );
         }

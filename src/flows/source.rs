@@ -8,7 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::sensitive::{Sensitive, mask};
+use super::value::Value;
 use super::watch::Watched;
+use crate::policy::secrecy::Masker;
 
 /// What to do about a value that must be known and is not.
 pub const UNKNOWN_HINT: &str =
@@ -84,6 +87,7 @@ pub struct Sources {
     files: RefCell<Vec<Rc<SourceFile>>>,
     diagnostics: RefCell<Vec<Diagnostic>>,
     watched: RefCell<Watched>,
+    sensitive: RefCell<Sensitive>,
 }
 
 impl Sources {
@@ -124,9 +128,33 @@ impl Sources {
         self.watched.take()
     }
 
+    /// The files of which excerpts may be shown.
     #[must_use]
-    pub fn all(&self) -> Vec<Rc<SourceFile>> {
-        self.files.borrow().clone()
+    pub fn shown(&self) -> Vec<Rc<SourceFile>> {
+        let sensitive = self.sensitive.borrow();
+        let files = self.files.borrow();
+        let shown = files.iter().enumerate();
+        shown
+            .filter(|(file, _)| !sensitive.hides(*file))
+            .map(|(_, file)| Rc::clone(file))
+            .collect()
+    }
+
+    /// Keeps a value out of everything that is said, earlier problems included. `false` when there are too many.
+    #[must_use]
+    pub fn keep_back(&self, value: &Value) -> bool {
+        self.sensitive.borrow_mut().add(value)
+    }
+
+    /// Shows no excerpts of a file.
+    pub fn hide(&self, file: FileId) {
+        self.sensitive.borrow_mut().hide(file);
+    }
+
+    /// Looks for what was kept back.
+    #[must_use]
+    pub fn masker(&self) -> Masker {
+        self.sensitive.borrow().masker()
     }
 
     /// `main.tf:3`, for messages that name a second place.
@@ -180,8 +208,12 @@ impl Sources {
         });
     }
 
+    /// Reports a failure, unless it only follows from what is reported.
     pub fn report(&self, failure: &Failure) {
         let Failure { place, detail } = failure;
+        if detail.follows {
+            return;
+        }
         self.push(
             Severity::Error,
             *place,
@@ -210,7 +242,12 @@ impl Sources {
 
     #[must_use]
     pub fn take_diagnostics(&self) -> Vec<Diagnostic> {
-        std::mem::take(&mut self.diagnostics.borrow_mut())
+        let masker = self.masker();
+        let mut diagnostics = self.diagnostics.take();
+        for diagnostic in &mut diagnostics {
+            mask(&masker, diagnostic);
+        }
+        diagnostics
     }
 }
 
@@ -221,11 +258,12 @@ pub struct Failure {
     detail: Rc<Detail>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Detail {
     message: String,
     hint: Option<String>,
     catchable: bool,
+    follows: bool,
 }
 
 impl Failure {
@@ -236,33 +274,57 @@ impl Failure {
                 message: message.into(),
                 hint: None,
                 catchable: true,
+                follows: false,
             }),
         }
     }
 
     #[must_use]
     pub fn hint(self, hint: impl Into<String>) -> Self {
+        let detail = Detail {
+            hint: Some(hint.into()),
+            ..(*self.detail).clone()
+        };
         Self {
             place: self.place,
-            detail: Rc::new(Detail {
-                message: self.detail.message.clone(),
-                hint: Some(hint.into()),
-                catchable: self.detail.catchable,
-            }),
+            detail: Rc::new(detail),
         }
     }
 
     /// Marks a failure that `try` and `can` let through: the configuration itself is wrong, whatever its values are.
     #[must_use]
     pub fn fatal(self) -> Self {
+        let detail = Detail {
+            catchable: false,
+            ..(*self.detail).clone()
+        };
         Self {
             place: self.place,
-            detail: Rc::new(Detail {
-                message: self.detail.message.clone(),
-                hint: self.detail.hint.clone(),
-                catchable: false,
-            }),
+            detail: Rc::new(detail),
         }
+    }
+
+    /// Marks a failure that may be there only because something that is reported could not be read, if it is so: it is not
+    /// reported itself.
+    #[must_use]
+    pub fn following(self, something: bool) -> Self {
+        if !something {
+            return self;
+        }
+        let detail = Detail {
+            follows: true,
+            catchable: false,
+            ..(*self.detail).clone()
+        };
+        Self {
+            place: self.place,
+            detail: Rc::new(detail),
+        }
+    }
+
+    #[must_use]
+    pub fn is_following(&self) -> bool {
+        self.detail.follows
     }
 
     #[must_use]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::host;
-use super::pool::Inner;
 use super::process::Process;
+use super::processes::Processes;
 use super::recording::{RecordedAnswer, RecordedHostCall, asks_the_same};
 use super::turns::FlowKey;
 use super::types::{FailureKind, HandlerFailure, Host, HostError};
@@ -77,7 +77,7 @@ impl Known {
 /// A process while it works for one caller. Dropped without [`Lease::give_back`], the process is killed and replaced, unless
 /// it was not asked anything.
 pub(super) struct Lease {
-    inner: Arc<Inner>,
+    processes: Arc<Processes>,
     flow: FlowKey,
     process: Option<Process>,
     used: bool,
@@ -85,9 +85,9 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(inner: &Arc<Inner>, flow: FlowKey, process: Process) -> Self {
+    pub(super) fn new(processes: &Arc<Processes>, flow: FlowKey, process: Process) -> Self {
         Self {
-            inner: Arc::clone(inner),
+            processes: Arc::clone(processes),
             flow,
             process: Some(process),
             used: false,
@@ -123,7 +123,7 @@ impl Lease {
         let process = self.process.as_mut().ok_or_else(gone)?;
         let timer = std::pin::pin!(Watch::timer(question.limit));
         let group = process.id();
-        let slowed = || self.inner.slowed(self.flow);
+        let slowed = || self.processes.slowed(self.flow);
         let mut watch = Watch::new(timer, question.limit, group, &mut self.pace, &slowed);
         let mut place = None;
         let mut handlers = question.handlers.iter();
@@ -191,11 +191,11 @@ impl Lease {
         let Some(mut process) = self.process.take() else {
             return;
         };
-        let inner = Arc::clone(&self.inner);
+        let processes = Arc::clone(&self.processes);
         let lowered = self.pace.lowered;
-        inner.ended(self.flow, self.pace.slow, true);
-        let stop = inner.stop.clone();
-        let owner = Arc::clone(&self.inner);
+        processes.ended(self.flow, self.pace.slow, true);
+        let stop = processes.stop.clone();
+        let owner = Arc::clone(&self.processes);
         owner.spawn(async move {
             let said = tokio::select! {
                 () = stop.cancelled() => None,
@@ -205,8 +205,8 @@ impl Lease {
                 Some(Ok(FromWorker::Idle)) if lowered => {
                     tracing::info!("a policy worker is replaced: its last call took long");
                 }
-                Some(Ok(FromWorker::Idle)) if !inner.stop.is_cancelled() => {
-                    inner.put(process);
+                Some(Ok(FromWorker::Idle)) if !processes.stop.is_cancelled() => {
+                    processes.put(process);
                     return;
                 }
                 Some(Ok(FromWorker::Retire { reason })) => {
@@ -214,7 +214,7 @@ impl Lease {
                 }
                 _ => {}
             }
-            inner.lose();
+            processes.lose();
             process.kill().await;
         });
     }
@@ -247,7 +247,7 @@ impl Lease {
     /// Takes the process out for good, frees the turn and starts a replacement.
     fn retire(&mut self) -> Option<Process> {
         let process = self.process.take()?;
-        self.inner.ended(self.flow, self.pace.slow, false);
+        self.processes.ended(self.flow, self.pace.slow, false);
         Some(process)
     }
 }
@@ -256,10 +256,10 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if self.used {
             if let Some(mut process) = self.retire() {
-                self.inner.spawn(async move { process.kill().await });
+                self.processes.spawn(async move { process.kill().await });
             }
         } else if let Some(process) = self.process.take() {
-            self.inner.unused(self.flow, process);
+            self.processes.unused(self.flow, process);
         }
     }
 }
@@ -292,7 +292,7 @@ pub(super) enum Answers<'a> {
     None,
     Live {
         host: &'a dyn Host,
-        inner: &'a Inner,
+        processes: &'a Processes,
     },
     Recorded(&'a [RecordedHostCall]),
 }
@@ -302,7 +302,7 @@ impl Answers<'_> {
     async fn to(&mut self, number: usize, name: &str, arguments: &Value) -> (RecordedAnswer, u64) {
         match self {
             Self::None => (RecordedAnswer::Raise(host::unavailable(name)), 0),
-            Self::Live { host, inner } => {
+            Self::Live { host, processes } => {
                 let answer = match host::check(name, arguments) {
                     Ok(_) if number >= HOST_CALLS_MAX => Err(too_many_calls()),
                     Ok(declared) => {
@@ -316,7 +316,7 @@ impl Answers<'_> {
                     Err(error) => Err(error),
                 };
                 let answer = answer.map_or_else(RecordedAnswer::Raise, RecordedAnswer::Value);
-                (answer, inner.now_ns())
+                (answer, processes.now_ns())
             }
             Self::Recorded(calls) => match calls.get(number) {
                 Some(call) if asks_the_same(calls, number, name, arguments) => {

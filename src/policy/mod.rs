@@ -20,6 +20,7 @@ mod native;
 mod natives;
 pub mod pool;
 mod process;
+mod processes;
 pub mod python_cmd;
 pub mod recording;
 pub mod secrecy;

@@ -3,7 +3,8 @@
 //! A value is looked for as it stands and as it is commonly written: line by line, percent-encoded, in Base64, escaped for
 //! JSON, and, where it is a JSON document, each text in it. Values and lines of less than [`SHORTEST`] characters are not looked
 //! for in other texts, because they would hit innocent ones; what code makes of a value otherwise (a part of it, a hash) is
-//! not recognised. Only [`super::recording`] and [`super::pool`] call this.
+//! not recognised. [`super::recording`] and [`super::pool`] call this, and `flows` for what a
+//! configuration declares as sensitive.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

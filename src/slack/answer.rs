@@ -337,6 +337,8 @@ pub struct ErrorReport<'a> {
     pub step: Option<&'a str>,
     /// Who acted.
     pub person: Option<&'a PersonRef>,
+    /// Whose request it is, where nobody acted.
+    pub requester: Option<&'a PersonRef>,
     /// `impl.py:12`.
     pub place: Option<&'a str>,
     /// Exception class and text, or the traceback.
@@ -366,6 +368,7 @@ pub fn error_report(report: &ErrorReport<'_>) -> String {
     say("Step", words(report.step));
     say("Place", words(report.place));
     say("Acting", report.person.map(text::mention));
+    say("Requester", report.requester.map(text::mention));
     say(
         "Request",
         report.run.map(|run| match report.link {

@@ -84,6 +84,10 @@ const HINTS: &[(&str, &str)] = &[
         "an administrator of Slack has to allow the app in this workspace",
     ),
     (
+        "team_access_not_granted",
+        "this belongs to a workspace without the app: install the app there as well, or let the flow name another place",
+    ),
+    (
         "message_not_found",
         "somebody deleted the message; requests can be decided in the web app",
     ),

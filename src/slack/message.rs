@@ -11,6 +11,7 @@ use super::text;
 use super::view::{ButtonValue, Message, RequestMessage, ids};
 use crate::domain::effect::RequesterNews;
 use crate::domain::permission::Verdict;
+use crate::domain::run::DECISION_MESSAGE_CHARS_MAX;
 use crate::domain::run::{Run, Status};
 use crate::domain::shown::What;
 
@@ -21,8 +22,6 @@ const VALUES_CHARS: usize = limits::MESSAGE_BLOCK_TEXT_CHARS - 4_800;
 const OTHER_BLOCKS: usize = 11;
 /// Of the flow's and the environment's label.
 const LABEL_CHARS: usize = 150;
-/// Of a decision message.
-const DECISION_MESSAGE_CHARS: usize = 2_000;
 /// Of the reason that a hook gave.
 const REASON_CHARS: usize = 500;
 /// Of the code of a failure.
@@ -128,7 +127,7 @@ pub fn requester_news(
             "🛑 Your request *{flow}*{place} was not submitted, and nobody was asked. {}",
             run.error
                 .as_ref()
-                .map(|error| text::cut(&error.message, DECISION_MESSAGE_CHARS))
+                .map(|error| text::cut(&error.message, DECISION_MESSAGE_CHARS_MAX))
                 .unwrap_or_default()
         ),
     }];
@@ -307,7 +306,7 @@ fn decision_message(run: &Run) -> Option<String> {
     (!message.is_empty()).then(|| {
         format!(
             "Decision Message: {}",
-            text::linked_within(&text::one_line(message), DECISION_MESSAGE_CHARS)
+            text::linked_within(&text::one_line(message), DECISION_MESSAGE_CHARS_MAX)
         )
     })
 }
@@ -325,7 +324,7 @@ fn decision_input() -> SlackBlock {
         SlackBlockPlainTextInputElement::new()
             .with_action_id(ids::DECISION_MESSAGE.into())
             .with_placeholder("Shown with the decision".into())
-            .with_max_length(DECISION_MESSAGE_CHARS as u64)
+            .with_max_length(DECISION_MESSAGE_CHARS_MAX as u64)
             .into(),
     )
     .with_block_id(ids::DECISION_MESSAGE.into())

@@ -2,6 +2,8 @@
 //! pure functions from values to blocks: [`modal`], [`message`], [`home`], [`answer`]; what they typed: [`form`]. What administrators can
 //! do about its errors: [`hint`].
 
+#![forbid(unsafe_code)]
+
 pub mod answer;
 pub mod api;
 pub mod directory;

@@ -25,6 +25,8 @@ const HELD_FOR: Duration = Duration::from_secs(5);
 /// A method that is limited in this many channels within this time is limited as a whole.
 const METHOD_CHANNELS: usize = 3;
 const METHOD_WINDOW: Duration = Duration::from_secs(10);
+/// Pause after a 429 that asks for none (`Retry-After: 0`), reached in growing steps.
+const PAUSE_AFTER_429: Duration = Duration::from_secs(1);
 /// Lanes are looked through for idle ones when there are this many.
 const LANES_KEPT: usize = 1024;
 
@@ -168,6 +170,9 @@ pub struct Repeat {
     pub longest_wait: Duration,
     /// All waits together, those that Slack demands included.
     pub patience: Duration,
+    /// How long the network or Slack may fail, from the first attempt that did; waits that Slack demands (429) do not
+    /// count, nor those for the lane.
+    pub failing_for: Duration,
     /// Whether to repeat when Slack may have done it: a message may then appear twice.
     pub even_if_maybe_done: bool,
 }
@@ -179,6 +184,7 @@ impl Repeat {
         first_wait: Duration::from_millis(150),
         longest_wait: Duration::from_secs(1),
         patience: Duration::from_secs(20),
+        failing_for: Duration::MAX,
         even_if_maybe_done: true,
     };
 
@@ -188,6 +194,7 @@ impl Repeat {
         first_wait: Duration::from_millis(500),
         longest_wait: Duration::from_secs(8),
         patience: Duration::from_secs(90),
+        failing_for: Duration::MAX,
         even_if_maybe_done: true,
     };
 
@@ -198,6 +205,7 @@ impl Repeat {
         first_wait: Duration::from_millis(50),
         longest_wait: Duration::from_millis(50),
         patience: Duration::from_secs(1),
+        failing_for: Duration::MAX,
         even_if_maybe_done: true,
     };
 
@@ -215,15 +223,15 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, ApiError>>,
 {
-    let mut backoff = Backoff::new(repeat.first_wait, repeat.longest_wait);
+    let mut failures = Failures::new(repeat);
     let give_up_at = Instant::now() + repeat.patience;
-    let mut failed = 0;
     loop {
+        let began = Instant::now();
         let error = match call().await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let wait = match wait_after(&error, repeat, &mut failed, &mut backoff) {
+        let wait = match failures.wait_after(&error, began) {
             Some(wait) if Instant::now() + wait <= give_up_at => wait,
             _ => return Err(error),
         };
@@ -231,21 +239,43 @@ where
     }
 }
 
-/// The wait before the next attempt; `None` when there is none.
-fn wait_after(
-    error: &ApiError,
+/// The failures of one call so far.
+struct Failures {
     repeat: Repeat,
-    failed: &mut u32,
-    backoff: &mut Backoff,
-) -> Option<Duration> {
-    if !repeat.allows(error) {
-        return None;
+    backoff: Backoff,
+    /// Those of the network and of Slack.
+    number: u32,
+    /// When the first attempt began that failed for the network or Slack.
+    since: Option<Instant>,
+}
+
+impl Failures {
+    fn new(repeat: Repeat) -> Self {
+        Self {
+            repeat,
+            backoff: Backoff::new(repeat.first_wait, repeat.longest_wait),
+            number: 0,
+            since: None,
+        }
     }
-    if let ApiError::RateLimited { retry_after, .. } = error {
-        return Some(*retry_after);
+
+    /// The wait before the next attempt, after one that began then; `None` when there is none.
+    fn wait_after(&mut self, error: &ApiError, began: Instant) -> Option<Duration> {
+        if !self.repeat.allows(error) {
+            return None;
+        }
+        if let ApiError::RateLimited { retry_after, .. } = error {
+            let pause = self.backoff.after_failure().min(PAUSE_AFTER_429);
+            return Some((*retry_after).max(pause));
+        }
+        self.number += 1;
+        let since = *self.since.get_or_insert(began);
+        if self.number >= self.repeat.attempts {
+            return None;
+        }
+        let wait = self.backoff.after_failure();
+        (since.elapsed() + wait <= self.repeat.failing_for).then_some(wait)
     }
-    *failed += 1;
-    (*failed < repeat.attempts).then(|| backoff.after_failure())
 }
 
 /// One lane per channel, and what is known about methods.
@@ -318,8 +348,7 @@ impl Pacer {
         Fut: Future<Output = Result<T, ApiError>>,
     {
         let give_up_at = Instant::now() + repeat.patience;
-        let mut backoff = Backoff::new(repeat.first_wait, repeat.longest_wait);
-        let mut failed = 0;
+        let mut failures = Failures::new(repeat);
         let mut ticket = Ticket::take(self.lane(channel));
         let mut last_error = None;
         loop {
@@ -332,11 +361,12 @@ impl Pacer {
                     retry_after: MESSAGE_INTERVAL_PER_CHANNEL,
                 }));
             }
+            let began = Instant::now();
             let error = match call().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let Some(wait) = wait_after(&error, repeat, &mut failed, &mut backoff) else {
+            let Some(wait) = failures.wait_after(&error, began) else {
                 return Err(error);
             };
             let now = Instant::now();

@@ -18,7 +18,7 @@
 //! Called by [`super::sled`] and by the command line (audit, backup, restore).
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -150,9 +150,32 @@ pub fn audit_dir(root: &Path) -> PathBuf {
 }
 
 /// Whether there is a store in a directory; for those who must not make one by looking.
-#[must_use]
-pub fn has_store(root: &Path) -> bool {
-    root.join("store").is_dir()
+///
+/// # Errors
+/// When that cannot be seen, such as for want of a permission.
+pub fn has_store(root: &Path) -> Result<bool, StoreError> {
+    is_dir(&root.join("store"))
+}
+
+/// Whether there is an audit journal in a directory.
+///
+/// # Errors
+/// When that cannot be seen.
+pub fn has_journal(root: &Path) -> Result<bool, StoreError> {
+    is_dir(&audit_dir(root))
+}
+
+fn is_dir(path: &Path) -> Result<bool, StoreError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(found.is_dir()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(false)
+        }
+        Err(error) => Err(failed(
+            format_args!("cannot look into {}", path.display()),
+            &error,
+        )),
+    }
 }
 
 /// The change log of a data directory, also for readers that do not take it.

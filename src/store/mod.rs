@@ -4,6 +4,8 @@
 //! journal and the change log ([`journal`], [`changes`]) and the data directory they share ([`datadir`]). Must not live here: decisions about requests,
 //! Slack, Python, the reading of clocks. The engine and the web app call it, through `dyn Store` only.
 
+#![forbid(unsafe_code)]
+
 pub mod changes;
 pub mod contract;
 pub mod datadir;

@@ -5,11 +5,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::{Host, Url};
 
@@ -59,11 +61,14 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let mut response = match refuse(&app, &request) {
         Some(refusal) => refusal,
         None => {
+            let waits = Arc::new(AtomicBool::new(false));
+            let request = with_body_watched(request, Arc::clone(&waits));
             let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
             match tokio::time::timeout(app.limits.request, answer).await {
                 Ok(Ok(response)) => response,
                 // The panic hook has written what and where; this ties it to the code that the person saw.
                 Ok(Err(_)) => errors::internal("a page panicked", &path),
+                Err(_) if waits.load(Ordering::Relaxed) => errors::body_too_slow(),
                 Err(_) => errors::too_slow(&path),
             }
         }
@@ -83,6 +88,21 @@ pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) ->
         "web request"
     );
     response
+}
+
+/// Sets `waits` as long as the page waits for more of the request's body: then it is the client that is slow.
+fn with_body_watched(request: Request, waits: Arc<AtomicBool>) -> Request {
+    let (parts, body) = request.into_parts();
+    if body.is_end_stream() {
+        return Request::from_parts(parts, body);
+    }
+    let mut data = body.into_data_stream();
+    let watched = futures_util::stream::poll_fn(move |context| {
+        let polled = data.poll_next_unpin(context);
+        waits.store(polled.is_pending(), Ordering::Relaxed);
+        polled
+    });
+    Request::from_parts(parts, Body::from_stream(watched))
 }
 
 /// The path without the one part that is a secret.

@@ -18,13 +18,14 @@ use super::backend::{
     BackendError, DecisionOutcome, LinkRefusal, ListQuery, Readiness, RequestPage,
 };
 use super::pages::layout::{SignedIn, respond};
-use super::pages::request::{DECISION_MESSAGE_MAX_CHARS, Extras};
+use super::pages::request::Extras;
 use super::pages::{assets, errors, list, request, sign_in, words};
 use super::secret;
 use super::session::{Notice, Ticket};
 use crate::domain::event::clean_message;
 use crate::domain::permission::Verdict;
 use crate::domain::person::Person;
+use crate::domain::run::DECISION_MESSAGE_CHARS_MAX;
 use crate::domain::run::RunId;
 use crate::domain::time::Timestamp;
 
@@ -129,6 +130,16 @@ pub async fn metrics(State(app): Shared) -> Response {
         Ok(text) => ([(header::CONTENT_TYPE, TYPE)], text).into_response(),
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
     }
+}
+
+/// Another method than those of probes and collectors, which have neither a session nor eyes for a page.
+pub async fn only_get() -> Response {
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        [(header::ALLOW, "GET, HEAD")],
+        "only GET and HEAD\n",
+    )
+        .into_response()
 }
 
 pub async fn asset(Path(file): Path<String>) -> Response {
@@ -407,11 +418,11 @@ pub async fn decide(
     }
     let message = clean_message(&form.message).unwrap_or_default();
     let length = message.chars().count();
-    if length > DECISION_MESSAGE_MAX_CHARS {
+    if length > DECISION_MESSAGE_CHARS_MAX {
         let text = format!(
-            "The Decision Message has {length} characters; it may have at most {DECISION_MESSAGE_MAX_CHARS}."
+            "The Decision Message has {length} characters; it may have at most {DECISION_MESSAGE_CHARS_MAX}."
         );
-        let draft = message.chars().take(DECISION_MESSAGE_MAX_CHARS).collect();
+        let draft = message.chars().take(DECISION_MESSAGE_CHARS_MAX).collect();
         app.sessions
             .put_notice(&viewer.ticket, run, Notice::Refused { text, draft });
         return Redirect::to(&page).into_response();

@@ -15,6 +15,8 @@
 //! | `server` | sockets, limits, shutdown |
 //! | `starting` | what is answered before there is a backend |
 
+#![forbid(unsafe_code)]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,7 +42,7 @@ pub use backend::Backend;
 pub use server::{ServeError, bind, serve, serve_newest, serve_on};
 pub use starting::starting;
 
-/// Largest accepted body. A decision message of 3000 characters takes at most 36 KB percent-encoded.
+/// Largest accepted body. A decision message of 2000 characters takes at most 24 KB percent-encoded.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// Settings of the web app.
@@ -161,9 +163,18 @@ fn router_within(limits: Limits, backend: Arc<dyn Backend>, config: WebConfig) -
     });
     Router::new()
         .route("/", get(handlers::home))
-        .route("/healthz", get(handlers::healthz))
-        .route("/readyz", get(handlers::readyz))
-        .route("/metrics", get(handlers::metrics))
+        .route(
+            "/healthz",
+            get(handlers::healthz).fallback(handlers::only_get),
+        )
+        .route(
+            "/readyz",
+            get(handlers::readyz).fallback(handlers::only_get),
+        )
+        .route(
+            "/metrics",
+            get(handlers::metrics).fallback(handlers::only_get),
+        )
         .route("/assets/{file}", get(handlers::asset))
         .route(
             "/login/{token}",

@@ -51,10 +51,10 @@ pub struct ServeError {
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program, perhaps another symbot, has this port: stop it or choose another address with --web"
+            "another program, perhaps another symbot, has this port: stop it or choose another address with --web (symbot demo: another --web-port)"
         }
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 need a privilege: choose a higher one with --web"
+            "ports below 1024 need a privilege: choose a higher one with --web (symbot demo: --web-port)"
         }
         io::ErrorKind::AddrNotAvailable => {
             "this machine has no such address: choose one of its own, such as 127.0.0.1 or 0.0.0.0, with --web"

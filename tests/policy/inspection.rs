@@ -237,6 +237,7 @@ fn the_wrong_decorator_is_an_error() {
     let source =
         "from sym.sdk.annotations import hook\n@hook\ndef get_permissions(event):\n    pass\n";
     let found = problems(source);
+    assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].contains("'get_permissions' is a reducer, but is decorated with @hook"),
         "{found:?}"
@@ -533,6 +534,7 @@ fn code_that_does_not_compile_or_raises_is_an_error_with_its_line() {
             "warning 4: 'unknown_name' is not defined in this file: using it raises a NameError",
         ]
     );
+    assert_eq!(after_guide("raise MemoryError\n"), ["error 1: MemoryError"]);
     assert_eq!(
         after_guide("nobody.knows()\n"),
         ["error 1: NameError: name 'nobody' is not defined"]

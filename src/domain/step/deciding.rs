@@ -185,7 +185,7 @@ impl Change {
         if self.is_being_checked(pressed) {
             return Some(Reply::Checking);
         }
-        (self.checks() >= CHECKS_MAX).then_some(Reply::NotReady)
+        (self.checks() >= CHECKS_MAX).then_some(Reply::TooMany)
     }
 
     pub(super) fn decide(
@@ -298,6 +298,7 @@ impl Change {
             Reply::Forwarded { .. } => "the request had been forwarded".to_owned(),
             Reply::Errored => "the request could not be routed".to_owned(),
             Reply::NotReady => "the request was still being prepared".to_owned(),
+            Reply::TooMany => "many others were deciding at the same time".to_owned(),
             Reply::Checking => "the same press is being checked by the flow's code".to_owned(),
             Reply::Ignored { message } => message
                 .clone()

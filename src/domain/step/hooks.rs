@@ -23,7 +23,7 @@ impl Change {
         }
     }
 
-    fn has_hook(&self, when: When, event: EventName) -> bool {
+    pub(super) fn has_hook(&self, when: When, event: EventName) -> bool {
         let name = hook_name(when, event);
         self.run.flow.hooks.contains(&name)
     }
@@ -170,7 +170,7 @@ impl Change {
                         message: format!("ignored: {words}"),
                         ..RunError::default()
                     };
-                    self.report_as(error, &hook, true);
+                    self.report_as(error, &hook, true, firing.actor().cloned());
                 }
                 self.nullify(firing, Reply::Ignored { message }, &words);
             }
@@ -178,7 +178,7 @@ impl Change {
                 self.routing_failed(error);
             }
             (HookAnswer::Failed(error), _) => {
-                self.report_as(error.clone(), &hook, false);
+                self.report_as(error.clone(), &hook, false, firing.actor().cloned());
                 let words = format!("{hook} failed (code {})", error.code);
                 self.nullify(firing, Reply::HookFailed { code: error.code }, &words);
             }
@@ -211,7 +211,7 @@ impl Change {
             None,
             format!("{hook} failed (code {}).", error.code),
         );
-        self.report_as(error, &hook, false);
+        self.report_as(error, &hook, false, firing.actor().cloned());
     }
 
     /// The event that a hook returned takes the place of (or, after it, follows) the one that the hook wraps.
@@ -307,10 +307,7 @@ impl Change {
         match firing.pressed {
             Some(pressed) => self.refuse(&pressed, reply, words),
             None => {
-                let by = match firing.via {
-                    ChannelType::Internal => None,
-                    _ => Some(firing.by.clone()),
-                };
+                let by = firing.actor().cloned();
                 self.record(
                     Step::failed(event, firing.via, by.as_ref(), words).with_fields(&firing.fields),
                 );

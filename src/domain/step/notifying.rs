@@ -4,7 +4,7 @@
 use super::super::audit::Step;
 use super::super::effect::{Effect, RequesterNews, Timer, TimerChange};
 use super::super::event::{DeliveryOutcome, Routing};
-use super::super::hook::{Held, Otherwise, Work};
+use super::super::hook::{EventName, Held, Otherwise, When, Work};
 use super::super::routing::{Destination, Legacy};
 use super::super::run::{
     ChannelType, Delivery, Details, MessageRef, OwnTime, RoutedNotification, RunError, Status,
@@ -67,7 +67,8 @@ impl Change {
             None,
             &error.message,
         ));
-        self.report_as(error, "request", false);
+        let requester = self.run.requester.clone();
+        self.report_as(error, "request", false, Some(requester));
         self.ask(Effect::TellRequester {
             about: RequesterNews::Failed,
         });
@@ -84,7 +85,7 @@ impl Change {
                 ..Details::default()
             },
         };
-        self.report_as(error, step, warning);
+        self.report_as(error, step, warning, None);
     }
 
     /// Uses the notification: sends it to all of its destinations.
@@ -221,10 +222,15 @@ impl Change {
             return self.start_notification(index + 1);
         }
         if next {
+            let then = if self.has_hook(When::On, EventName::RequestForward) {
+                "on_request_forward is asked about the next one"
+            } else {
+                "the next one is used"
+            };
             self.report(
                 "delivery",
                 format!(
-                    "notification {} could not be delivered ({reasons}); the next one is used",
+                    "notification {} could not be delivered ({reasons}); {then}",
                     index + 1
                 ),
                 hints,
@@ -242,7 +248,7 @@ impl Change {
             );
             return self.fire(firing);
         }
-        self.nowhere(&reasons, hints);
+        self.nowhere("No notification could be delivered", &reasons, hints);
     }
 
     /// Whether there is a notification after this one, and its rule lets it be used.
@@ -255,25 +261,26 @@ impl Change {
         index + 1 < self.run.notifications.len() && legacy.is_none_or(goes_on)
     }
 
-    /// Open question 5: the request stays open for the web app, and those concerned are told.
-    fn nowhere(&mut self, reasons: &str, hints: Option<String>) {
+    /// Open question 5: the request stays open for the web app, and those concerned are told. `what` begins a sentence.
+    fn nowhere(&mut self, what: &str, reasons: &str, hints: Option<String>) {
         self.run.current = None;
         self.note(
             "notification",
             None,
-            "No notification could be delivered; the request is in the web app.".to_owned(),
+            format!("{what}; the request is in the web app."),
         );
         self.record(Step::failed(
             "request_forward",
             ChannelType::Internal,
             None,
-            "no notification could be delivered",
+            &uncapitalised(what),
         ));
         let open = self.run.status.is_open();
         self.report(
             "delivery",
             format!(
-                "no notification could be delivered ({reasons}){}",
+                "{} ({reasons}){}",
+                uncapitalised(what),
                 if open {
                     "; the request is open in the web app"
                 } else {
@@ -468,7 +475,11 @@ impl Change {
         if !timed_out && routed.messages().next().is_none() {
             let reasons = self.failures(index);
             let hints = self.hints(index);
-            return self.nowhere(&reasons, hints);
+            let what = format!(
+                "Notification {} could not be delivered, and on_request_forward did not let the next one be used",
+                index + 1
+            );
+            return self.nowhere(&what, &reasons, hints);
         }
         if timed_out && !routed.restarted {
             routed.restarted = true;
@@ -500,6 +511,15 @@ impl Change {
             self.ask(Effect::UpdateMessage { message });
         }
     }
+}
+
+/// A beginning of a sentence, for its middle.
+fn uncapitalised(words: &str) -> String {
+    let mut words = words.to_owned();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    words
 }
 
 fn describe(routed: &RoutedNotification, destination: usize) -> String {

@@ -34,6 +34,8 @@ struct Seen {
     asking: Option<(String, Instant)>,
     /// Something was sent that a repetition would send again.
     sent: bool,
+    /// Something was not tried to the end because the bot is about to end.
+    cut_short: bool,
 }
 
 impl Reach {
@@ -66,15 +68,24 @@ impl Reach {
         self.lock().why = Some(error.to_string());
     }
 
+    /// A call was not repeated, because the bot is about to end.
+    pub(super) fn cut_short(&self) {
+        let mut seen = self.lock();
+        seen.cut_short = true;
+        seen.why = Some("symbot is about to end".to_owned());
+    }
+
     /// What a failure of the handlers is taken for. Where something was sent already it stays a failure: asked again, the code would
-    /// send it again and again.
+    /// send it again and again. When the bot ends it is asked again all the same, once, as after a crash.
     pub(super) fn judge(&self, failure: HandlerFailure) -> HandlerFailure {
         self.judge_at(failure, Instant::now())
     }
 
     fn judge_at(&self, failure: HandlerFailure, now: Instant) -> HandlerFailure {
         let seen = self.lock();
-        if seen.sent || !matches!(failure.kind, FailureKind::Exception | FailureKind::Timeout) {
+        if (seen.sent && !seen.cut_short)
+            || !matches!(failure.kind, FailureKind::Exception | FailureKind::Timeout)
+        {
             return failure;
         }
         let hangs = seen.asking.as_ref();
@@ -112,5 +123,10 @@ mod tests {
         assert_eq!(judged(&reach, timeout, HANGING), timeout);
         reach.begins("slack.list_users");
         assert_eq!(judged(&reach, timeout, HANGING), timeout);
+        // Ended by the bot's own end, it goes on at the next start, whatever it had sent.
+        reach.ended(true);
+        reach.cut_short();
+        let ended = judged(&reach, FailureKind::Exception, Duration::ZERO);
+        assert_eq!(ended, FailureKind::Unreachable);
     }
 }

@@ -117,6 +117,10 @@ impl EngineHost {
                 "CHANNEL_NOT_FOUND",
                 format!("{}: {held}", to.describe()),
             ),
+            Held::Ending => {
+                self.reach.cut_short();
+                failed(CLASS, "UNAVAILABLE", held.to_string())
+            }
             _ => failed(CLASS, "UNAVAILABLE", format!("{}: {held}", to.describe())),
         }
     }

@@ -169,6 +169,40 @@ async fn a_request_that_is_decided_while_the_clock_is_set_gets_no_timer_back() {
     bot.dies().await;
 }
 
+#[tokio::test]
+async fn a_timer_that_comes_too_late_removes_itself_but_not_one_that_was_set_anew() {
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let clock = ManualClock::default();
+    let id = waiting(&*store, 1, clock.now(), 60).await;
+    let bot = going_on(store.clone(), Arc::new(clock.clone())).await;
+    let late = Timer {
+        due: clock.now(),
+        run: id,
+        // Nobody waits for this one.
+        notification: 7,
+    };
+    let anew = Timer {
+        due: clock.now().plus_seconds(90),
+        ..late
+    };
+    let commit = Commit {
+        timers: vec![TimerChange::Set(anew)],
+        ..Commit::default()
+    };
+    store.commit(commit).await.unwrap();
+    bot.engine.timers.apply(&[TimerChange::Set(anew)]);
+    bot.engine.fire(late).await;
+    assert_eq!(store.timers().await.unwrap().len(), 2);
+    let cancel = TimerChange::Cancel {
+        run: id,
+        notification: 7,
+    };
+    bot.engine.timers.apply(&[cancel]);
+    bot.engine.fire(late).await;
+    assert_eq!(store.timers().await.unwrap().len(), 1);
+    bot.dies().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_a_long_stop_what_is_overdue_fires_once_and_in_order() {
     const OVERDUE: u128 = 700;

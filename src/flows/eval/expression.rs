@@ -365,6 +365,9 @@ impl World {
                 .map_err(|problem| Failure::new(place, format!("function `{name}`: {problem}")))
         }?;
         self.charge(result.weight(), place)?;
+        if name == "sensitive" {
+            self.keep_back(&result, place)?;
+        }
         Ok(result)
     }
 

@@ -47,7 +47,8 @@ impl World {
                     found.len()
                 ),
             )
-            .hint("load the directory that declares it together with this one"));
+            .hint("load the directory that declares it together with this one")
+            .following(self.is_incomplete()));
         };
         let value = self.attribute(owner, *owner_index, owner_key, name, place)?;
         if name == "id" && owner.root_dir != module.root_dir {

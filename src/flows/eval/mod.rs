@@ -1,11 +1,12 @@
 //! The lazy evaluator: expressions → values, each named thing evaluated when it is first needed and kept. Nothing here
 //! knows what a flow is. `expression` walks expressions, `reference` resolves names, `module` expands modules and
-//! resources, `blocks` their nested blocks, `lookup` finds what data sources ask for, `template` writes strings.
+//! resources, `blocks` their nested blocks, `lookup` finds what data sources ask for, `depends` looks at `depends_on`, `template` writes strings.
 //!
 //! Hostile or broken configurations are bounded: a budget of work per load, limits on the size and nesting of values,
 //! on the depth of evaluation, and on the number of modules and resources.
 
 mod blocks;
+mod depends;
 mod expression;
 mod lookup;
 mod module;
@@ -26,7 +27,7 @@ use super::value::{MAX_DEPTH, MAX_WEIGHT, Value};
 
 pub use blocks::Nested;
 pub use module::{Children, Expansion, Key, Module, Origin};
-pub use variable::Given;
+pub use variable::{Given, Values};
 
 /// Units of work (nodes made, nodes walked) for one root module. A large real root needs some ten thousand; this many
 /// take a few seconds and a few hundred megabytes at worst.
@@ -66,6 +67,8 @@ pub struct Scope<'a> {
     /// `each` or `count` of the block around.
     pub key: &'a Key,
     pub each: Option<&'a Value>,
+    /// The resource whose body this is, by number.
+    pub owner: Option<usize>,
     pub bound: Option<&'a Binding<'a>>,
 }
 
@@ -86,6 +89,7 @@ impl<'a> Scope<'a> {
             file,
             key: &Key::None,
             each: None,
+            owner: None,
             bound: None,
         }
     }

@@ -9,15 +9,17 @@ use std::rc::Rc;
 use hcl_edit::Span;
 use hcl_edit::structure::Structure;
 
-use super::variable::Given;
+use super::variable::Values;
 use super::{Node, Scope, Slot, World};
 use crate::flows::config::{ModuleConfig, Named, Resource, join_shown, read_module};
+use crate::flows::folder::is_module_dir;
+use crate::flows::parse::error_text;
 use crate::flows::schema;
 use crate::flows::source::{Failure, FileId, Place, UNKNOWN_HINT};
 use crate::flows::types::convert;
 use crate::flows::value::{ListKind, Unknown, Value};
 
-/// Modules in modules; a module that calls itself is found before.
+/// Modules in modules.
 const MAX_MODULE_DEPTH: usize = 30;
 
 /// Instances of modules and resources over all roots.
@@ -111,7 +113,7 @@ pub enum Children {
 /// Where the values of a module's variables come from.
 #[derive(Debug)]
 pub enum Origin {
-    Root(BTreeMap<String, Given>),
+    Root(Values),
     Call {
         parent: Rc<Module>,
         call: Rc<Named>,
@@ -142,7 +144,7 @@ pub struct Module {
 impl Module {
     /// A root module.
     #[must_use]
-    pub fn root(config: Rc<ModuleConfig>, given: BTreeMap<String, Given>) -> Self {
+    pub fn root(config: Rc<ModuleConfig>, given: Values) -> Self {
         Self {
             address: String::new(),
             path: ".".to_owned(),
@@ -154,6 +156,28 @@ impl Module {
             values: RefCell::default(),
             expansions: RefCell::default(),
             children: RefCell::default(),
+        }
+    }
+
+    /// Whether this module or one that calls it is the one in a directory.
+    fn is_within(&self, dir: &Path) -> bool {
+        let Ok(real) = dir.canonicalize() else {
+            return false;
+        };
+        let mut module = self;
+        loop {
+            if module
+                .config
+                .dir
+                .canonicalize()
+                .is_ok_and(|dir| dir == real)
+            {
+                return true;
+            }
+            match &module.origin {
+                Origin::Call { parent, .. } => module = parent,
+                Origin::Root(_) => return false,
+            }
         }
     }
 
@@ -174,8 +198,19 @@ impl Module {
 }
 
 impl World {
+    /// Whether something of any module could not be read.
+    pub(super) fn is_incomplete(&self) -> bool {
+        let modules = self.configs.borrow();
+        modules.values().any(|config| config.incomplete)
+            || self
+                .roots
+                .borrow()
+                .iter()
+                .any(|root| root.config.incomplete)
+    }
+
     /// Makes a root module; its directory is read by the caller.
-    pub fn add_root(&self, config: ModuleConfig, given: BTreeMap<String, Given>) -> Rc<Module> {
+    pub fn add_root(&self, config: ModuleConfig, given: Values) -> Rc<Module> {
         let root = Rc::new(Module::root(Rc::new(config), given));
         self.roots.borrow_mut().push(Rc::clone(&root));
         root
@@ -298,7 +333,8 @@ impl World {
         place: Place,
     ) -> Result<Rc<Children>, Failure> {
         let Some(call) = module.config.calls.get(name) else {
-            return Err(Failure::new(place, format!("module.{name} is not declared")).fatal());
+            let failure = Failure::new(place, format!("module.{name} is not declared")).fatal();
+            return Err(failure.following(module.config.incomplete));
         };
         self.memo(
             &module.children,
@@ -345,14 +381,14 @@ impl World {
             return Err(Failure::new(place, "modules call each other without end").fatal());
         }
         let dir = module.config.dir.join(Path::new(&*source));
+        if module.is_within(&dir) {
+            let problem = "this is the module itself, or one that leads here: modules call each other without end";
+            return Err(Failure::new(place, problem).fatal());
+        }
         let shown = join_shown(&module.config.shown, &source);
-        let config = self.module_config(&dir, &shown);
-        let config = config.ok_or_else(|| {
-            Failure::new(
-                place,
-                format!("module.{name}: there are no *.tf files in {shown}"),
-            )
-            .hint("check `source`: it is relative to the file that it stands in")
+        let config = self.module_config(&dir, &shown).map_err(|problem| {
+            Failure::new(place, format!("module.{name}: {problem}"))
+                .hint("check `source`: it is relative to the file that it stands in")
         })?;
         let expansion = self.expand(
             call.body.attribute("count"),
@@ -395,19 +431,24 @@ impl World {
         Ok(Children::Instances(expansion, instances))
     }
 
-    fn module_config(&self, dir: &Path, shown: &str) -> Option<Rc<ModuleConfig>> {
+    fn module_config(&self, dir: &Path, shown: &str) -> Result<Rc<ModuleConfig>, String> {
+        let unread = |problem: String| format!("cannot read {shown}: {problem}");
+        let nothing = || format!("there are no *.tf files in {shown}");
         self.sources.watch(dir);
-        let real = dir.canonicalize().ok()?;
+        let real = dir.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => nothing(),
+            _ => unread(error_text(&error)),
+        })?;
         if let Some(config) = self.configs.borrow().get(&real) {
-            return Some(Rc::clone(config));
+            return Ok(Rc::clone(config));
         }
-        if !crate::flows::config::is_module_dir(&real) {
-            return None;
+        if !is_module_dir(&real).map_err(unread)? {
+            return Err(nothing());
         }
         self.files.allow(&real);
         let config = Rc::new(read_module(&self.sources, &real, shown));
         self.configs.borrow_mut().insert(real, Rc::clone(&config));
-        Some(config)
+        Ok(config)
     }
 
     fn check_arguments(&self, module: &Rc<Module>, call: &Named, config: &ModuleConfig) {
@@ -425,7 +466,8 @@ impl World {
                 continue;
             };
             let name = attribute.key.as_str();
-            if META.contains(&name) || config.variables.contains_key(name) {
+            let known = META.contains(&name) || config.variables.contains_key(name);
+            if known || config.incomplete {
                 continue;
             }
             let names = config.variables.keys().map(String::as_str);
@@ -537,6 +579,7 @@ impl World {
             file,
             key,
             each: expansion.each(key),
+            owner: Some(index),
             bound: None,
         })
     }

@@ -110,7 +110,8 @@ impl World {
                 &format!("local.{name}"),
                 similar(name, names),
                 "local.",
-            ));
+            )
+            .following(module.config.incomplete));
         };
         self.memo(
             &module.values,
@@ -131,7 +132,8 @@ impl World {
         let Some(output) = module.config.outputs.get(name) else {
             let names = module.config.outputs.keys().map(String::as_str);
             let what = format!("{}.{name}", module.address);
-            return Err(undeclared(place, &what, similar(name, names), ""));
+            return Err(undeclared(place, &what, similar(name, names), "")
+                .following(module.config.incomplete));
         };
         self.memo(
             &module.values,
@@ -163,7 +165,8 @@ impl World {
                 &format!("module.{name}"),
                 similar(name, names),
                 "module.",
-            ));
+            )
+            .following(module.config.incomplete));
         }
         let children = self.children(module, name, place)?;
         let Children::Instances(expansion, instances) = &*children else {
@@ -235,8 +238,16 @@ impl World {
         let Some(index) = module.config.by_address.get(&address).copied() else {
             let others = module.config.by_address.keys().map(String::as_str);
             let known = similar(&address, others);
-            return Err(undeclared(place, &address, known, ""));
+            let failure = undeclared(place, &address, known, "");
+            return Err(failure.following(module.config.incomplete));
         };
+        if scope.owner == Some(index) {
+            return Err(
+                Failure::new(place, format!("{address} cannot refer to itself"))
+                    .hint("use a local for what several attributes share")
+                    .fatal(),
+            );
+        }
         let expansion = self.expansion(module, index, place)?;
         let (key, used) = match (&*expansion, operators.get(start)) {
             (Expansion::Unknown(_), _) => {

@@ -354,6 +354,9 @@ impl World {
             place,
         )
         .map_err(|failure| {
+            if failure.is_following() {
+                return failure;
+            }
             // Places inside of the template mean nothing in the file that calls it.
             let moved = fail(format!("in {name}: {}", failure.message()));
             if failure.is_catchable() {

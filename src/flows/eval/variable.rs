@@ -25,6 +25,14 @@ pub struct Given {
     pub place: Place,
 }
 
+/// The values for the variables of a root module.
+#[derive(Debug, Default)]
+pub struct Values {
+    pub given: BTreeMap<String, Given>,
+    /// Whether a file of values could not be read, so that what is not given may be given after all. It is reported.
+    pub incomplete: bool,
+}
+
 impl World {
     /// The value of a variable.
     pub fn variable(
@@ -36,6 +44,7 @@ impl World {
         let Some(declaration) = module.config.variables.get(name) else {
             let failure = Failure::new(place, format!("var.{name} is not declared")).fatal();
             let names = module.config.variables.keys().map(String::as_str);
+            let failure = failure.following(module.config.incomplete);
             return Err(match similar(name, names) {
                 Some(other) => failure.hint(format!("did you mean `var.{other}`?")),
                 None => failure.hint(format!("declare it: variable {name:?} {{ … }}")),
@@ -56,10 +65,8 @@ impl World {
             Some((file, attribute)) => self.read_type(&attribute.value, module, file, 0)?,
             None => Type::Any,
         };
-        let nullable = match declaration.body.attribute("nullable") {
-            Some((_, attribute)) => attribute.value.as_bool().unwrap_or(true),
-            None => true,
-        };
+        let nullable = declaration.flag("nullable", true);
+        let sensitive = declaration.flag("sensitive", false);
         if let Some((file, attribute)) = declaration.body.attribute("default")
             && let Some(reference) = reference_in(&attribute.value)
         {
@@ -88,24 +95,23 @@ impl World {
                 } else {
                     format!("give `{name}` in the module block, or a default here")
                 };
-                let missing_at = match &module.origin {
-                    Origin::Root(_) => declaration.place,
-                    Origin::Call { call, .. } => call.place,
+                let (missing_at, unread) = match &module.origin {
+                    Origin::Root(values) => (declaration.place, values.incomplete),
+                    Origin::Call { call, .. } => (call.place, false),
                 };
                 return Err(Failure::new(
                     missing_at,
                     format!("{} has no value", module.qualified(&format!("var.{name}"))),
                 )
-                .hint(hint));
+                .hint(hint)
+                .following(unread));
             }
         };
         self.charge(value.weight(), place)?;
+        if sensitive {
+            self.keep_back(&value, declaration.place)?;
+        }
         self.check_default(module, declaration, &wanted)?;
-        let sensitive = declaration
-            .body
-            .attribute("sensitive")
-            .and_then(|(_, attribute)| attribute.value.as_bool())
-            .unwrap_or(false);
         let value = convert(&value, &wanted).map_err(|problem| {
             let what = format!(
                 "{} takes {}",
@@ -119,7 +125,20 @@ impl World {
                 Failure::new(place, format!("{what}: {problem}"))
             }
         })?;
+        if sensitive {
+            // As a number it may be written otherwise.
+            self.keep_back(&value, declaration.place)?;
+        }
         Ok(value)
+    }
+
+    /// Keeps a sensitive value out of all problems.
+    pub(super) fn keep_back(&self, value: &Value, place: Place) -> Result<(), Failure> {
+        if self.sources.keep_back(value) {
+            return Ok(());
+        }
+        let problem = "too many sensitive values to keep them out of what is said";
+        Err(Failure::new(place, problem).fatal())
     }
 
     /// A default must fit even where another value is given.
@@ -134,6 +153,19 @@ impl World {
         };
         let default = self.eval(&attribute.value, &Scope::top(module, file))?;
         self.charge(default.weight(), declaration.place)?;
+        if declaration.flag("sensitive", false) {
+            self.keep_back(&default, declaration.place)?;
+        }
+        if default.is_null() && !declaration.flag("nullable", true) {
+            return Err(Failure::new(
+                Place::new(file, attribute.value.span()),
+                format!(
+                    "the default of {} is null, but it is declared with nullable = false",
+                    module.qualified(&format!("var.{}", declaration.name))
+                ),
+            )
+            .hint("leave the default out, or give another"));
+        }
         convert(&default, wanted).map(|_| ()).map_err(|problem| {
             Failure::new(
                 Place::new(file, attribute.value.span()),
@@ -149,7 +181,7 @@ impl World {
     /// The value from outside of the module, if there is one.
     fn given(&self, module: &Rc<Module>, name: &str) -> Result<(Option<Value>, Place), Failure> {
         match &module.origin {
-            Origin::Root(values) => match values.get(name) {
+            Origin::Root(values) => match values.given.get(name) {
                 Some(given) => Ok((Some(given.value.clone()?), given.place)),
                 None => Ok((None, Place::new(usize::MAX, None))),
             },
@@ -165,6 +197,7 @@ impl World {
                         file,
                         key,
                         each: each.as_ref(),
+                        owner: None,
                         bound: None,
                     };
                     let place = Place::new(file, attribute.value.span());

@@ -18,18 +18,21 @@ const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(1);
 const RETRY_AFTER_LONGEST: Duration = Duration::from_secs(300);
 
 /// The token itself is refused: no other call with it can succeed.
-const TOKEN_CODES: [&str; 10] = [
+const TOKEN_CODES: [&str; 9] = [
     "account_inactive",
     "invalid_auth",
     "no_active_installation",
     "not_allowed_token_type",
     "not_authed",
-    "team_access_not_granted",
     "token_expired",
     "token_revoked",
     "two_factor_setup_required",
     "user_removed_from_team",
 ];
+
+/// The token is refused for one workspace: the own one where the call is about nothing else, else that of a channel or a
+/// person that the call names.
+const WORKSPACE_CODE: &str = "team_access_not_granted";
 
 /// Slack could not do it now. The documentation says of the first two that part of the call may have been done.
 const MAYBE_DONE_CODES: [&str; 2] = ["fatal_error", "internal_error"];
@@ -131,7 +134,8 @@ impl ApiError {
 
     /// What an answer with `ok: false` means.
     pub(super) fn from_code(method: &'static str, code: &str, body: Option<&Value>) -> Self {
-        if TOKEN_CODES.contains(&code) {
+        let about_nothing_else = matches!(method, super::AUTH_TEST | super::CONNECTIONS_OPEN);
+        if TOKEN_CODES.contains(&code) || (code == WORKSPACE_CODE && about_nothing_else) {
             return Self::Token {
                 method,
                 code: code.to_owned(),

@@ -72,7 +72,7 @@ async fn failures_are_sorted_by_what_can_be_done_about_them() {
         body,
     };
     // What Slack does, then: permanent, fatal, maybe done.
-    let cases: [(Answer, (bool, bool, bool), &str); 10] = [
+    let cases: [(Answer, (bool, bool, bool), &str); 11] = [
         (
             Answer::Json(json!({"ok": false, "error": "channel_not_found"})),
             (true, false, false),
@@ -82,6 +82,12 @@ async fn failures_are_sorted_by_what_can_be_done_about_them() {
             Answer::Json(json!({"ok": false, "error": "invalid_auth"})),
             (true, true, false),
             "SLACK_BOT_TOKEN",
+        ),
+        // The token is good for the own workspace, and this message is in another.
+        (
+            Answer::Json(json!({"ok": false, "error": "team_access_not_granted"})),
+            (true, false, false),
+            "a workspace without the app",
         ),
         (
             Answer::Json(json!({"ok": false, "error": "missing_scope", "needed": "chat:write"})),
@@ -151,6 +157,17 @@ async fn failures_are_sorted_by_what_can_be_done_about_them() {
     );
     let error = api.chat_update(&message, "", &json!([]), None).await;
     assert_eq!(error.unwrap_err(), limited);
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_for_the_own_workspace_is_refused_for_everything() {
+    let slack = FakeSlack::start().await;
+    let api = slack.api();
+    let refused = || Answer::Json(json!({"ok": false, "error": "team_access_not_granted"}));
+    slack.script("auth.test", refused());
+    slack.script("apps.connections.open", refused());
+    assert!(api.auth_test().await.unwrap_err().fatal());
+    assert!(api.apps_connections_open().await.unwrap_err().fatal());
 }
 
 #[tokio::test]

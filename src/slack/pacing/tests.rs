@@ -20,6 +20,7 @@ const REPEAT: Repeat = Repeat {
     first_wait: Duration::from_millis(10),
     longest_wait: Duration::from_millis(20),
     patience: Duration::from_secs(10),
+    failing_for: Duration::MAX,
     even_if_maybe_done: true,
 };
 
@@ -183,6 +184,67 @@ async fn network_failures_are_repeated_a_bounded_number_of_times() {
         assert_eq!(attempts.load(Ordering::SeqCst), REPEAT.attempts);
         // Half of 10 + 20 + 20.
         assert!(started.elapsed() >= Duration::from_millis(25));
+    }
+}
+
+#[tokio::test]
+async fn a_429_that_asks_for_no_wait_is_not_answered_without_a_pause() {
+    for (channel, fewest) in [(Some("C1"), 2), (None, 5)] {
+        let pacer = Pacer::new(PACING);
+        let attempts = AtomicU32::new(0);
+        let impatient = Repeat {
+            patience: Duration::from_millis(150),
+            ..REPEAT
+        };
+        let call = || async {
+            attempts.fetch_add(1, Ordering::SeqCst);
+            Err::<(), _>(limited(0))
+        };
+        let result = match channel {
+            Some(channel) => pacer.run(METHOD, channel, impatient, call).await,
+            None => repeating(impatient, call).await,
+        };
+        assert_eq!(result, Err(limited(0)));
+        let attempts = attempts.load(Ordering::SeqCst);
+        assert!((fewest..=20).contains(&attempts), "{attempts} attempts");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_fails_is_given_up_sooner_than_one_that_slack_puts_off() {
+    let pacer = Pacer::new(PACING);
+    let quick = Repeat {
+        attempts: 1000,
+        failing_for: Duration::from_millis(100),
+        ..REPEAT
+    };
+    // Put off for longer than it may fail, which is no failure.
+    let put_off = AtomicU32::new(0);
+    let started = Instant::now();
+    let result = pacer.run(METHOD, "C1", quick, || async {
+        match put_off.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(limited(4)),
+            1 => Err(broken(true)),
+            _ => Ok(()),
+        }
+    });
+    assert_eq!(result.await, Ok(()));
+    assert!(started.elapsed() >= 4 * SECOND);
+    // The time of the attempts counts as well.
+    for channel in [Some("C2"), None] {
+        let started = Instant::now();
+        let call = || async {
+            sleep(Duration::from_millis(30)).await;
+            Err::<(), _>(broken(true))
+        };
+        let result = match channel {
+            Some(channel) => pacer.run(METHOD, channel, quick, call).await,
+            None => repeating(quick, call).await,
+        };
+        assert_eq!(result, Err(broken(true)));
+        let took = started.elapsed();
+        assert!(took >= Duration::from_millis(60), "{took:?}");
+        assert!(took < Duration::from_secs(2), "{took:?}");
     }
 }
 

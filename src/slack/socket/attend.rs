@@ -26,6 +26,7 @@ const TELLING: Repeat = Repeat {
     first_wait: Duration::from_millis(500),
     longest_wait: Duration::from_secs(2),
     patience: Duration::from_secs(8),
+    failing_for: Duration::MAX,
     even_if_maybe_done: true,
 };
 

@@ -112,6 +112,7 @@ fn failures() {
             code: "ROUTE-1",
             warning: true,
             message: "channel #nowhere cannot be reached",
+            requester: Some(&run.requester),
             ..ErrorReport::default()
         }),
     ]));

@@ -7,7 +7,7 @@ use super::{NOW, decided, forwarded, render, run, string, submitted, user, with_
 use crate::domain::effect::RequesterNews;
 use crate::domain::field::FieldValue;
 use crate::domain::permission::Verdict;
-use crate::domain::run::{Run, RunError, Status};
+use crate::domain::run::{DECISION_MESSAGE_CHARS_MAX, Run, RunError, Status};
 use crate::slack::message;
 use crate::slack::view::{ButtonValue, Message, RequestMessage};
 
@@ -56,6 +56,13 @@ fn a_flow_that_wants_a_decision_message_has_its_input_above_the_buttons() {
         link: None,
     });
     assert_eq!(message_problems(&message), Vec::<String>::new());
+    // As many as the web app takes.
+    let most = format!("\"max_length\":{DECISION_MESSAGE_CHARS_MAX}");
+    assert!(
+        serde_json::to_string(&message.blocks)
+            .unwrap()
+            .contains(&most)
+    );
     assert_snapshot!(render::message(&message));
 }
 

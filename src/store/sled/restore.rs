@@ -90,24 +90,35 @@ pub fn restore(from: &RestoreFrom, dir: &Path) -> Result<RestoreSummary, StoreEr
             )
         })?;
     }
-    let mut summary = fill(from, &unfinished)?;
-    // Checks everything, as each start does; and leaves it cleanly closed.
-    let options = Options {
-        check_whole_below_bytes: u64::MAX,
-        ..Options::default()
-    };
-    let store = SledStore::open(&unfinished, options)?;
-    (summary.commits, summary.audit_lines) = store.position();
-    drop(store);
-    journal::verify(&audit_dir(&unfinished), summary.audit_lines).map_err(|bad| {
-        StoreError::Damaged(format!("the audit journal that was restored: {bad}"))
-    })?;
+    let restored = restore_into(from, &unfinished);
+    if restored.is_err() {
+        // What there is of it helps nobody; the next attempt would remove it as well.
+        let _ = fs::remove_dir_all(&unfinished);
+    }
+    let summary = restored?;
     let renaming = |error| failed(format_args!("cannot create {}", dir.display()), &error);
     if dir.exists() {
         fs::remove_dir(dir).map_err(renaming)?;
     }
     fs::rename(&unfinished, dir).map_err(renaming)?;
     sync_entry(dir)?;
+    Ok(summary)
+}
+
+/// Fills a new directory and checks what came out.
+fn restore_into(from: &RestoreFrom, unfinished: &Path) -> Result<RestoreSummary, StoreError> {
+    let mut summary = fill(from, unfinished)?;
+    // Checks everything, as each start does; and leaves it cleanly closed.
+    let options = Options {
+        check_whole_below_bytes: u64::MAX,
+        ..Options::default()
+    };
+    let store = SledStore::open(unfinished, options)?;
+    (summary.commits, summary.audit_lines) = store.position();
+    drop(store);
+    journal::verify(&audit_dir(unfinished), summary.audit_lines).map_err(|bad| {
+        StoreError::Damaged(format!("the audit journal that was restored: {bad}"))
+    })?;
     Ok(summary)
 }
 

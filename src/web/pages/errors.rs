@@ -174,6 +174,18 @@ pub fn too_slow(path: &str) -> Response {
     )
 }
 
+/// The rest of a form did not come in time: a matter of the client or the network, not ours.
+pub fn body_too_slow() -> Response {
+    simple(
+        StatusCode::REQUEST_TIMEOUT,
+        "This takes too long",
+        None,
+        &html! {
+            p { "The form did not arrive in time. Try again in a moment." }
+        },
+    )
+}
+
 /// A decision took too long: it may still be made.
 pub fn decision_pending(signed_in: SignedIn<'_>, back_to: &str) -> Response {
     let code = new_code();

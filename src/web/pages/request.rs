@@ -13,14 +13,11 @@ use crate::domain::field::FieldValue;
 use crate::domain::permission::Verdict;
 use crate::domain::person::Role;
 use crate::domain::routing::{Destination, Notification};
-use crate::domain::run::{Delivery, RoutedNotification, Run, Status};
+use crate::domain::run::{DECISION_MESSAGE_CHARS_MAX, Delivery, RoutedNotification, Run, Status};
 use crate::domain::step::IGNORED_CODE;
 use crate::domain::time::Timestamp;
 use crate::web::backend::RequestPage;
 use crate::web::session::Notice;
-
-/// Most characters of a Decision Message: what a text input in Slack accepts, so that both ways are equal.
-pub const DECISION_MESSAGE_MAX_CHARS: usize = 3000;
 
 /// What the page shows besides the request itself.
 pub struct Extras<'a> {
@@ -155,7 +152,7 @@ fn form(request: &RequestPage, extras: &Extras<'_>, viewer: SignedIn<'_>) -> Mar
                 input type="hidden" name="csrf" value=(viewer.csrf);
                 input type="hidden" name="key" value=(extras.form_key);
                 label for="message" { "Decision Message" }
-                textarea #message name="message" rows="3" maxlength=(DECISION_MESSAGE_MAX_CHARS)
+                textarea #message name="message" rows="3" maxlength=(DECISION_MESSAGE_CHARS_MAX)
                     aria-describedby="message-hint" { (draft) }
                 p.hint #message-hint { "Optional. The requester is told." }
                 div.buttons {

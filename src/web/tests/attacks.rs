@@ -1,10 +1,15 @@
+use std::time::Duration;
+
+use axum::body::Body;
+use futures_util::{StreamExt as _, stream};
+
 use super::browser::Site;
 use super::fake::request_by;
 use crate::domain::field::{FieldValue, SubmittedField, UserValue};
 use crate::domain::permission::{Audience, Level, Verdict};
 use crate::domain::routing::Destination;
 use crate::domain::run::{ChannelType, ChosenTarget, Decision, Delivery, RunError, Status};
-use crate::web::WebConfig;
+use crate::web::{Limits, WebConfig};
 
 const EVIL: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
 
@@ -357,4 +362,56 @@ fn an_address_that_cannot_work_is_refused_with_the_reason_and_without_its_passwo
         config.request_link(uuid::Uuid::nil()),
         "https://x/requests/00000000-0000-0000-0000-000000000000"
     );
+}
+
+#[tokio::test]
+async fn probes_know_no_other_method_and_show_no_page() {
+    let site = Site::new();
+    let mut probe = site.browser();
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        for method in ["POST", "OPTIONS", "DELETE"] {
+            let answer = probe.send(method, path, None).await;
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert_eq!(answer.header("allow"), "GET, HEAD", "{method} {path}");
+            answer.lacks("<html");
+        }
+        assert_eq!(probe.send("HEAD", path, None).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_arrives_too_slowly_is_the_fault_of_its_sender() {
+    let limits = Limits {
+        request: Duration::from_millis(500),
+        decision: Duration::from_millis(400),
+    };
+    let site = Site::within(limits, "http://localhost:7374");
+    let page = site.has(request_by(&site.alice, 1));
+    let mut carol = site.signed_in(&site.carol).await;
+    let beginning = stream::once(async { Ok::<_, std::io::Error>("verdict=app") });
+    let slow = Body::from_stream(beginning.chain(stream::pending()));
+    carol
+        .sends("POST", &format!("{page}/decide"), slow)
+        .await
+        .is(408)
+        .shows("did not arrive in time")
+        .lacks("WEB-");
+    // In time, in two parts.
+    let form = carol.get(&page).await;
+    let body = format!(
+        "verdict=approve&message=&csrf={}&key={}",
+        form.input("csrf"),
+        form.input("key")
+    );
+    let (first, second) = body.split_at(9);
+    let parts = [first.to_owned(), second.to_owned()];
+    let parts = stream::iter(parts).then(async |part| {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        Ok::<_, std::io::Error>(part)
+    });
+    let body = Body::from_stream(parts);
+    carol
+        .sends("POST", &format!("{page}/decide"), body)
+        .await
+        .is(303);
 }

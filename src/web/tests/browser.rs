@@ -127,6 +127,20 @@ impl Browser {
     }
 
     pub async fn send(&mut self, method: &str, path: &str, body: Option<String>) -> Page {
+        match body {
+            Some(form) => self.sends(method, path, Body::from(form)).await,
+            None => self.sends_body(method, path, Body::empty()).await,
+        }
+    }
+
+    /// Sends a form whose body may come piece by piece.
+    pub async fn sends(&mut self, method: &str, path: &str, body: Body) -> Page {
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        self.extra.push(("content-type", kind));
+        self.sends_body(method, path, body).await
+    }
+
+    async fn sends_body(&mut self, method: &str, path: &str, body: Body) -> Page {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -142,10 +156,7 @@ impl Browser {
         for (name, value) in self.extra.drain(..) {
             request = request.header(name, value);
         }
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        }
-        let request = request.body(Body::from(body.unwrap_or_default())).unwrap();
+        let request = request.body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         for cookie in parts.headers.get_all(header::SET_COOKIE) {

@@ -7,6 +7,7 @@ use super::browser::Site;
 use super::fake::request_by;
 use crate::domain::permission::{Audience, Level, Verdict};
 use crate::domain::person::Person;
+use crate::domain::run::DECISION_MESSAGE_CHARS_MAX;
 use crate::domain::run::{Run, Status};
 use crate::web::backend::BackendError;
 use crate::web::{LIMITS, Limits};
@@ -103,7 +104,7 @@ async fn buttons_follow_the_permissions_and_missing_ones_are_explained() {
             true,
             true,
             false,
-            "not among those who may deny",
+            "You may approve, but not deny, your own request.",
         ),
         (
             "alice",
@@ -288,13 +289,17 @@ async fn a_message_longer_than_slack_takes_is_refused_before_it_reaches_the_engi
         false,
     ));
     let mut bob = site.signed_in(&site.bob).await;
-    bob.decides(&page, "approve", &"é".repeat(3001))
-        .await
-        .is(303);
-    bob.get(&page).await.shows("has 3001 characters");
+    bob.decides(
+        &page,
+        "approve",
+        &"é".repeat(DECISION_MESSAGE_CHARS_MAX + 1),
+    )
+    .await
+    .is(303);
+    bob.get(&page).await.shows("has 2001 characters");
     site.backend
         .with(|state| assert!(state.attempts.is_empty()));
-    bob.decides(&page, "approve", &"é".repeat(3000))
+    bob.decides(&page, "approve", &"é".repeat(DECISION_MESSAGE_CHARS_MAX))
         .await
         .is(303);
     assert_eq!(status(&site), Status::Approved);

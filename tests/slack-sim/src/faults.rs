@@ -110,7 +110,14 @@ impl Faults {
         inner.socket.clear();
     }
 
-    fn add(&self, method: &str, fault: Fault, skip: u32, left: Option<u32>, probability: f64) {
+    pub(crate) fn add(
+        &self,
+        method: &str,
+        fault: Fault,
+        skip: u32,
+        left: Option<u32>,
+        probability: f64,
+    ) {
         let method = (method != "*").then(|| method.to_owned());
         lock(&self.0).rules.push(Rule {
             method,

@@ -16,8 +16,11 @@
 //! # Ok(()) }
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod blocks;
 pub mod clock;
+mod control;
 pub mod driver;
 pub mod faults;
 mod ids;

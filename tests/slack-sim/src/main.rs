@@ -1,5 +1,7 @@
 //! `slack-sim`: serves a workspace until interrupted, for trying an app by hand or with another program's tests.
 
+#![forbid(unsafe_code)]
+
 use std::io::Write as _;
 
 use clap::Parser;
@@ -78,9 +80,29 @@ async fn main() -> std::io::Result<()> {
     writeln!(out, "SLACK_BOT_TOKEN={bot_token}")?;
     writeln!(out, "SLACK_APP_TOKEN={app_token}")?;
     out.flush()?;
-    tokio::signal::ctrl_c().await?;
+    told_to_end().await?;
     for violation in slack.violations() {
         writeln!(out, "violation: {violation}")?;
     }
     Ok(())
+}
+
+/// Ctrl-C, or what a test runner or a closed terminal sends: what the app broke is printed after all of them.
+#[cfg(unix)]
+async fn told_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn told_to_end() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
 }

@@ -179,8 +179,8 @@ fn channel(w: &World, c: &Channel, user: &str) -> Value {
         .ephemerals(user)
         .iter()
         .rev()
-        .take(MESSAGES_SHOWN)
-        .filter(|m| m.channel == c.id && m.thread_ts.is_none());
+        .filter(|m| m.channel == c.id && m.thread_ts.is_none())
+        .take(MESSAGES_SHOWN);
     shown.extend(mine);
     shown.sort_by(|a, b| a.ts.cmp(&b.ts));
     let messages: Vec<Value> = shown.into_iter().map(|m| message(w, c, m, user)).collect();

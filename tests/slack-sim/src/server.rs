@@ -14,6 +14,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::control;
 use crate::net::{Reset, ResettableListener};
 use crate::page;
 use crate::web_api::Request;
@@ -36,6 +37,7 @@ pub(crate) async fn serve(
         .route("/link/", get(link))
         .route("/response/{id}", post(response_url))
         .merge(page::routes())
+        .merge(control::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(workspace)
         .into_make_service_with_connect_info::<Reset>();

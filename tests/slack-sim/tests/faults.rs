@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Result, call, call_as, company};
+use common::{Result, call, call_as, company, http};
 use serde_json::json;
 use slack_sim::{Fault, SlackSim};
 use tokio::time::Instant;
@@ -118,5 +118,25 @@ async fn faults_are_counted_seeded_and_cleared() -> Result<()> {
         failures += usize::from(post(&slack).await?.status == 500);
     }
     assert!((8..32).contains(&failures), "{failures} of 40");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_fault_does_to_a_response_url_is_among_the_calls() -> Result<()> {
+    let slack = company().await;
+    let url = format!("{}response/none", slack.page_url());
+    let method = "response_url";
+    let refused = Fault::RateLimited {
+        retry_after_seconds: 1,
+    };
+    for fault in [refused, Fault::ServerError(503), Fault::ResetBefore] {
+        slack.faults().next(method, fault);
+        let _ = http("POST", &url, &[], "text=x").await;
+    }
+    let calls = slack.calls(method);
+    let errors: Vec<_> = calls.iter().filter_map(|c| c.error.as_deref()).collect();
+    assert_eq!(errors, ["ratelimited", "http 500", "reset"]);
+    assert!(calls.iter().all(|c| c.injected));
+    slack.expect_no_violations()?;
     Ok(())
 }

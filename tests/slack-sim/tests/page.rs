@@ -127,6 +127,28 @@ async fn everybody_sees_what_is_theirs() -> Result<()> {
 }
 
 #[tokio::test]
+async fn private_answers_elsewhere_push_none_out() -> Result<()> {
+    let slack = company().await;
+    let ops = slack.channel("ops-private").id().to_owned();
+    let dm = call(&slack, "conversations.open", json!({"users": "U0ALICE00"})).await;
+    let dm = dm["channel"]["id"].as_str().unwrap().to_owned();
+    for number in 0..=200 {
+        let place = if number == 0 { &dm } else { &ops };
+        let answer = json!({"channel": place, "user": "U0ALICE00", "text": "psst"});
+        let told = call(&slack, "chat.postEphemeral", answer).await;
+        assert_eq!(told["ok"], true, "{told}");
+    }
+    let shown = state(&slack, "U0ALICE00").await;
+    let count = |id: &str| {
+        let mut channels = shown["channels"].as_array().unwrap().iter();
+        let channel = channels.find(|channel| channel["id"] == id).unwrap();
+        channel["messages"].as_array().unwrap().len()
+    };
+    assert_eq!((count(&dm), count(&ops)), (1, 200));
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_page_plays_a_request_from_command_to_click() -> Result<()> {
     let slack = company().await;
     let mut app = Socket::open(&slack).await;

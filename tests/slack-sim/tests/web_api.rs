@@ -39,6 +39,21 @@ async fn arguments_come_as_json_as_a_form_with_json_inside_or_as_a_query() -> Re
     )
     .await;
     assert_eq!(answer["message"]["blocks"][0]["type"], "divider");
+    let form = format!(
+        "--a b\r\nContent-Disposition: form-data; name=\"channel\"\r\n\r\ngeneral\r\n\
+         --a b\r\ncontent-disposition: form-data; name=\"text\"\r\nContent-Type: text/plain\r\n\r\ntwo\r\n--lines\r\n\
+         --a b\r\nContent-Disposition: form-data; name=\"x\"; filename=\"f\"\r\n\r\nfile\r\n\
+         --a b\r\nContent-Disposition: form-data; name=\"blocks\"\r\n\r\n{blocks}\r\n--a b--\r\n"
+    );
+    let bearer = format!("Bearer {}", slack.bot_token());
+    let kind = "Multipart/Form-Data; boundary=\"a b\"";
+    let headers = [("Content-Type", kind), ("Authorization", bearer.as_str())];
+    let answer = http("POST", &url, &headers, &form).await?.body;
+    assert_eq!(answer["message"]["text"], "two\r\n--lines", "{answer}");
+    assert_eq!(answer["message"]["blocks"][0]["type"], "divider");
+    slack.expect_no_violations()?;
+    let answer = http("POST", &url, &headers, &form[..90]).await?.body;
+    assert_eq!(answer["error"], "invalid_form_data");
     let answer = get(&slack, "users.info", "user=U0ALICE00").await;
     assert_eq!(answer["user"]["name"], "alice");
     assert_eq!(answer["user"]["profile"]["email"], "alice@acme.example");
@@ -420,6 +435,10 @@ async fn lists_come_in_pages_with_cursors() -> Result<()> {
         get(&slack, "users.list", "cursor=nonsense").await["error"],
         "invalid_cursor"
     );
+    for limit in ["abc", "-1", "1.5"] {
+        let answer = get(&slack, "conversations.list", &format!("limit={limit}")).await;
+        assert_eq!(answer["error"], "invalid_limit", "{limit}");
+    }
     let members = get(&slack, "conversations.members", "channel=C0GENERAL&limit=2").await;
     assert_eq!(members["members"].as_array().unwrap().len(), 2);
     Ok(())
@@ -684,6 +703,13 @@ async fn rates_are_enforced_where_a_test_asks_for_it() -> Result<()> {
         limited.headers
     );
     assert_eq!(limited.body["error"], "ratelimited");
+    for same_channel in ["#general", "C0GENERAL"] {
+        let again = json!({"channel": same_channel, "text": "x"});
+        assert_eq!(
+            error_of(&slack, "chat.postMessage", again).await,
+            "ratelimited"
+        );
+    }
     let elsewhere = call(
         &slack,
         "chat.postMessage",

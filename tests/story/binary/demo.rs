@@ -46,6 +46,19 @@ async fn the_demo_shows_two_addresses_and_ctrl_c_leaves_nothing_behind() -> Test
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_demo_whose_terminal_is_closed_leaves_nothing_behind() -> Tested {
+    let temporary = tempfile::tempdir()?;
+    let demo = Start::new(&["demo", "--no-open"])
+        .env("TMPDIR", &temporary.path().display().to_string())
+        .spawn();
+    addresses(&demo).await;
+    demo.send(Signal::HUP);
+    demo.ended().await.expect_code(0);
+    assert!(std::fs::read_dir(temporary.path())?.next().is_none());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn data_of_the_demo_is_kept_where_it_was_asked_for() -> Tested {
     let kept = tempfile::tempdir()?;
     let data = kept.path().join("demo");
@@ -77,6 +90,17 @@ async fn a_demo_with_wrong_flows_or_a_taken_port_says_so() -> Tested {
     let ended = Start::new(&["demo", "--no-open", "--web-port", &port])
         .end()
         .await;
-    ended.expect_code(1).expect_words("another program");
+    ended
+        .expect_code(1)
+        .expect_words("another program")
+        .expect_words("symbot demo: another --web-port");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_help_names_one_default_for_each_port() {
+    let ended = Start::new(&["demo", "--help"]).end().await;
+    ended.expect_code(0);
+    assert_eq!(ended.out.matches("[default: a free one]").count(), 2);
+    assert!(!ended.out.contains("[default: 0]"), "{}", ended.out);
 }

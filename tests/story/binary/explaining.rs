@@ -68,7 +68,7 @@ async fn tells(run: &str, data: &Path) -> Tested {
     for name in ["explain", "replay"] {
         command(name, &["request-7"], data)
             .await
-            .expect_code(1)
+            .expect_code(2)
             .expect_words("is not the id of a request");
         let unknown = "00000000-0000-4000-8000-000000000000";
         command(name, &[unknown], data)

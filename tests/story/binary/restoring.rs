@@ -1,5 +1,7 @@
 //! `symbot backup` and `symbot restore`: what comes back is what there was, and people can go on with it.
 
+use std::path::Path;
+
 use slack_sim::{Setup, SlackSim};
 
 use super::harness::{Data, Flows, ORDINARY, Start, ask};
@@ -74,7 +76,34 @@ async fn a_request_can_be_decided_after_restoring_from_a_backup_a_journal_or_bot
     slack.person("bob").presses(&late, "Deny").await?;
     late.expects_text("Denied").await?;
     bot.terminate().await.expect_code(0);
-    Start::new(&["restore"]).end().await.expect_code(2);
+    let empty = place.path().join("empty");
+    let nothing: [&[(&str, &Path)]; 2] = [&[], &[("--data", &empty)]];
+    for arguments in nothing {
+        Start::command("restore", arguments)
+            .end()
+            .await
+            .expect_code(2)
+            .expect_words("--from <FILE>");
+    }
+    Start::command(
+        "restore",
+        &[
+            ("--data", &empty),
+            ("--from", &place.path().join("nowhere")),
+        ],
+    )
+    .end()
+    .await
+    .expect_code(1)
+    .expect_words("nowhere");
+    let left = std::fs::read_dir(place.path())?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let left: Vec<String> = left.filter(|name| name.starts_with("empty")).collect();
+    assert_eq!(
+        left,
+        Vec::<String>::new(),
+        "a restore that failed left something behind"
+    );
     slack.expect_no_violations()?;
     Ok(())
 }

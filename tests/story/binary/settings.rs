@@ -196,6 +196,12 @@ async fn other_wrong_settings_are_named_with_what_to_do() -> Tested {
             "--web (SYMBOT_WEB_ADDR) is \"7374\"",
             "127.0.0.1:7374",
         ),
+        (
+            web("localhost:xyz"),
+            2,
+            "--web (SYMBOT_WEB_ADDR) is \"localhost:xyz\"",
+            "127.0.0.1:7374",
+        ),
         (web(&taken), 1, &taken, "another program"),
         (web("192.0.2.1:7374"), 1, "192.0.2.1:7374", "--web"),
         (
@@ -203,6 +209,34 @@ async fn other_wrong_settings_are_named_with_what_to_do() -> Tested {
             2,
             "--web-url (SYMBOT_WEB_URL) is \"ftp://x\"",
             "https://",
+        ),
+        (
+            start.clone().argument("--web-url", "https://x.test/symbot"),
+            2,
+            "--web-url (SYMBOT_WEB_URL)",
+            "it has a path",
+        ),
+        (
+            start
+                .clone()
+                .argument("--web-url", "https://me:hidden@x.test"),
+            2,
+            "--web-url (SYMBOT_WEB_URL)",
+            "user name or password",
+        ),
+        (
+            start
+                .clone()
+                .argument("--admins", "carol@acme.example, @bob"),
+            2,
+            "--admins (SYMBOT_ADMINS): \"@bob\"",
+            "hint: ",
+        ),
+        (
+            start.clone().env("SYMBOT_ADMINS", "garbage"),
+            2,
+            "--admins (SYMBOT_ADMINS): \"garbage\"",
+            "hint: ",
         ),
         (
             start.clone().argument("--handler-timeout", "0"),
@@ -241,6 +275,62 @@ async fn other_wrong_settings_are_named_with_what_to_do() -> Tested {
             .expect_code(code)
             .expect_words(says)
             .expect_words(advice);
+        assert!(!ended.err.contains("hidden"), "{}", ended.err);
+    }
+    assert!(
+        !data.path().exists(),
+        "a start that was refused made a data directory"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn administrators_whom_slack_does_not_know_are_named_in_the_log() -> Tested {
+    let (slack, flows, data) = company().await?;
+    let bot = Start::run(&slack, flows.path(), &data.path())
+        .argument(
+            "--admins",
+            "CAROL@acme.example,nobody@nowhere.test,U0BOB0000,U0NOPE000",
+        )
+        .spawn();
+    bot.ready().await;
+    for unknown in ["nobody@nowhere.test", "U0NOPE000"] {
+        bot.says(unknown).await;
+    }
+    let ended = bot.terminate().await;
+    ended.expect_code(0);
+    let warned = |name: &str| {
+        let mut lines = ended.err.lines();
+        lines.any(|line| line.contains("may be wrong") && line.contains(name))
+    };
+    for (name, is_warned) in [
+        ("nobody@nowhere.test", true),
+        ("U0NOPE000", true),
+        ("CAROL", false),
+        ("U0BOB0000", false),
+    ] {
+        assert_eq!(warned(name), is_warned, "{name}: {}", ended.err);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_looked_into_is_not_called_empty() -> Tested {
+    let place = tempfile::tempdir()?;
+    let data = place.path().join("data");
+    std::os::unix::fs::symlink(&data, &data)?;
+    let named = |start: Start| start.argument("--data", &data.display().to_string());
+    let run = "00000000-0000-4000-8000-000000000000";
+    let to = place.path().join("backup").display().to_string();
+    for start in [
+        Start::new(&["backup", "--to", &to]),
+        Start::new(&["audit", "verify"]),
+        Start::new(&["audit", "export"]),
+        Start::new(&["explain", run]),
+    ] {
+        let ended = named(start).end().await;
+        ended.expect_code(1).expect_words("symbolic links");
+        assert!(!ended.err.contains(" holds no "), "{}", ended.err);
     }
     Ok(())
 }

@@ -397,6 +397,7 @@ async fn press_fails(stage: &Stage, area: &str, reported: &str) -> Told {
         .await?;
     report.expects_text(reported).await?;
     report.expects_text("on_approve").await?;
+    report.expects_text("*Acting:* @bob").await?;
     stage.expects_logged(&["ERROR", &code]);
     assert_eq!(request.buttons(), ["Approve", "Deny"]);
     assert_eq!(stage.the_run().await.status, Status::Requested);
@@ -484,6 +485,8 @@ def after_approve(event):
         request.expects_text("*Approved* by @bob").await?;
         errors
             .expects_text("ValueError: after the approval")
+            .await?
+            .expects_text("*Acting:* @bob")
             .await?;
         stage
             .alice

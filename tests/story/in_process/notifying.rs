@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use slack_sim::SeenMessage;
+use slack_sim::{Fault, SeenMessage};
 use symbot::domain::run::Status;
 
-use super::flows::Flows;
+use super::flows::{Flows, sends};
 use super::harness::{SHORTCUT, Stage, Told, WHY, story};
 
 const ASKED: &str = "@alice requests *Notify user*";
@@ -213,6 +213,52 @@ fn a_notification_that_reaches_nobody_hands_over_at_once() {
 }
 
 #[test]
+fn a_destination_that_slack_fails_to_reach_hands_over_within_the_time_of_its_notification() {
+    let notifications = "[
+        Notification(destinations=[slack.user('bob@acme.example')], timeout=1),
+        Notification(destinations=[slack.channel('#sym-requests')], timeout=1),
+    ]";
+    story(Flows::with_code(&sends(notifications))).run(async |stage| {
+        let failing = Fault::ServerError(503);
+        stage.slack.faults().always("conversations.open", failing);
+        stage.alice_asks_for("access").await?;
+        let asked = tokio::time::Instant::now();
+        stage.request_in("#sym-requests").await?;
+        let waited = asked.elapsed();
+        assert!(waited > Duration::from_secs(2), "only {waited:?}");
+        assert!(waited < Duration::from_secs(8), "{waited:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn while_slack_answers_nothing_at_all_no_notification_is_used_up() {
+    let notifications = "[
+        Notification(destinations=[slack.channel('#sym-requests')], timeout=1),
+        Notification(destinations=[slack.channel('#sym-access')], timeout=1),
+    ]";
+    story(Flows::with_code(&sends(notifications))).run(async |stage| {
+        for method in ["chat.postMessage", "auth.test"] {
+            stage.slack.faults().always(method, Fault::ServerError(503));
+        }
+        stage.alice_asks_for("access").await?;
+        stage
+            .until("the outage to be noticed", async || {
+                stage
+                    .log()
+                    .join("\n")
+                    .contains("Slack answers nothing at all")
+            })
+            .await;
+        stage.slack.faults().clear();
+        stage.request_in("#sym-requests").await?;
+        assert_eq!(stage.slack.channel("#sym-access").message_count(), 0);
+        assert_eq!(stage.the_run().await.current, Some(0));
+        Ok(())
+    });
+}
+
+#[test]
 fn one_reachable_destination_is_enough() {
     story(Flows::examples()).run(async |stage| {
         asks(stage, "#secret-plans", Some("carol"), false).await?;
@@ -278,7 +324,7 @@ fn when_nothing_can_be_delivered_requester_and_administrators_are_told_and_it_st
             report
                 .expects_text("nobody in Slack has the address bob@acme.example")
                 .await?;
-            report.expects_text("test_id").await?;
+            report.expects_text("test@acme.example").await?;
             let run = stage.the_run().await;
             assert_eq!(run.status, Status::Requested);
             assert_eq!(run.current, None);

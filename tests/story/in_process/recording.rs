@@ -1,11 +1,12 @@
 //! What is kept of handler calls, and how it is told: `symbot explain` and `symbot replay`.
 
+use slack_sim::Fault;
 use symbot::cli::explain::{explain, replay, sources_of};
 use symbot::domain::run::{RunId, Status};
 use symbot::policy::recording::RecordedOutcome;
 
 use super::flows::{ENVIRONMENT, Flows, flow, sends};
-use super::harness::{pool, story};
+use super::harness::{WHY, pool, story};
 
 /// Routes to a channel that is not there, then to one that is; prints.
 fn chatty() -> Flows {
@@ -116,6 +117,27 @@ fn what_was_given_up_is_told() {
         assert!(told.contains("Given up\n"), "{told}");
         assert!(told.contains("the requester could not be told: "), "{told}");
         assert!(told.contains("user_disabled"), "{told}");
+        let mut errors = stage.slack.channel("#sym-errors");
+        let report = errors
+            .expects_text("the requester could not be told: ")
+            .await?;
+        report.expects_text("user_disabled").await?;
+        report.expects_text("*Requester:* @alice").await?;
+
+        // A message that is gone can no longer be brought up to date.
+        let form = stage.form(&stage.carol, "#general", "access").await?;
+        form.fill(WHY, "deploy").submit().await?;
+        let request = stage.request_in("#sym-requests").await?;
+        stage
+            .slack
+            .faults()
+            .next("chat.update", Fault::Error("message_not_found".to_owned()));
+        stage.bob.presses(&request, "Approve").await?;
+        errors
+            .expects_text("a request message could not be updated: ")
+            .await?
+            .expects_text("message_not_found")
+            .await?;
         Ok(())
     });
 }
@@ -135,29 +157,26 @@ fn a_stopped_bot_is_explained_from_its_directory_and_its_calls_repeat() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let id = run.to_string();
-        let told = explain(data.path(), &id, false).await.unwrap();
+        let told = explain(data.path(), run, false).await.unwrap();
         assert!(
             told.contains("printed: asked by alice@acme.example"),
             "{told}"
         );
         let json: serde_json::Value =
-            serde_json::from_str(&explain(data.path(), &id, true).await.unwrap()).unwrap();
-        assert_eq!(json["run"]["id"], id);
+            serde_json::from_str(&explain(data.path(), run, true).await.unwrap()).unwrap();
+        assert_eq!(json["run"]["id"], run.to_string());
         let pool = pool();
-        let (report, same) = replay(data.path(), &id, &pool).await.unwrap();
+        let (report, same) = replay(data.path(), run, &pool).await.unwrap();
         assert!(same, "{report}");
         assert_eq!(
             report,
             "call 0 (get_permissions, get_request_notifications for request): the same\n"
         );
-        let unknown = RunId::from_u128(1).to_string();
-        let complaint = explain(data.path(), &unknown, false).await.unwrap_err();
+        let unknown = RunId::from_u128(1);
+        let complaint = explain(data.path(), unknown, false).await.unwrap_err();
         assert_eq!(complaint.message, format!("there is no request {unknown}"));
-        let complaint = explain(data.path(), "request-7", false).await.unwrap_err();
-        assert!(complaint.message.contains("is not the id of a request"));
         let empty = tempfile::tempdir().unwrap();
-        let complaint = explain(empty.path(), &id, false).await.unwrap_err();
+        let complaint = explain(empty.path(), run, false).await.unwrap_err();
         assert!(
             complaint.message.contains("holds no requests"),
             "{complaint:?}"

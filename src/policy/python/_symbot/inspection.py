@@ -119,7 +119,8 @@ def _unloaded(tree, seen, failure, report):
     lookups.check_imports(tree, report)
     line = failure["line"] or 1
     if not report.is_told(line):
-        report(True, (line, 1), f"{failure['exception']}: {failure['message']}")
+        words = (failure["exception"], failure["message"])
+        report(True, (line, 1), ": ".join(word for word in words if word))
 
     def elsewhere(error, node, message, hint=None):
         if node.lineno != line:

@@ -8,7 +8,7 @@ resource "sym_environment" "this" {
   name = "main"
   integrations = {
     slack = sym_integration.slack.id
-    a_id  = sym_environment.this.id
+    a_id  = sym_environment.other.id
   }
 }
 
@@ -16,4 +16,8 @@ resource "sym_flow" "this" {
   name           = "approval"
   implementation = file("impl.py")
   environment_id = sym_integration.slack.id
+}
+
+resource "sym_environment" "other" {
+  name = "other"
 }

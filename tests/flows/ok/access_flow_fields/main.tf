@@ -64,5 +64,5 @@ resource "sym_strategy" "this" {
   name           = "github"
   label          = "GitHub"
   integration_id = sym_integration.github.id
-  targets        = [sym_target.repo.id, sym_target.fixed.id]
+  targets        = [sym_target.repo.id, "", null, sym_target.fixed.id]
 }

@@ -70,6 +70,7 @@ pub(super) fn one_element(problems: &mut Problems, at: &str, element: &Value) {
                 1,
                 URL_CHARS,
             );
+            pattern(problems, at, element, "url", is_url, "of a URL");
             chars(
                 problems,
                 &format!("{at}/accessibility_label"),
@@ -119,6 +120,7 @@ pub(super) fn one_element(problems: &mut Problems, at: &str, element: &Value) {
         }
         "datepicker" => pattern(problems, at, element, "initial_date", is_date, "YYYY-MM-DD"),
         "timepicker" => pattern(problems, at, element, "initial_time", is_time, "HH:mm"),
+        "datetimepicker" => date_time(problems, at, element),
         _ => {}
     }
     if let Some(most) = element["max_selected_items"].as_u64()
@@ -325,6 +327,15 @@ fn number_input(problems: &mut Problems, at: &str, element: &Value) {
     }
 }
 
+/// Slack: "a UNIX timestamp in seconds … in the format of 10 digits".
+fn date_time(problems: &mut Problems, at: &str, element: &Value) {
+    if let Some(seconds) = element["initial_date_time"].as_i64()
+        && !(1_000_000_000..=9_999_999_999).contains(&seconds)
+    {
+        problems.add(&format!("{at}/initial_date_time"), "must have 10 digits");
+    }
+}
+
 pub(super) fn image(problems: &mut Problems, at: &str, image: &Value) {
     chars(
         problems,
@@ -340,6 +351,7 @@ pub(super) fn image(problems: &mut Problems, at: &str, image: &Value) {
         1,
         URL_CHARS,
     );
+    pattern(problems, at, image, "image_url", is_url, "of a URL");
     if !image["image_url"].is_string() && !image["slack_file"].is_object() {
         problems.add(at, "missing required field: image_url");
     }
@@ -382,4 +394,8 @@ fn is_date(s: &str) -> bool {
 
 fn is_time(s: &str) -> bool {
     s.len() == 5 && chrono::NaiveTime::parse_from_str(s, "%H:%M").is_ok()
+}
+
+fn is_url(s: &str) -> bool {
+    url::Url::parse(s).is_ok()
 }

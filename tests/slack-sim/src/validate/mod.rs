@@ -38,6 +38,20 @@ pub fn message_blocks(blocks: &[Value]) -> Vec<String> {
     problems.0
 }
 
+/// The blocks of `attachments`; their older fields are not looked at.
+pub fn attachments(attachments: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    for (i, attachment) in attachments.as_array().into_iter().flatten().enumerate() {
+        if let Some(blocks) = attachment["blocks"].as_array() {
+            let mut problems = Problems(Vec::new());
+            let at = format!("/attachments/{i}/blocks");
+            check_blocks(&mut problems, Surface::Message, &at, blocks);
+            all.extend(problems.0);
+        }
+    }
+    all
+}
+
 /// `kind` is what the method takes: `modal` or `home`.
 pub fn view(view: &Value, kind: &str) -> Vec<String> {
     let mut problems = Problems(Vec::new());

@@ -169,6 +169,12 @@ fn one_block(problems: &mut Problems, surface: Surface, at: &str, block: &Value)
                 .enumerate()
             {
                 let at = format!("{at}/elements/{i}");
+                // Slack's own types have these here; its servers do not take them.
+                if let Some(kind) = element["type"].as_str()
+                    && kind.starts_with("multi_")
+                {
+                    problems.add(&format!("{at}/type"), format!("unsupported type: {kind}"));
+                }
                 if let Some(id) = element["action_id"].as_str()
                     && !action_ids.insert(id)
                 {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{message_blocks, suggestions, view};
+use super::{attachments, message_blocks, suggestions, view};
 
 fn plain(text: &str) -> Value {
     json!({"type": "plain_text", "text": text})
@@ -338,4 +338,43 @@ fn suggestions_are_options_too() {
         "must be less than 76",
     );
     refuses(suggestions(&json!({})), "either options or option_groups");
+}
+
+#[test]
+fn urls_and_times_are_what_they_are_called() {
+    let link = |url: &str| {
+        button(json!({"type": "button", "action_id": "a", "text": plain("x"), "url": url}))
+    };
+    accepts(link("https://example.com/x?y=z"));
+    refuses(link("foo"), "must have the form of a URL");
+    let image =
+        |url: &str| message_blocks(&[json!({"type": "image", "alt_text": "x", "image_url": url})]);
+    accepts(image("https://example.com/x.png"));
+    refuses(image("x"), "must have the form of a URL");
+    let moment = |seconds: i64| {
+        in_modal(json!({"type": "datetimepicker", "action_id": "a", "initial_date_time": seconds}))
+    };
+    accepts(moment(1_628_633_820));
+    refuses(moment(5), "must have 10 digits");
+    refuses(moment(1_628_633_820_000), "must have 10 digits");
+}
+
+#[test]
+fn menus_of_several_options_are_not_in_actions() {
+    let menu = json!({"type": "multi_users_select", "action_id": "a"});
+    refuses(button(menu.clone()), "unsupported type: multi_users_select");
+    accepts(message_blocks(&[
+        json!({"type": "section", "text": plain("x"), "accessory": menu}),
+    ]));
+}
+
+#[test]
+fn blocks_in_attachments_are_blocks() {
+    let with = |block: Value| attachments(&json!([{"text": "old"}, {"blocks": [block]}]));
+    accepts(with(json!({"type": "divider"})));
+    let problems = with(json!({"type": "header", "text": plain(&long(151))}));
+    assert!(
+        problems[0].contains("/attachments/1/blocks/0"),
+        "{problems:?}"
+    );
 }

@@ -21,12 +21,12 @@ impl Args {
     pub(crate) fn read(request: &Request) -> Args {
         let mut args = Args::default();
         args.add_form(request.query.as_bytes());
-        let content_type = request
+        let declared = request
             .headers
             .get(header::CONTENT_TYPE)
             .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-            .to_lowercase();
+            .unwrap_or_default();
+        let content_type = declared.to_lowercase();
         if request.http_method == Method::POST && !request.body.is_empty() {
             if content_type.starts_with("application/json") {
                 // Reading methods take no JSON bodies; Slack ignores them there, and then misses the arguments.
@@ -42,6 +42,11 @@ impl Args {
                 || content_type.is_empty()
             {
                 args.add_form(&request.body);
+            } else if content_type.starts_with("multipart/form-data") {
+                match parts(declared, &request.body) {
+                    Some(parts) => args.values.extend(parts),
+                    None => args.problem = Some("invalid_form_data"),
+                }
             } else {
                 args.problem = Some("invalid_post_type");
             }
@@ -105,10 +110,6 @@ impl Args {
         }
     }
 
-    pub(crate) fn number(&self, name: &str) -> Option<usize> {
-        self.text(name).and_then(|t| t.parse().ok())
-    }
-
     /// A list given as an array or separated by commas.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         match self.values.get(name) {
@@ -157,5 +158,28 @@ impl Args {
     /// The start of the arguments, for messages.
     pub(crate) fn excerpt(&self) -> String {
         self.for_log().to_string().chars().take(600).collect()
+    }
+}
+
+/// The fields of a `multipart/form-data` body. No method here takes files: what has a file name is passed over.
+fn parts(content_type: &str, body: &[u8]) -> Option<Vec<(String, Value)>> {
+    let (_, boundary) = content_type.split_once("boundary=")?;
+    let boundary = boundary.split(';').next()?.trim().trim_matches('"');
+    // So that each part, the first as well, begins after a line's end.
+    let text = format!("\r\n{}", String::from_utf8_lossy(body));
+    let delimiter = format!("\r\n--{boundary}");
+    let mut pieces = text.split(delimiter.as_str()).skip(1);
+    let mut fields = Vec::new();
+    loop {
+        let piece = pieces.next()?;
+        if piece.starts_with("--") {
+            return Some(fields);
+        }
+        let (head, value) = piece.split_once("\r\n\r\n")?;
+        if !head.contains("; filename") {
+            let (_, name) = head.split_once("; name=\"")?;
+            let (name, _) = name.split_once('"')?;
+            fields.push((name.to_owned(), Value::String(value.to_owned())));
+        }
     }
 }

@@ -53,6 +53,13 @@ pub(super) fn content(args: &Args) -> Result<Content, ApiError> {
             ));
         }
     }
+    if let Some(attachments) = &attachments {
+        let messages = validate::attachments(attachments);
+        if !messages.is_empty() {
+            let kind = ViolationKind::InvalidPayload;
+            return Err(ApiError::violation("invalid_attachments", kind, messages));
+        }
+    }
     let blocks = blocks.filter(|b| !b.is_empty());
     if text.is_empty() && blocks.is_none() && attachments.is_none() {
         return Err(ApiError::violation(
@@ -114,6 +121,17 @@ impl Workspace {
                     .ok_or_else(not_found)?,
             };
             Ok(channel.id.clone())
+        })
+    }
+
+    /// Which conversation a message with these arguments is for, without opening it; what is nowhere is its own place.
+    pub(super) fn place(&self, args: &Args) -> String {
+        let target = args.text("channel").unwrap_or_default();
+        self.with(|w| {
+            let found = w.channel(&target).or_else(|| w.channel_named(&target));
+            let id = found.map(|channel| channel.id.clone());
+            id.or_else(|| w.im_of(&w.app.bot_user, &target).map(str::to_owned))
+                .unwrap_or(target)
         })
     }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Args;
 use crate::lock;
 
 /// Short bursts above one message per second are tolerated.
@@ -23,14 +22,10 @@ struct Bucket {
 pub(crate) struct Limits(Mutex<HashMap<String, Bucket>>);
 
 impl Limits {
-    /// Seconds to wait if this call is one too many.
-    pub(crate) fn exceeded(&self, method: &str, args: &Args, now: Instant) -> Option<u32> {
+    /// Seconds to wait if this call is one too many. `place` is where a message goes, however the call names it.
+    pub(crate) fn exceeded(&self, method: &str, place: &str, now: Instant) -> Option<u32> {
         let (key, burst, per_second) = if method == "chat.postMessage" {
-            (
-                format!("{method} {}", args.text("channel").unwrap_or_default()),
-                MESSAGE_BURST,
-                1.0,
-            )
+            (format!("{method} {place}"), MESSAGE_BURST, 1.0)
         } else {
             let per_minute = per_minute(method)?;
             (method.to_owned(), per_minute, per_minute / 60.0)

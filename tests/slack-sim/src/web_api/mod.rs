@@ -145,10 +145,10 @@ impl Workspace {
             _ => {}
         }
         if self.0.setup.rate_limits
-            && let Some(seconds) = self
-                .0
-                .limits
-                .exceeded(&method, &args, self.0.clock.instant())
+            && let Some(seconds) =
+                self.0
+                    .limits
+                    .exceeded(&method, &self.place(&args), self.0.clock.instant())
         {
             logged(Some("ratelimited".to_owned()), false);
             return rate_limited(seconds);

@@ -44,18 +44,29 @@ impl Workspace {
         if let Ok(Some(Value::Object(payload))) = args.structure("payload") {
             args = Args::from_json(payload);
         }
+        let logged = |error: Option<String>, injected: bool| {
+            self.record(Call {
+                method: METHOD.to_owned(),
+                args: args.for_log(),
+                error,
+                injected,
+                at,
+            });
+        };
         let mut reset_after = false;
         for fault in self.0.faults.for_call(METHOD) {
             match fault {
                 Fault::Latency(delay) | Fault::SlowAnswer(delay) => tokio::time::sleep(delay).await,
                 Fault::ResetAfter => reset_after = true,
                 Fault::ResetBefore => {
+                    logged(Some("reset".to_owned()), true);
                     reset.arm();
                     return StatusCode::OK.into_response();
                 }
                 Fault::RateLimited {
                     retry_after_seconds,
                 } => {
+                    logged(Some("ratelimited".to_owned()), true);
                     let headers = [(
                         axum::http::header::RETRY_AFTER,
                         retry_after_seconds.to_string(),
@@ -63,19 +74,13 @@ impl Workspace {
                     return (StatusCode::TOO_MANY_REQUESTS, headers, "ratelimited").into_response();
                 }
                 Fault::ServerError(_) | Fault::Error(_) | Fault::Garbage => {
+                    logged(Some("http 500".to_owned()), true);
                     return (StatusCode::INTERNAL_SERVER_ERROR, "upstream trouble").into_response();
                 }
             }
         }
         let result = self.respond(id, &args);
-        let error = result.as_ref().err().cloned();
-        self.record(Call {
-            method: METHOD.to_owned(),
-            args: args.for_log(),
-            error,
-            injected: false,
-            at,
-        });
+        logged(result.as_ref().err().cloned(), false);
         if reset_after {
             reset.arm();
         }

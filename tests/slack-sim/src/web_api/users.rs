@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ApiError, ApiResult, Args};
+use crate::log::ViolationKind;
 use crate::shapes;
 use crate::workspace::Workspace;
 
@@ -15,9 +16,13 @@ pub(super) fn page<T>(
     args: &Args,
     default: usize,
 ) -> Result<(usize, usize, String), ApiError> {
-    let limit = match args.number("limit") {
-        None | Some(0) => default,
-        Some(limit) => limit.min(MAX_PAGE),
+    let limit = match args.text("limit").map(|limit| limit.parse::<usize>()) {
+        None | Some(Ok(0)) => default,
+        Some(Ok(limit)) => limit.min(MAX_PAGE),
+        Some(Err(_)) => {
+            let kind = ViolationKind::InvalidArgument;
+            return Err(ApiError::violation("invalid_limit", kind, Vec::new()));
+        }
     };
     let start = match args.text("cursor") {
         None => 0,

@@ -90,6 +90,11 @@ impl World {
         (id, true)
     }
 
+    /// The direct message of two people, if there is one.
+    pub(crate) fn im_of(&self, a: &str, b: &str) -> Option<&str> {
+        self.ims.get(&pair(a, b)).map(String::as_str)
+    }
+
     /// Opens (or finds) the group direct message of these people; true if it is new.
     pub fn open_mpim(&mut self, members: BTreeSet<String>, clock: &Clock) -> (String, bool) {
         if let Some(id) = self.mpims.get(&members) {

@@ -44,8 +44,8 @@ struct Options {
     /// What is typed, without the flow
     #[arg(long, value_name = "TEXT", default_value = "/sym req")]
     command: String,
-    /// Text for a field; `{}` becomes the number of the request. Repeatable [default: "Why do you need access?=load {}"]
-    #[arg(long, value_name = "LABEL=TEXT", value_parser = pair)]
+    /// Text for a field; `{}` becomes the number of the request. Repeatable; in place of the default
+    #[arg(long, value_name = "LABEL=TEXT", default_value = "Why do you need access?=load {}", value_parser = pair)]
     fill: Vec<(String, String)>,
     /// An option for a field to choose from. Repeatable
     #[arg(long, value_name = "LABEL=OPTION", value_parser = pair)]
@@ -184,16 +184,13 @@ async fn measure(options: &Options, log: &std::path::Path) -> Result<Figures, St
         Some(url) => Some(bot::answers(url, started, patience).await?),
         None => None,
     };
-    let fill = if options.fill.is_empty() && options.pick.is_empty() {
-        vec![("Why do you need access?".to_owned(), "load {}".to_owned())]
-    } else {
-        options.fill.clone()
-    };
     let story = Story {
         typed: format!("{} {}", options.command, options.flow),
         from: options.from.clone(),
-        entries: fill
-            .into_iter()
+        entries: options
+            .fill
+            .iter()
+            .cloned()
             .map(|(label, text)| Entry::Fill(label, text))
             .chain(
                 options
@@ -265,4 +262,23 @@ async fn measure(options: &Options, log: &std::path::Path) -> Result<Figures, St
         whole,
         peak,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_filled_in_is_as_documented_whatever_is_picked() {
+        let filled = |arguments: &[&str]| {
+            let all = ["load"].iter().chain(arguments).chain(&["bot"]);
+            let options = Options::try_parse_from(all).map_err(|error| error.to_string());
+            options.map(|options| options.fill)
+        };
+        let why = ("Why do you need access?".to_owned(), "load {}".to_owned());
+        assert_eq!(filled(&[]), Ok(vec![why.clone()]));
+        assert_eq!(filled(&["--pick", "Urgency=High"]), Ok(vec![why]));
+        let other = ("Reason".to_owned(), "x=y".to_owned());
+        assert_eq!(filled(&["--fill", "Reason=x=y"]), Ok(vec![other]));
+    }
 }

@@ -1,0 +1,3 @@
+resource "sym_integration" "slack" {
+  name =
+}

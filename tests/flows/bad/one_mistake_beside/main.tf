@@ -1,0 +1,8 @@
+data "sym_integration" "slack" {
+  type = "slack"
+  name = "slack"
+}
+
+locals {
+  text = templatestring("$${local.elsewhere}", {})
+}

@@ -1,0 +1,7 @@
+resource "sym_environment" "this" {
+  name = "back"
+}
+
+module "m" {
+  source = "./x/.."
+}

@@ -1,0 +1,2 @@
+output "one" {
+  value = var.name

@@ -1,0 +1,1 @@
+module "m" { source = "../circle_one" }

@@ -1,0 +1,6 @@
+variable "a" {}
+variable "b" {}
+
+locals {
+  c = "${var.a} ${var.b}"
+}

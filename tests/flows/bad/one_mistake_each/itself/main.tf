@@ -1,0 +1,7 @@
+resource "sym_environment" "this" {
+  name = "itself"
+}
+
+module "m" {
+  source = "./"
+}
