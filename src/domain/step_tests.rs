@@ -51,6 +51,7 @@ pub(super) fn submission() -> Submission {
         target: None,
         duration_seconds: None,
         context: None,
+        parent: None,
     }
 }
 

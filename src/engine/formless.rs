@@ -63,6 +63,7 @@ impl Engine {
                 target: fire.target.clone(),
                 duration_seconds: fire.duration_seconds,
                 context: None,
+                parent: metadata.parent,
             };
             self.submit_fired(submission, chain, fire)
                 .await

@@ -88,6 +88,7 @@ fn submission(id: RunId) -> Submission {
         target: None,
         duration_seconds: None,
         context: None,
+        parent: None,
     }
 }
 

@@ -128,6 +128,7 @@ fn metadata() -> FormMetadata {
         environment: Some("main".to_owned()),
         version: "v1".to_owned(),
         run: Some(Uuid::from_u128(7)),
+        parent: None,
     }
 }
 
@@ -218,6 +219,7 @@ fn run() -> Run {
         history: Vec::new(),
         effects_made: 0,
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

@@ -71,6 +71,7 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
         }],
         effects_made: 0,
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

@@ -308,6 +308,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         history,
         effects_made: revision,
         context: None,
+        parent: None,
         hooks: symbot::domain::hook::HookState::default(),
         own_time: None,
     };

@@ -282,6 +282,7 @@ async fn pipeline_asks(stage: &Stage, context: serde_json::Value) -> Told {
         target: None,
         duration_seconds: None,
         context: context.as_object().cloned(),
+        parent: None,
     };
     stage.engine.submit(submission, Vec::new()).await?;
     Ok(())
