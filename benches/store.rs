@@ -221,6 +221,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         history: vec![history; 3],
         effects_made: revision,
         context: None,
+        parent: None,
         hooks: symbot::domain::hook::HookState::default(),
         own_time: None,
     };

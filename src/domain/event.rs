@@ -27,6 +27,8 @@ pub struct Submission {
     pub access_questions: AccessQuestions,
     /// What an API request attached.
     pub context: Option<Map<String, Value>>,
+    /// The selection of the flow in the picker, where the request came of one.
+    pub parent: Option<RunId>,
 }
 
 /// Everything that can happen afterwards. Each may come late, twice, or for a run that is long closed.

@@ -332,6 +332,9 @@ pub struct Run {
     /// What an API request attached: `event.get_context("request")`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Map<String, Value>>,
+    /// The selection of the flow in the picker, where the request came of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RunId>,
     #[serde(default, skip_serializing_if = "HookState::is_idle")]
     pub hooks: HookState,
     /// From `get_timeout`; counts while the request is with no notification.

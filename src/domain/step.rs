@@ -104,6 +104,7 @@ fn submitted(submission: Submission, now: Timestamp) -> Change {
         history: Vec::new(),
         effects_made: 0,
         context: submission.context,
+        parent: submission.parent,
         hooks: HookState::default(),
         own_time: None,
     };

@@ -53,6 +53,7 @@ pub(super) fn submission() -> Submission {
         duration_seconds: None,
         access_questions: Default::default(),
         context: None,
+        parent: None,
     }
 }
 

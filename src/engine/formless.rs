@@ -65,6 +65,7 @@ impl Engine {
                 duration_seconds: fire.duration_seconds,
                 access_questions,
                 context: None,
+                parent: metadata.parent,
             };
             self.submit_fired(submission, chain, fire)
                 .await

@@ -90,6 +90,7 @@ fn submission(id: RunId) -> Submission {
         duration_seconds: None,
         access_questions: Default::default(),
         context: None,
+        parent: None,
     }
 }
 

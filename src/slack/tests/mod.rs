@@ -128,6 +128,7 @@ fn metadata() -> FormMetadata {
         environment: Some("main".to_owned()),
         version: "v1".to_owned(),
         run: Some(Uuid::from_u128(7)),
+        parent: None,
     }
 }
 
@@ -221,6 +222,7 @@ fn run() -> Run {
         effects_made: 0,
         access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

@@ -73,6 +73,7 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
         effects_made: 0,
         access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

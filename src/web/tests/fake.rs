@@ -121,6 +121,7 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
         effects_made: 0,
         access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

@@ -311,6 +311,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         effects_made: revision,
         access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: symbot::domain::hook::HookState::default(),
         own_time: None,
     };

@@ -283,6 +283,7 @@ async fn pipeline_asks(stage: &Stage, context: serde_json::Value) -> Told {
         duration_seconds: None,
         access_questions: Default::default(),
         context: context.as_object().cloned(),
+        parent: None,
     };
     stage.engine.submit(submission, Vec::new()).await?;
     Ok(())
