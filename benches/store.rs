@@ -188,6 +188,7 @@ fn transition(number: u64, revision: u64) -> Commit {
             name: "approval".into(),
             label: "Approval".into(),
             environment: Some("main".into()),
+            environment_name: None,
             version: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
             allow_guest_interaction: false,
             include_decision_message: true,
@@ -210,6 +211,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        access_questions: Default::default(),
         permissions: None,
         notifications: Vec::new(),
         current: None,
@@ -219,6 +221,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         history: vec![history; 3],
         effects_made: revision,
         context: None,
+        parent: None,
         hooks: symbot::domain::hook::HookState::default(),
         own_time: None,
     };

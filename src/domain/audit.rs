@@ -151,7 +151,7 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
             actor(&decision.by, &run.workspace),
         );
     }
-    let body = object(json!({
+    let mut body = object(json!({
         "id": id,
         "meta": { "schema_version": SCHEMA_VERSION },
         "type": "event",
@@ -172,11 +172,21 @@ pub fn record(run: &Run, step: Step<'_>, now: Timestamp, index: usize) -> AuditR
         "actor": step.actor.map(|person| actor(person, &run.workspace)),
         "fields": fields,
     }));
+    if let (Some(parent), Some(of_run)) = (run.parent, body.get_mut("run")) {
+        of_run["parent"] = json!(format!("{ORGANISATION}:run:flow_selection:1.0.0:{parent}"));
+    }
     AuditRecord {
         id,
         run: Some(run.id),
         body,
     }
+}
+
+/// The selection in the flow picker that a request comes of: a run of its own in records, with an id that follows from the
+/// request's.
+#[must_use]
+pub fn selection_of(run: Uuid) -> Uuid {
+    Uuid::new_v5(&run, b"flow_selection/run")
 }
 
 /// The record of somebody signing in to the web app; it belongs to no run.

@@ -9,6 +9,7 @@ use super::permission::Permissions;
 use super::person::{Person, PersonRef};
 use super::routing::Notification;
 use super::run::{ChosenTarget, MessageRef, PinnedFlow, RunError, RunId, SourceChannel};
+use super::shown::AccessQuestions;
 
 /// A submitted form: the birth of a run.
 #[derive(Debug, Clone)]
@@ -22,8 +23,12 @@ pub struct Submission {
     pub fields: Vec<SubmittedField>,
     pub target: Option<ChosenTarget>,
     pub duration_seconds: Option<u64>,
+    /// How the form asked for the two.
+    pub access_questions: AccessQuestions,
     /// What an API request attached.
     pub context: Option<Map<String, Value>>,
+    /// The selection of the flow in the picker, where the request came of one.
+    pub parent: Option<RunId>,
 }
 
 /// Everything that can happen afterwards. Each may come late, twice, or for a run that is long closed.

@@ -100,4 +100,7 @@ pub struct SubmittedField {
     /// False for fields that the form did not show: handlers see them, messages do not.
     pub visible: bool,
     pub value: FieldValue,
+    /// What the form called the values that were chosen, one text for each; empty where they are called what they are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub value_labels: Vec<String>,
 }

@@ -14,6 +14,7 @@ pub mod permission;
 pub mod person;
 pub mod routing;
 pub mod run;
+pub mod shown;
 pub mod step;
 #[cfg(test)]
 mod step_hook_tests;

@@ -83,6 +83,8 @@ impl Verdict {
 pub enum Refusal {
     /// The requester wants to approve the own request and self-approval is off.
     OwnRequest,
+    /// The requester may approve the own request, but the permissions do not include this person, who wants to deny it.
+    OwnDenial,
     /// The permissions do not include this person.
     NotPermitted,
     /// A guest, in a flow that does not let guests act.
@@ -129,6 +131,8 @@ pub fn may_decide(
     }
     if permissions.approve_deny.includes(actor) {
         Ok(())
+    } else if own && permissions.allow_self_approval {
+        Err(Refusal::OwnDenial)
     } else {
         Err(Refusal::NotPermitted)
     }

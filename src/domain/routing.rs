@@ -1,5 +1,7 @@
 //! Where a request goes: notifications and their destinations, as `get_request_notifications` returned them.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 /// One entry of the list that `get_request_notifications` returns.
@@ -22,6 +24,15 @@ impl Notification {
             timeout_seconds,
             legacy: None,
         }
+    }
+
+    /// Without destinations that lead where an earlier one does: nobody is sent the same message twice.
+    #[must_use]
+    pub fn without_repeats(mut self) -> Self {
+        let mut seen = HashSet::new();
+        self.destinations
+            .retain(|one| one.place().is_none_or(|place| seen.insert(place)));
+        self
     }
 }
 
@@ -60,6 +71,34 @@ pub enum Destination {
 }
 
 impl Destination {
+    /// Where the message goes as far as the destination itself says; `None` for nowhere. Unlike places may still turn out to be one when they
+    /// are looked up.
+    fn place(&self) -> Option<String> {
+        let person = |slack_id: &str| Some(format!("person {slack_id}"));
+        match self {
+            Self::ChannelId { id } => Some(format!("channel {id}")),
+            Self::ChannelName { name } => {
+                let name = name.trim().trim_start_matches('#').to_lowercase();
+                Some(format!("channel #{name}"))
+            }
+            Self::SlackUser { slack_id } => person(slack_id),
+            Self::SlackGroup { slack_ids } => match slack_ids.as_slice() {
+                [only] => person(only),
+                _ => Some(format!("group {}", slack_ids.join(" "))),
+            },
+            Self::User {
+                id,
+                slack_id,
+                email,
+            } => match (slack_id, email) {
+                (Some(slack_id), _) => person(slack_id),
+                (None, Some(email)) => Some(format!("address {}", email.trim().to_lowercase())),
+                (None, None) => Some(format!("id {id}")),
+            },
+            Self::Nowhere { .. } => None,
+        }
+    }
+
     /// How the destination is named to administrators and in audit records.
     #[must_use]
     pub fn describe(&self) -> String {
@@ -70,11 +109,36 @@ impl Destination {
             Self::SlackGroup { slack_ids } => {
                 format!("group of Slack users {}", slack_ids.join(", "))
             }
-            Self::User { id, email, .. } => match email {
-                Some(email) => format!("user {email}"),
-                None => format!("user with id {id}"),
+            Self::User {
+                id,
+                slack_id,
+                email,
+            } => match (email, slack_id) {
+                (Some(email), _) => format!("user {email}"),
+                (None, Some(slack_id)) => format!("Slack user {slack_id}"),
+                (None, None) => format!("user with id {id}"),
             },
             Self::Nowhere { reason } => format!("no destination ({reason})"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Destination;
+
+    #[test]
+    fn somebody_without_an_address_is_named_by_what_slack_knows() {
+        let user = |slack_id: Option<&str>, email: Option<&str>| Destination::User {
+            id: "3bdc2f6e".to_owned(),
+            slack_id: slack_id.map(str::to_owned),
+            email: email.map(str::to_owned),
+        };
+        assert_eq!(
+            user(Some("U1"), Some("bob@acme.example")).describe(),
+            "user bob@acme.example"
+        );
+        assert_eq!(user(Some("U1"), None).describe(), "Slack user U1");
+        assert_eq!(user(None, None).describe(), "user with id 3bdc2f6e");
     }
 }

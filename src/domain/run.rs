@@ -11,6 +11,7 @@ use super::hook::HookState;
 use super::permission::{Permissions, Verdict};
 use super::person::PersonRef;
 use super::routing::Notification;
+use super::shown::AccessQuestions;
 use super::time::Timestamp;
 
 /// Identifies a run (one request is one run).
@@ -91,8 +92,11 @@ pub struct PinnedFlow {
     /// Slug.
     pub name: String,
     pub label: String,
-    /// Environment slug and label, when the flow has one.
+    /// What people call the environment, when the flow has one.
     pub environment: Option<String>,
+    /// Its slug, for commands (none in requests stored before it was kept).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_name: Option<String>,
     /// Hash under which the store keeps the flow (code, variables, parameters) that this run started with.
     pub version: String,
     pub allow_guest_interaction: bool,
@@ -214,12 +218,23 @@ impl RoutedNotification {
         }
     }
 
-    /// All messages that this notification is known to have produced.
+    /// The message of this notification in a channel.
+    #[must_use]
+    pub fn sent_in(&self, channel: &str) -> Option<&MessageRef> {
+        self.messages().find(|message| message.channel == channel)
+    }
+
+    /// All messages that this notification is known to have produced, each once.
     pub fn messages(&self) -> impl Iterator<Item = &MessageRef> {
-        self.deliveries
-            .iter()
-            .filter_map(|delivery| match delivery {
-                Delivery::Sent { message } => Some(message),
+        let deliveries = self.deliveries.iter().enumerate();
+        // Destinations that turned out to be one place have one message.
+        let first = |index: usize, delivery: &Delivery| {
+            let mut earlier = self.deliveries.iter().take(index);
+            !earlier.any(|other| other == delivery)
+        };
+        deliveries
+            .filter_map(move |(index, delivery)| match delivery {
+                Delivery::Sent { message } if first(index, delivery) => Some(message),
                 _ => None,
             })
             .chain(&self.adopted)
@@ -301,6 +316,8 @@ pub struct Run {
     pub target: Option<ChosenTarget>,
     /// Requested duration of access in seconds.
     pub duration_seconds: Option<u64>,
+    #[serde(default, skip_serializing_if = "AccessQuestions::is_empty")]
+    pub access_questions: AccessQuestions,
     /// `None` until `get_permissions` has answered.
     pub permissions: Option<Permissions>,
     pub notifications: Vec<RoutedNotification>,
@@ -315,6 +332,9 @@ pub struct Run {
     /// What an API request attached: `event.get_context("request")`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Map<String, Value>>,
+    /// The selection of the flow in the picker, where the request came of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<RunId>,
     #[serde(default, skip_serializing_if = "HookState::is_idle")]
     pub hooks: HookState,
     /// From `get_timeout`; counts while the request is with no notification.

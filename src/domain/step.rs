@@ -94,6 +94,7 @@ fn submitted(submission: Submission, now: Timestamp) -> Change {
         fields: submission.fields,
         target: submission.target,
         duration_seconds: submission.duration_seconds,
+        access_questions: submission.access_questions,
         permissions: None,
         notifications: Vec::new(),
         current: None,
@@ -103,6 +104,7 @@ fn submitted(submission: Submission, now: Timestamp) -> Change {
         history: Vec::new(),
         effects_made: 0,
         context: submission.context,
+        parent: submission.parent,
         hooks: HookState::default(),
         own_time: None,
     };

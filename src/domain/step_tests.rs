@@ -34,6 +34,7 @@ pub(super) fn submission() -> Submission {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
             environment: None,
+            environment_name: None,
             version: "v".to_owned(),
             allow_guest_interaction: false,
             include_decision_message: false,
@@ -50,7 +51,9 @@ pub(super) fn submission() -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        access_questions: Default::default(),
         context: None,
+        parent: None,
     }
 }
 
@@ -469,7 +472,7 @@ fn the_permission_table_holds() {
     );
     assert_eq!(
         may_decide(&admins(true), false, own, &requester, Verdict::Deny),
-        Err(Refusal::NotPermitted)
+        Err(Refusal::OwnDenial)
     );
     assert_eq!(
         may_decide(&members, false, own, &requester, Verdict::Deny),

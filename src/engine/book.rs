@@ -43,6 +43,7 @@ fn pinned(flow: &Flow, catalog: &Catalog) -> PinnedFlow {
         name: flow.name.clone(),
         label: flow.title().to_owned(),
         environment: catalog.environment_shown(flow),
+        environment_name: flow.environment.as_ref().map(|one| one.name.clone()),
         version: flow.version.clone(),
         allow_guest_interaction: flow.params.allow_guest_interaction,
         include_decision_message: flow.params.include_decision_message,

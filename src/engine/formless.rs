@@ -38,6 +38,7 @@ impl Engine {
     ) -> Result<Prepared, HandlerFailure> {
         self.find_people(flow, &mut fire).await?;
         let read = given(flow, &fire)?;
+        let access_questions = form::access_questions(flow, &FormState::default(), &read.fields);
         // Handlers see them as what they were read to be.
         let event = fire.event;
         fire.fields.retain(|name, _| {
@@ -62,7 +63,9 @@ impl Engine {
                 fields: read.fields,
                 target: fire.target.clone(),
                 duration_seconds: fire.duration_seconds,
+                access_questions,
                 context: None,
+                parent: metadata.parent,
             };
             self.submit_fired(submission, chain, fire)
                 .await

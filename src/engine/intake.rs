@@ -189,6 +189,7 @@ impl Engine {
             environment: None,
             version: String::new(),
             run: Some(Uuid::new_v4()),
+            parent: None,
         };
         self.open_picker(&started, &person, &metadata, note.as_deref())
             .await;
@@ -358,7 +359,9 @@ impl Engine {
             fields: read.fields,
             target: read.target,
             duration_seconds: read.duration_seconds,
+            access_questions: read.access_questions,
             context: None,
+            parent: metadata.parent,
         };
         let dedup = vec![
             format!("envelope/{envelope_id}"),

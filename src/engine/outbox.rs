@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::intake::WHO_ARE_YOU;
-use super::outside::Patience;
+use super::outside::{Alone, Patience};
 use super::{Along, Applied, Engine};
 use crate::domain::effect::{
     AnswerTo, Effect, EffectId, Problem, Reply, RequesterNews, StoredEffect,
@@ -160,10 +160,15 @@ impl Engine {
         destination: usize,
         to: &Destination,
     ) -> Result<(), Held> {
-        let outcome = match self
+        let posted = self
             .post_request(id.run, notification, destination, to)
-            .await
-        {
+            .await;
+        // Held until the outcome is on the disk, for other destinations that turn out to be the same place.
+        let (posted, _alone) = match posted {
+            Ok((posted, alone)) => (Ok(posted), alone),
+            Err(held) => (Err(held), None),
+        };
+        let outcome = match posted {
             Ok(Some(message)) => DeliveryOutcome::Sent(message),
             Ok(None) => {
                 self.done.add(id);
@@ -191,15 +196,15 @@ impl Engine {
         self.conclude(id, event).await
     }
 
-    /// Posts the request message; `None` when it is not wanted any more. While Slack answers nothing at all, the next
-    /// notification could not be delivered either, so none is used up.
+    /// Posts the request message, where another destination of the notification has not done so; `None` when it is not wanted
+    /// any more. While Slack answers nothing at all, the next notification could not be delivered either, so none is used up.
     async fn post_request(
         &self,
         run_id: RunId,
         notification: usize,
         destination: usize,
         to: &Destination,
-    ) -> Result<Option<MessageRef>, Held> {
+    ) -> Result<(Option<MessageRef>, Option<Alone>), Held> {
         let began = Instant::now();
         loop {
             let result = self
@@ -226,9 +231,9 @@ impl Engine {
         notification: usize,
         destination: usize,
         to: &Destination,
-    ) -> Result<Option<MessageRef>, Held> {
+    ) -> Result<(Option<MessageRef>, Option<Alone>), Held> {
         let Some(run) = self.run(run_id).await? else {
-            return Ok(None);
+            return Ok((None, None));
         };
         let patience = notify_patience(&run, notification);
         let began = Instant::now();
@@ -236,15 +241,20 @@ impl Engine {
             Some(id) => id,
             None => self.outside.find(to, patience).await?,
         };
+        let alone = self.outside.place(run_id, &channel).lock_owned().await;
         let attempt = || async {
             let Some(run) = self.run(run_id).await? else {
                 return Ok(None);
             };
-            let waiting = run.notifications.get(notification).is_some_and(|routed| {
+            let routed = run.notifications.get(notification).filter(|routed| {
                 routed.deliveries.get(destination) == Some(&Delivery::Pending)
+                    && message::is_wanted(&run, notification)
             });
-            if !waiting || !message::is_wanted(&run, notification) {
+            let Some(routed) = routed else {
                 return Ok(None);
+            };
+            if let Some(there) = routed.sent_in(&channel) {
+                return Ok(Some(there.clone()));
             }
             let message = self.render(&run, notification);
             let post = Post {
@@ -255,14 +265,16 @@ impl Engine {
             };
             Ok(Some(self.outside.api.chat_post_message(post).await?))
         };
-        self.outside
+        let posted = self
+            .outside
             .insist(
                 "chat.postMessage",
                 &channel,
                 patience.after(began.elapsed()),
                 attempt,
             )
-            .await
+            .await?;
+        Ok((posted, Some(alone)))
     }
 
     fn render(&self, run: &Run, notification: usize) -> crate::slack::view::Message {
@@ -336,7 +348,8 @@ impl Engine {
                  the bot --web"
             );
         }
-        let news = message::requester_news(&run, about, link.as_deref());
+        let several = self.book.catalog().several_environments;
+        let news = message::requester_news(&run, about, several, link.as_deref());
         match &run.requester.slack_id {
             Some(slack_id) => {
                 let sent = self
@@ -368,7 +381,7 @@ impl Engine {
         reply: &Reply,
     ) -> Result<(), Held> {
         if let Some(run) = self.run(id.run).await? {
-            let words = words(&run, reply);
+            let words = words(&run, reply, self.book.catalog().several_environments);
             match self.outside.answer(to, &words, ANSWER_PATIENCE).await {
                 Ok(()) => {}
                 Err(Held::Slack(error)) if !error.fatal() => {
@@ -539,12 +552,12 @@ fn source_channel(run: &Run, to: &Destination) -> Option<String> {
     (bare(known) == bare(name)).then(|| run.source.id.clone())?
 }
 
-/// A reply in words for Slack.
-fn words(run: &Run, reply: &Reply) -> String {
+/// A reply in words for Slack; `several`: environments are to be named.
+fn words(run: &Run, reply: &Reply, several: bool) -> String {
     match reply {
         Reply::Refused { refusal } => answer::refusal(*refusal, run),
         Reply::AlreadyDecided => answer::already_decided(run),
-        Reply::Expired => answer::expired(run),
+        Reply::Expired => answer::expired(run, several),
         Reply::Forwarded { notification } => answer::forwarded(run, *notification),
         Reply::Errored => answer::failed(run),
         Reply::NotReady => {

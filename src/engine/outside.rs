@@ -88,6 +88,9 @@ impl Patience {
 /// The lock under which a message is brought up to date, and what it shows: `None` when that is not known.
 pub(super) type Lane = tokio::sync::Mutex<Option<Message>>;
 
+/// Holds a [`Lane`].
+pub(super) type Alone = tokio::sync::OwnedMutexGuard<Option<Message>>;
+
 /// What an [`Outside`] is made of.
 pub struct OutsideParts {
     pub api: SlackApi,
@@ -208,6 +211,15 @@ impl Outside {
         let lane = Arc::new(Lane::default());
         lanes.insert(message.clone(), Arc::downgrade(&lane));
         lane
+    }
+
+    /// The lock under which messages of a request are sent to a place for the first time.
+    pub(super) fn place(&self, run: RunId, channel: &str) -> Arc<Lane> {
+        self.lane(&MessageRef {
+            channel: channel.to_owned(),
+            // It has no moment yet; none of Slack's looks like this.
+            ts: run.to_string(),
+        })
     }
 
     /// Tries until it works, Slack refuses it for good, the store fails, or `patience` is over. Calls with the same

@@ -338,6 +338,9 @@ fn page_words(run: &Run, reply: &Reply) -> String {
             refusal: Refusal::OwnRequest,
         } => "You may not approve your own request. Somebody else has to.".to_owned(),
         Reply::Refused {
+            refusal: Refusal::OwnDenial,
+        } => "You may approve, but not deny, your own request.".to_owned(),
+        Reply::Refused {
             refusal: Refusal::NotPermitted,
         } => "You may not decide this request.".to_owned(),
         Reply::Refused {

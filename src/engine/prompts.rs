@@ -19,6 +19,7 @@ use super::changes::written;
 use super::hooks::fired;
 use super::live::OpenForm;
 use super::outside::Started;
+use crate::domain::audit;
 use crate::domain::hook::{EventName, Fire, may_fire};
 use crate::domain::person::Person;
 use crate::domain::run::{ChannelType, RunError, SourceChannel};
@@ -135,6 +136,7 @@ impl Engine {
                 .map(|environment| environment.name.clone()),
             version: flow.version.clone(),
             run: Some(run),
+            parent: None,
         }
     }
 
@@ -171,7 +173,10 @@ impl Engine {
         flow: &Arc<Flow>,
     ) -> Value {
         let run = picker.run.unwrap_or_else(Uuid::new_v4);
-        let metadata = Self::metadata_for(flow, picker.source, run);
+        let metadata = FormMetadata {
+            parent: Some(audit::selection_of(run)),
+            ..Self::metadata_for(flow, picker.source, run)
+        };
         let mut preparing = {
             let (engine, flow, person, metadata) =
                 (self.clone(), flow.clone(), person.clone(), metadata.clone());

@@ -71,6 +71,7 @@ fn submission(id: RunId) -> Submission {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
             environment: None,
+            environment_name: None,
             version: "1".to_owned(),
             allow_guest_interaction: false,
             include_decision_message: false,
@@ -87,7 +88,9 @@ fn submission(id: RunId) -> Submission {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        access_questions: Default::default(),
         context: None,
+        parent: None,
     }
 }
 

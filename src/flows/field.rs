@@ -10,6 +10,7 @@ use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
 use super::{code, schema};
 use crate::domain::field::FieldType;
+use crate::slack::limits;
 
 /// A field as it is written: attributes with their places.
 pub struct Draft {
@@ -240,7 +241,17 @@ fn check(world: &World, draft: &Draft, field: &PromptField, title: &str) {
         );
     }
     if let Some(default) = field.default.as_deref().filter(|_| !people && !lists) {
-        if let Some(problem) = misfit(field.field_type, default) {
+        let length = default.chars().count();
+        if length > limits::TEXT_INPUT_CHARS {
+            error(
+                "default",
+                format!(
+                    "the default has {length} characters, more than a form can hold in one field ({})",
+                    limits::TEXT_INPUT_CHARS
+                ),
+                Some("make it shorter, or let the implementation fill it in"),
+            );
+        } else if let Some(problem) = misfit(field.field_type, default) {
             error(
                 "default",
                 format!("the default {default:?} {problem}"),

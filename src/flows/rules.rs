@@ -10,6 +10,7 @@ use super::source::{Place, UNKNOWN_HINT};
 use super::value::Value;
 use super::{duplicates, kinds, references};
 use crate::domain::field::FieldType;
+use crate::slack::limits;
 
 /// Strategy types that need no integration.
 const WITHOUT_INTEGRATION: [&str; 1] = ["http"];
@@ -345,6 +346,7 @@ pub fn check_flow(
             _ => {}
         }
     }
+    check_questions(world, flow, params, fields, has_strategy);
     if let Some(strategy) = strategy.filter(|strategy| strategy.targets.is_empty()) {
         world.sources.error(
             flow.place,
@@ -353,6 +355,35 @@ pub fn check_flow(
                 strategy.name
             ),
             Some("add the ids of sym_target resources to its `targets`"),
+        );
+    }
+}
+
+/// A form is shown before any `on_change` is called, so it has to hold all that is visible at first.
+fn check_questions(
+    world: &World,
+    flow: &Object,
+    params: &Params,
+    fields: &[PromptField],
+    has_strategy: bool,
+) {
+    let declares = |name: &str| fields.iter().any(|field| field.name == name);
+    let target = has_strategy && !declares("target_id");
+    let duration = has_strategy && params.schedule_deescalation && !declares("duration");
+    let added = usize::from(target) + usize::from(duration);
+    let asked = fields.iter().filter(|field| field.visible).count() + added;
+    let more = params.additional_header_text.as_ref();
+    let header = 1 + usize::from(more.is_some_and(|more| !more.trim().is_empty()));
+    let most = limits::VIEW_BLOCKS - header;
+    if asked > most {
+        world.sources.error(
+            flow.place,
+            format!(
+                "{}: its form asks {asked} questions{}, more than a form in Slack can hold ({most})",
+                flow.address,
+                if added > 0 { ", with those for the access itself" } else { "" }
+            ),
+            Some("ask less, or make several flows of it; `visible = false` takes a field off the form"),
         );
     }
 }

@@ -322,6 +322,7 @@ impl<'a> OneCase<'a> {
         may_decide(permissions, guests, requester, person, verdict).map_err(|refusal| {
             match refusal {
                 Refusal::OwnRequest => "no: it is the own request",
+                Refusal::OwnDenial => "no: the own request may only be approved",
                 Refusal::NotPermitted => "no: not permitted",
                 Refusal::Guest => "no: a guest",
                 Refusal::Inactive => "no: the account is deactivated",

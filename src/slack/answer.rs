@@ -159,6 +159,9 @@ pub fn refusal(refusal: Refusal, run: &Run) -> String {
         Refusal::OwnRequest => format!(
             "You cannot approve your own *{flow}* request. Somebody else who may decide has to do it."
         ),
+        Refusal::OwnDenial => format!(
+            "You may approve, but not deny, your own *{flow}* request. It stays open for those who may."
+        ),
         Refusal::NotPermitted => format!(
             "You are not allowed to decide this *{flow}* request. It stays open for those who are."
         ),
@@ -206,12 +209,12 @@ pub fn already_decided(run: &Run) -> String {
 
 /// A click after the end of the last notification.
 #[must_use]
-pub fn expired(run: &Run) -> String {
+pub fn expired(run: &Run, show_environment: bool) -> String {
     format!(
         "This *{}* request has expired: nobody acted in time. {} can send it again with `/sym req {}`.",
         flow_label(run),
         text::mention(&run.requester),
-        in_code(&run.flow.name)
+        message::to_type(run, show_environment)
     )
 }
 

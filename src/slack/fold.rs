@@ -8,7 +8,7 @@ use slack_morphism::prelude::*;
 use super::kit::{mrkdwn, section};
 use super::limits;
 use super::text;
-use crate::domain::field::FieldValue;
+use crate::domain::field::SubmittedField;
 
 /// One labelled value.
 pub(super) struct Row<'a> {
@@ -18,7 +18,7 @@ pub(super) struct Row<'a> {
 
 /// What stands under a label.
 pub(super) enum Shown<'a> {
-    Field(&'a FieldValue),
+    Field(&'a SubmittedField),
     /// Words of ours or of the configuration, not escaped yet.
     Words(String),
 }
@@ -26,7 +26,7 @@ pub(super) enum Shown<'a> {
 impl Shown<'_> {
     fn within(&self, limit: usize) -> String {
         match self {
-            Self::Field(value) => text::value_within(value, limit),
+            Self::Field(field) => text::field_within(field, limit),
             Self::Words(words) => text::escaped_within(&text::one_line(words), limit),
         }
     }

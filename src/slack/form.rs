@@ -15,6 +15,7 @@ use super::view::{FlowChoice, ids};
 use crate::domain::field::{FieldType, FieldValue, SubmittedField, UserValue};
 use crate::domain::hook::{EventName, When, hook_name};
 use crate::domain::run::{ChosenTarget, Run};
+use crate::domain::shown::{AccessQuestion, AccessQuestions};
 use crate::flows::catalog::{Flow, Target};
 
 /// A form that is in order.
@@ -25,6 +26,8 @@ pub struct Submission {
     pub target: Option<ChosenTarget>,
     /// Asked-for duration of access.
     pub duration_seconds: Option<u64>,
+    /// How the form asked for the two.
+    pub access_questions: AccessQuestions,
 }
 
 /// What the person has to put right.
@@ -76,6 +79,7 @@ pub fn read(
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        access_questions: AccessQuestions::default(),
     };
     for question in question::questions_of(flow, state) {
         let value = match value_of(&question, state_values) {
@@ -118,6 +122,7 @@ pub fn read(
                 submission.duration_seconds = Some(seconds);
             }
             (_, value) => submission.fields.push(SubmittedField {
+                value_labels: value_labels(&question, state, &value),
                 name: question.name.to_owned(),
                 label: question.label,
                 visible: question.visible,
@@ -125,6 +130,7 @@ pub fn read(
             }),
         }
     }
+    submission.access_questions = access_questions(flow, state, &submission.fields);
     if errors.is_empty() {
         Ok(submission)
     } else {
@@ -160,6 +166,64 @@ fn same_value(one: &FieldValue, other: &FieldValue) -> bool {
             .eq(other.iter().map(|user| &user.slack_id)),
         _ => one == other,
     }
+}
+
+/// How an open form asks for target and duration, and which of `fields`, its own others, come before.
+#[must_use]
+pub fn access_questions(
+    flow: &Flow,
+    state: &FormState,
+    fields: &[SubmittedField],
+) -> AccessQuestions {
+    let mut access = AccessQuestions::default();
+    let mut position = 0;
+    for question in question::questions_of(flow, state) {
+        let asked = match question.topic {
+            Topic::Field(_) => {
+                let submitted = fields.iter().any(|field| field.name == question.name);
+                position += usize::from(submitted);
+                continue;
+            }
+            Topic::Target => &mut access.target,
+            Topic::AccessDuration => &mut access.duration,
+        };
+        *asked = Some(AccessQuestion {
+            label: question.label,
+            visible: question.visible,
+            position,
+        });
+        position += 1;
+    }
+    access
+}
+
+/// What the choices of the form are called that a value is made of; nothing where all of them are called what they are.
+fn value_labels(question: &Question<'_>, state: &FormState, value: &FieldValue) -> Vec<String> {
+    let values: Vec<String> = match value {
+        FieldValue::String(text) => vec![text.clone()],
+        FieldValue::Int(number) => vec![number.to_string()],
+        FieldValue::StrList(texts) => texts.clone(),
+        FieldValue::IntList(numbers) => numbers.iter().map(ToString::to_string).collect(),
+        _ => return Vec::new(),
+    };
+    let options = state.field(question.name);
+    let options = options.and_then(|field| field.options.as_ref());
+    let label = |value: &String| {
+        let named = options
+            .into_iter()
+            .flatten()
+            .find(|option| option.value == *value && option.label != *value);
+        // As it was shown: two of one label have numbers.
+        let shown = question.choices.iter().flatten();
+        named.and_then(|_| shown.into_iter().find(|choice| choice.value == *value))
+    };
+    if values.iter().all(|value| label(value).is_none()) {
+        return Vec::new();
+    }
+    let called = values.iter();
+    called
+        .map(|value| label(value).map_or_else(|| value.clone(), |choice| choice.text.clone()))
+        .collect()
 }
 
 fn targets(flow: &Flow) -> &[Target] {

@@ -5,7 +5,7 @@
 const HINTS: &[(&str, &str)] = &[
     (
         "channel_not_found",
-        "check how the channel is written; one that is private the bot sees only once it was invited there: /invite @Symbot",
+        "check how the channel is written, and whether it is archived; one that is private the bot sees only once it was invited there: /invite @Symbot",
     ),
     (
         "not_in_channel",
@@ -150,6 +150,7 @@ mod tests {
     fn what_people_have_to_do_is_said() {
         for (code, part) in [
             ("channel_not_found", "/invite"),
+            ("channel_not_found", "archived"),
             ("not_in_channel", "/invite"),
             ("is_archived", "archived"),
             ("missing_scope", "install the app again"),

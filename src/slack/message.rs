@@ -13,6 +13,7 @@ use crate::domain::effect::RequesterNews;
 use crate::domain::permission::Verdict;
 use crate::domain::run::DECISION_MESSAGE_CHARS_MAX;
 use crate::domain::run::{Run, Status};
+use crate::domain::shown::What;
 
 /// Text that the submitted values may use together: what a message may hold without the other blocks, each of which is
 /// bounded below.
@@ -83,18 +84,26 @@ pub fn is_wanted(run: &Run, notification: usize) -> bool {
 
 /// What the requester is told by direct message.
 #[must_use]
-pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Message {
-    let flow = flow_label(run);
+pub fn requester_news(
+    run: &Run,
+    news: RequesterNews,
+    show_environment: bool,
+    link: Option<&str>,
+) -> Message {
+    let flow = &flow_label(run);
+    let place = place(run, show_environment);
     let mut lines = vec![match news {
-        RequesterNews::Approved => format!("✅ Your request *{flow}* was approved{}.", by(run)),
-        RequesterNews::Denied => format!("❌ Your request *{flow}* was denied{}.", by(run)),
+        RequesterNews::Approved => {
+            format!("✅ Your request *{flow}*{place} was approved{}.", by(run))
+        }
+        RequesterNews::Denied => format!("❌ Your request *{flow}*{place} was denied{}.", by(run)),
         RequesterNews::Expired => format!(
-            "⌛ Your request *{flow}* has expired: nobody acted on it in time. \
+            "⌛ Your request *{flow}*{place} has expired: nobody acted on it in time. \
              If you still need it, send it again with `/sym req {}`.",
-            text::escaped_within(&run.flow.name, LABEL_CHARS)
+            to_type(run, show_environment)
         ),
         RequesterNews::Undeliverable => format!(
-            "⚠️ Your request *{flow}* is open, but nobody could be told about it in Slack. {}",
+            "⚠️ Your request *{flow}*{place} is open, but nobody could be told about it in Slack. {}",
             if link.is_some() {
                 "It can be decided in the web app: please ask somebody who may decide to look there."
             } else {
@@ -102,7 +111,7 @@ pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Mes
             }
         ),
         RequesterNews::NobodyNotified => format!(
-            "📭 Your request *{flow}* is open. Its flow tells nobody about requests. {}",
+            "📭 Your request *{flow}*{place} is open. Its flow tells nobody about requests. {}",
             if link.is_some() {
                 "It can be decided in the web app: please ask somebody who may decide to look there."
             } else {
@@ -110,12 +119,12 @@ pub fn requester_news(run: &Run, news: RequesterNews, link: Option<&str>) -> Mes
             }
         ),
         RequesterNews::Failed => format!(
-            "⚠️ Your request *{flow}* could not be submitted{}, and nobody was asked. \
+            "⚠️ Your request *{flow}*{place} could not be submitted{}, and nobody was asked. \
              You can try again; if it fails again, please tell whoever looks after this flow.",
             code(run)
         ),
         RequesterNews::Ignored => format!(
-            "🛑 Your request *{flow}* was not submitted, and nobody was asked. {}",
+            "🛑 Your request *{flow}*{place} was not submitted, and nobody was asked. {}",
             run.error
                 .as_ref()
                 .map(|error| text::cut(&error.message, DECISION_MESSAGE_CHARS_MAX))
@@ -154,49 +163,46 @@ fn flow_label(run: &Run) -> String {
 
 fn head(message: &RequestMessage<'_>) -> String {
     let run = message.run;
-    let mut head = format!(
-        "{} requests *{}*",
+    format!(
+        "{} requests *{}*{}",
         text::mention(&run.requester),
-        flow_label(run)
-    );
-    if let Some(environment) = run
-        .flow
-        .environment
-        .as_deref()
-        .filter(|_| message.show_environment)
-    {
-        head.push_str(&format!(
-            " in *{}*",
-            text::escaped_within(&text::one_line(environment), LABEL_CHARS)
-        ));
-    }
-    head
+        flow_label(run),
+        place(run, message.show_environment)
+    )
+}
+
+/// ` in *Production*`, where the environment is to be named.
+fn place(run: &Run, show_environment: bool) -> String {
+    let environment = run.flow.environment.as_deref();
+    let named = environment.filter(|_| show_environment);
+    named.map_or_else(String::new, |environment| {
+        let shown = text::escaped_within(&text::one_line(environment), LABEL_CHARS);
+        format!(" in *{shown}*")
+    })
+}
+
+/// What to type after `/sym req` for the request's flow.
+pub(super) fn to_type(run: &Run, show_environment: bool) -> String {
+    let environment = run.flow.environment_name.as_deref();
+    let words = match environment.filter(|_| show_environment) {
+        Some(environment) => format!("{} {environment}", run.flow.name),
+        None => run.flow.name.clone(),
+    };
+    text::escaped_within(&words, LABEL_CHARS)
 }
 
 fn rows(run: &Run) -> Vec<Row<'_>> {
-    let mut rows = Vec::with_capacity(run.fields.len() + 2);
-    if let Some(target) = &run.target {
-        rows.push(Row {
-            label: "Target",
-            value: Shown::Words(text::or_else(&target.label, &target.name).to_owned()),
-        });
-    }
-    rows.extend(
-        run.fields
-            .iter()
-            .filter(|field| field.visible)
-            .map(|field| Row {
-                label: text::or_else(&field.label, &field.name),
-                value: Shown::Field(&field.value),
-            }),
-    );
-    if let Some(seconds) = run.duration_seconds {
-        rows.push(Row {
-            label: "Duration",
-            value: Shown::Words(text::duration_words(seconds)),
-        });
-    }
-    rows
+    let lines = run.shown().into_iter().filter(|line| line.visible);
+    lines
+        .map(|line| Row {
+            label: line.label,
+            value: match line.what {
+                What::Field(field) => Shown::Field(field),
+                What::Target(called) => Shown::Words(called.to_owned()),
+                What::Duration(seconds) => Shown::Words(text::duration_words(seconds)),
+            },
+        })
+        .collect()
 }
 
 /// The line that says how things stand, as this message has it.
@@ -377,12 +383,7 @@ fn fall_back(message: &RequestMessage<'_>) -> String {
                 .fields
                 .iter()
                 .find(|field| field.visible)
-                .map(|field| {
-                    format!(
-                        ": {}",
-                        text::value_within(&field.value, 200).replace('\n', " ")
-                    )
-                })
+                .map(|field| format!(": {}", text::field_within(field, 200).replace('\n', " ")))
                 .unwrap_or_default();
             format!("{head}{first}")
         }

@@ -3,7 +3,7 @@
 //! Everything that a person or a configuration wrote passes through [`escaped`] before it stands in `mrkdwn`, so that it can
 //! neither mention a channel nor forge a link. Blocks are not built here; the builders of modals and messages call this.
 
-use crate::domain::field::FieldValue;
+use crate::domain::field::{FieldValue, SubmittedField};
 use crate::domain::person::PersonRef;
 use crate::domain::time::Timestamp;
 
@@ -284,6 +284,19 @@ pub fn parse_bool(text: &str) -> Option<bool> {
         "false" | "f" | "no" | "n" | "0" | "off" => Some(false),
         _ => None,
     }
+}
+
+/// A submitted value as the form called it, see [`value_within`].
+#[must_use]
+pub fn field_within(field: &SubmittedField, limit: usize) -> String {
+    if field.value_labels.is_empty() {
+        return value_within(&field.value, limit);
+    }
+    let labels = field.value_labels.iter();
+    joined_within(
+        labels.map(|label| one_line(&escaped_within(label, limit))),
+        limit,
+    )
 }
 
 /// A field's value for people, as `mrkdwn` of at most `limit` characters (a single mention may exceed a tiny limit).

@@ -24,6 +24,9 @@ pub struct FormMetadata {
     /// Made when the form opens: the run's id, so that a form submitted twice makes one request.
     #[serde(default)]
     pub run: Option<uuid::Uuid>,
+    /// The selection in the flow picker that the form came of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<uuid::Uuid>,
 }
 
 impl FormMetadata {

@@ -283,7 +283,7 @@ impl Change {
                 refusal: Refusal::OwnRequest,
             } => "requesters may not approve their own request".to_owned(),
             Reply::Refused {
-                refusal: Refusal::NotPermitted,
+                refusal: Refusal::NotPermitted | Refusal::OwnDenial,
             } => "not permitted".to_owned(),
             Reply::Refused {
                 refusal: Refusal::Guest,

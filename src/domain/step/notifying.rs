@@ -25,7 +25,7 @@ impl Change {
         self.run.notifications = routing
             .notifications
             .into_iter()
-            .map(RoutedNotification::new)
+            .map(|notification| RoutedNotification::new(notification.without_repeats()))
             .collect();
         match self.run.hooks.awaiting.take() {
             Some(decision) => self.fire(*decision),

@@ -216,12 +216,18 @@ pub fn decode(envelope: &Envelope) -> Inbound {
 fn command(payload: Reader<'_>) -> Result<Inbound, String> {
     Ok(Inbound::Command(Command {
         command: payload.required("/command")?,
-        text: payload.owned("/text").unwrap_or_default(),
+        text: payload.text("/text").map(as_typed).unwrap_or_default(),
         user: payload.actor()?,
         channel: payload.channel(),
         trigger_id: payload.owned("/trigger_id"),
         response_url: payload.owned("/response_url"),
     }))
+}
+
+/// What somebody typed after a command, which Slack sends with its three entities; what is entered in forms comes without them.
+fn as_typed(sent: &str) -> String {
+    let angles = sent.replace("&lt;", "<").replace("&gt;", ">");
+    angles.replace("&amp;", "&")
 }
 
 fn shortcut(payload: Reader<'_>) -> Result<Inbound, String> {

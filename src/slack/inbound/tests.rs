@@ -39,6 +39,12 @@ fn a_command_is_read_with_its_channel_and_person() {
         (channel.id.as_str(), channel.name.as_deref()),
         ("C1", Some("general"))
     );
+    let payload =
+        json!({"command": "/sym", "user_id": "U1", "text": "req db R&amp;D &lt;b&gt; &amp;lt;"});
+    let Inbound::Command(command) = decoded("slash_commands", payload) else {
+        panic!("not a command")
+    };
+    assert_eq!(command.text, "req db R&D <b> &lt;");
     // Sent without text, Slack says "".
     let bare = json!({"command": "/sym", "user_id": "U1", "text": ""});
     assert!(matches!(

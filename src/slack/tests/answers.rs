@@ -56,6 +56,7 @@ fn refusals_say_why_and_what_happens_to_the_request() {
     assert_snapshot!(together(
         &[
             Refusal::OwnRequest,
+            Refusal::OwnDenial,
             Refusal::NotPermitted,
             Refusal::Guest,
             Refusal::Inactive
@@ -80,7 +81,7 @@ fn late_clicks_are_told_what_happened() {
     assert_snapshot!(together(&[
         answer::already_decided(&decided(Verdict::Approve, None)),
         answer::already_decided(&decided(Verdict::Deny, None)),
-        answer::expired(&expired),
+        answer::expired(&expired, false),
         answer::failed(&failed),
         answer::forwarded(&forwarded(), 0),
         answer::forwarded(&nobody_left, 0),

@@ -97,7 +97,7 @@ fn field_value() -> impl Strategy<Value = FieldValue> {
 
 prop_compose! {
     fn submitted_field()(label in words(60), name in words(3), visible in prop::bool::weighted(0.9), value in field_value()) -> SubmittedField {
-        SubmittedField { name, label, visible, value }
+        SubmittedField { name, label, visible, value, value_labels: Vec::new() }
     }
 }
 
@@ -239,12 +239,12 @@ proptest! {
         let has_buttons = message.blocks.as_array().unwrap().iter().any(|block| block["type"] == "actions");
         prop_assert_eq!(has_buttons, run.status == Status::Requested && notification == 1);
         for news in [RequesterNews::Approved, RequesterNews::Denied, RequesterNews::Expired, RequesterNews::Undeliverable, RequesterNews::NobodyNotified, RequesterNews::Failed] {
-            prop_assert_eq!(message_problems(&message::requester_news(&run, news, link)), Vec::<String>::new());
+            prop_assert_eq!(message_problems(&message::requester_news(&run, news, true, link)), Vec::<String>::new());
         }
         for refusal in [Refusal::OwnRequest, Refusal::NotPermitted, Refusal::Guest, Refusal::Inactive] {
             prop_assert_eq!(message_problems(&message::plain_message(&answer::refusal(refusal, &run))), Vec::<String>::new());
         }
-        for words in [answer::already_decided(&run), answer::expired(&run), answer::forwarded(&run, notification), answer::failed(&run)] {
+        for words in [answer::already_decided(&run), answer::expired(&run, true), answer::forwarded(&run, notification), answer::failed(&run)] {
             prop_assert_eq!(message_problems(&message::plain_message(&words)), Vec::<String>::new());
         }
     }

@@ -250,24 +250,29 @@ fn the_requester_is_told_of_every_end() {
         message: String::new(),
         ..RunError::default()
     });
+    let mut elsewhere = run();
+    elsewhere.flow.environment_name = Some("main".to_owned());
     let news = [
-        message::requester_news(&approved, RequesterNews::Approved, Some(LINK)),
+        message::requester_news(&elsewhere, RequesterNews::Expired, true, None),
+        message::requester_news(&approved, RequesterNews::Approved, false, Some(LINK)),
         message::requester_news(
             &decided(Verdict::Approve, None),
             RequesterNews::Approved,
+            false,
             None,
         ),
         message::requester_news(
             &decided(Verdict::Deny, Some("Not on a Friday")),
             RequesterNews::Denied,
+            false,
             Some(LINK),
         ),
-        message::requester_news(&run(), RequesterNews::Expired, Some(LINK)),
-        message::requester_news(&run(), RequesterNews::Undeliverable, Some(LINK)),
-        message::requester_news(&run(), RequesterNews::Undeliverable, None),
-        message::requester_news(&run(), RequesterNews::NobodyNotified, Some(LINK)),
-        message::requester_news(&run(), RequesterNews::NobodyNotified, None),
-        message::requester_news(&failed, RequesterNews::Failed, None),
+        message::requester_news(&run(), RequesterNews::Expired, false, Some(LINK)),
+        message::requester_news(&run(), RequesterNews::Undeliverable, false, Some(LINK)),
+        message::requester_news(&run(), RequesterNews::Undeliverable, false, None),
+        message::requester_news(&run(), RequesterNews::NobodyNotified, false, Some(LINK)),
+        message::requester_news(&run(), RequesterNews::NobodyNotified, false, None),
+        message::requester_news(&failed, RequesterNews::Failed, false, None),
     ];
     for message in &news {
         assert_eq!(message_problems(message), Vec::<String>::new());

@@ -128,6 +128,7 @@ fn metadata() -> FormMetadata {
         environment: Some("main".to_owned()),
         version: "v1".to_owned(),
         run: Some(Uuid::from_u128(7)),
+        parent: None,
     }
 }
 
@@ -142,6 +143,7 @@ fn person(name: &str, slack_id: &str) -> PersonRef {
 
 fn submitted(label: &str, value: FieldValue) -> SubmittedField {
     SubmittedField {
+        value_labels: Vec::new(),
         name: label.to_lowercase().replace(' ', "_"),
         label: label.to_owned(),
         visible: true,
@@ -192,6 +194,7 @@ fn run() -> Run {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
             environment: Some("Main".to_owned()),
+            environment_name: None,
             version: "v1".to_owned(),
             allow_guest_interaction: false,
             include_decision_message: false,
@@ -217,7 +220,9 @@ fn run() -> Run {
         error: None,
         history: Vec::new(),
         effects_made: 0,
+        access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

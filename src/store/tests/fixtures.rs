@@ -39,6 +39,7 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
             name: "approval".into(),
             label: "Approval".into(),
             environment: Some("main".into()),
+            environment_name: None,
             version: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
             allow_guest_interaction: false,
             include_decision_message: true,
@@ -70,7 +71,9 @@ pub(crate) fn run(number: u64, revision: u64, status: Status, padding: usize) ->
             text: "x".repeat(padding),
         }],
         effects_made: 0,
+        access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

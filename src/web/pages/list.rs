@@ -7,6 +7,7 @@ use super::words;
 use crate::domain::permission::{Verdict, may_decide};
 use crate::domain::person::{Person, Role};
 use crate::domain::run::{Run, Status};
+use crate::domain::shown::What;
 use crate::domain::time::Timestamp;
 
 /// Length of a summary: about one line on a wide screen.
@@ -167,20 +168,13 @@ pub fn status(status: Status) -> Markup {
     html! { span class={ "status " (status.as_str()) } { (status.as_str()) } }
 }
 
-/// Target and visible fields in one line.
+/// What was asked for in one line, without its duration.
 fn summary(run: &Run) -> String {
-    let target = run
-        .target
+    let lines = run.shown();
+    let said = lines
         .iter()
-        .map(|target| format!("Target: {}", target.label));
-    let fields = run
-        .fields
-        .iter()
-        .filter(|field| field.visible)
-        .map(|field| {
-            let values = words::values(&field.value).join(", ");
-            words::labelled(&field.label, &values)
-        });
-    let line = target.chain(fields).collect::<Vec<_>>().join(" · ");
+        .filter(|line| line.visible && !matches!(line.what, What::Duration(_)))
+        .map(|line| words::labelled(line.label, &words::shown(line.what).join(", ")));
+    let line = said.collect::<Vec<_>>().join(" · ");
     words::shortened(&line, SUMMARY_CHARS)
 }

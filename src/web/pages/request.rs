@@ -173,24 +173,19 @@ fn form(request: &RequestPage, extras: &Extras<'_>, viewer: SignedIn<'_>) -> Mar
 }
 
 fn asked(run: &Run, for_admins: bool) -> Markup {
-    let (visible, hidden): (Vec<_>, Vec<_>) = run.fields.iter().partition(|field| field.visible);
+    let (visible, hidden): (Vec<_>, Vec<_>) =
+        run.shown().into_iter().partition(|line| line.visible);
     html! {
         section.card aria-labelledby="request" {
             h2 #request { "Request" }
             dl {
                 (entry("Requester", std::slice::from_ref(&run.requester.name)))
-                @if let Some(target) = &run.target {
-                    (entry("Target", std::slice::from_ref(&target.label)))
-                }
-                @if let Some(seconds) = run.duration_seconds {
-                    (entry("Duration", &[words::duration(seconds)]))
-                }
-                @for field in visible {
-                    (entry(&field.label, &words::values(&field.value)))
+                @for line in visible {
+                    (entry(line.label, &words::shown(line.what)))
                 }
                 @if for_admins {
-                    @for field in hidden {
-                        (entry(&format!("{} (not in the form)", field.label), &words::values(&field.value)))
+                    @for line in hidden {
+                        (entry(&format!("{} (not in the form)", line.label), &words::shown(line.what)))
                     }
                 }
             }

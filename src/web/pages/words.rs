@@ -3,6 +3,7 @@
 use crate::domain::field::FieldValue;
 use crate::domain::permission::{Audience, Level, Refusal, Verdict};
 use crate::domain::run::{ChannelType, SourceChannel};
+use crate::domain::shown::What;
 use crate::domain::time::Timestamp;
 
 /// `2026-03-02 09:05 UTC`.
@@ -44,6 +45,16 @@ pub fn duration(seconds: u64) -> String {
 pub fn count<N: std::fmt::Display + PartialEq + From<u8>>(number: N, unit: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {unit}{plural}")
+}
+
+/// A line of what was asked for; one item per element of a list.
+pub fn shown(what: What<'_>) -> Vec<String> {
+    match what {
+        What::Field(field) if field.value_labels.is_empty() => values(&field.value),
+        What::Field(field) => field.value_labels.clone(),
+        What::Target(called) => vec![called.to_owned()],
+        What::Duration(seconds) => vec![duration(seconds)],
+    }
 }
 
 /// A submitted value; one item per element of a list.
@@ -127,6 +138,7 @@ pub fn refusal(refusal: Refusal, verdict: Verdict) -> String {
             "This is your own request, and this flow does not let people approve their own."
                 .to_owned()
         }
+        Refusal::OwnDenial => "You may approve, but not deny, your own request.".to_owned(),
         Refusal::NotPermitted => {
             format!(
                 "You are not among those who may {} this request.",

@@ -151,6 +151,7 @@ async fn nothing_that_people_typed_becomes_markup() {
     ]
     .into_iter()
     .map(|value| SubmittedField {
+        value_labels: vec![EVIL.into()],
         name: EVIL.into(),
         label: EVIL.into(),
         visible: true,

@@ -104,7 +104,7 @@ async fn buttons_follow_the_permissions_and_missing_ones_are_explained() {
             true,
             true,
             false,
-            "not among those who may deny",
+            "You may approve, but not deny, your own request.",
         ),
         (
             "alice",

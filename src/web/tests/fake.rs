@@ -43,6 +43,7 @@ pub fn person(name: &str, role: Role) -> Person {
 
 pub fn text_field(name: &str, label: &str, value: &str) -> SubmittedField {
     SubmittedField {
+        value_labels: Vec::new(),
         name: name.into(),
         label: label.into(),
         visible: true,
@@ -60,6 +61,7 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
             name: "approval".into(),
             label: "Approval".into(),
             environment: None,
+            environment_name: None,
             version: "v1".into(),
             allow_guest_interaction: false,
             include_decision_message: false,
@@ -117,7 +119,9 @@ pub fn request_by(requester: &Person, number: u128) -> Run {
             text: format!("{} made the request.", requester.name),
         }],
         effects_made: 0,
+        access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: crate::domain::hook::HookState::default(),
         own_time: None,
     }

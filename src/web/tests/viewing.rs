@@ -213,6 +213,7 @@ fn full_request(site: &Site) -> Run {
     });
     run.duration_seconds = Some(5400);
     run.fields.push(SubmittedField {
+        value_labels: Vec::new(),
         name: "notify".into(),
         label: "Tell".into(),
         visible: true,
@@ -337,7 +338,7 @@ async fn destinations_are_named_where_the_request_itself_tells_the_name() {
         .is(200)
         .shows(">Channel #general<")
         .shows("Bob Builder (Slack user UBOB)")
-        .shows(">alice (user with id x)<")
+        .shows(">alice (Slack user UALICE)<")
         .shows(">Slack user U777<");
 }
 

@@ -266,6 +266,7 @@ fn transition(number: u64, revision: u64) -> Commit {
             name: "approval".to_owned(),
             label: "Approval".to_owned(),
             environment: Some("main".to_owned()),
+            environment_name: None,
             version: "9f86d081884c7d659a2feaa0c55ad015".to_owned(),
             allow_guest_interaction: false,
             include_decision_message: true,
@@ -288,6 +289,7 @@ fn transition(number: u64, revision: u64) -> Commit {
         fields: ["reason", "ticket", "system"]
             .into_iter()
             .map(|name| SubmittedField {
+                value_labels: Vec::new(),
                 name: name.to_owned(),
                 label: format!("{name} of the request"),
                 visible: true,
@@ -307,7 +309,9 @@ fn transition(number: u64, revision: u64) -> Commit {
         error: None,
         history,
         effects_made: revision,
+        access_questions: Default::default(),
         context: None,
+        parent: None,
         hooks: symbot::domain::hook::HookState::default(),
         own_time: None,
     };

@@ -1,10 +1,10 @@
 //! Every kind of destination, and none.
 
 use slack_sim::Fault;
-use symbot::domain::run::Status;
+use symbot::domain::run::{Delivery, Status};
 
 use super::flows::{Flows, permits, sends};
-use super::harness::story;
+use super::harness::{Stage, WHY, story};
 
 fn members_decide(destination: &str) -> Flows {
     Flows::with_code(&sends(&format!(
@@ -77,6 +77,85 @@ fn the_requester_as_a_destination_sees_the_request_and_may_not_approve_it() {
             .alice
             .expects_ephemeral("You cannot approve your own")
             .await?;
+        Ok(())
+    });
+}
+
+/// The request messages that were posted, decided or not.
+fn posted(stage: &Stage) -> usize {
+    let calls = stage.slack.calls("chat.postMessage");
+    let requests = calls
+        .iter()
+        .filter(|call| call.args["text"].to_string().contains("requests Access"));
+    requests.count()
+}
+
+#[test]
+fn somebody_who_is_named_twice_is_asked_once() {
+    for destinations in [
+        "event.user, event.user",
+        "slack.user(event.user), event.user",
+        "slack.group([event.user]), event.user",
+        "user(email='alice@acme.example'), event.user, user(email='Alice@acme.example')",
+    ] {
+        story(members_decide(destinations)).run(async |stage| {
+            stage.alice_asks_for("access").await?;
+            let request = stage.alice.dm_with_bot().next_request().await?;
+            stage.until_sent(0).await;
+            stage.alice.presses(&request, "Deny").await?;
+            request.expects_text("*Denied* by @alice").await?;
+            let told = stage.alice.dm_with_bot();
+            { told }.expects_text("was denied by @alice").await?;
+            assert_eq!(posted(stage), 1, "{destinations}");
+            let run = stage.the_run().await;
+            assert_eq!(run.notifications[0].deliveries.len(), 1);
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn two_destinations_that_turn_out_to_be_one_place_have_one_message_between_them() {
+    let code = "slack.channel(event.run.source_channel.identifier), event.user";
+    story(members_decide(code)).run(async |stage| {
+        let typed = stage
+            .alice
+            .in_dm_with_bot()
+            .types("/sym req access")
+            .await?;
+        typed.modal().await?.fill(WHY, "deploy").submit().await?;
+        let request = stage.alice.dm_with_bot().next_request().await?;
+        stage.until_sent(0).await;
+        stage.alice.presses(&request, "Deny").await?;
+        request.expects_text("*Denied* by @alice").await?;
+        let told = stage.alice.dm_with_bot();
+        { told }.expects_text("was denied by @alice").await?;
+        assert_eq!(posted(stage), 1);
+        let run = stage.the_run().await;
+        let deliveries = &run.notifications[0].deliveries;
+        assert!(matches!(deliveries[0], Delivery::Sent { .. }));
+        assert_eq!(deliveries[0], deliveries[1]);
+        assert_eq!(run.notifications[0].messages().count(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_place_that_refuses_one_destination_is_tried_for_the_other() {
+    let code = "slack.channel(event.run.source_channel.identifier), event.user";
+    story(members_decide(code)).run(async |stage| {
+        let refused = Fault::Error("restricted_action".to_owned());
+        stage.slack.faults().next("chat.postMessage", refused);
+        let typed = stage
+            .alice
+            .in_dm_with_bot()
+            .types("/sym req access")
+            .await?;
+        typed.modal().await?.fill(WHY, "deploy").submit().await?;
+        stage.alice.dm_with_bot().next_request().await?;
+        stage.until_sent(0).await;
+        let run = stage.the_run().await;
+        assert_eq!(run.notifications[0].messages().count(), 1);
         Ok(())
     });
 }

@@ -109,6 +109,24 @@ fn environments_of_one_label_are_told_apart_by_their_names() {
 }
 
 #[test]
+fn what_is_typed_after_a_command_is_read_as_it_was_typed() {
+    story(two("R&D", "<b>")).run(async |stage| {
+        for environment in ["R&D", "<b>"] {
+            let typed = format!("access {environment}");
+            let form = stage.form(&stage.alice, "#general", &typed).await?;
+            let shown = format!("*Access* in *{environment}*");
+            assert!(form.text().contains(&shown), "{}", form.text());
+            form.close_all()?;
+        }
+        let general = stage.alice.in_channel("#general");
+        general.types("/sym foo & <b>").await?;
+        let answer = stage.alice.expects_ephemeral("I do not know").await?;
+        answer.expects_text("`/sym foo & <b>`").await?;
+        Ok(())
+    });
+}
+
+#[test]
 fn an_environment_can_be_named_by_its_label_where_only_one_has_it() {
     story(two("Production", "The sand box")).run(async |stage| {
         for (typed, channel) in [

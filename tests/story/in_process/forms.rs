@@ -341,6 +341,67 @@ fn an_access_flow_with_a_declared_duration_offers_its_values_and_a_denial_promis
 }
 
 #[test]
+fn target_and_duration_stand_in_the_message_where_and_as_the_form_had_them() {
+    let duration = field("duration", "duration", "      allowed_values = [\"5m\"]");
+    let target = field("target_id", "string", "").replace("Target id", "Which system?");
+    let visible = [
+        duration.replace("Duration", "How long?"),
+        REASON.to_owned(),
+        target.clone(),
+    ];
+    let default = "      visible = false\n      default = \"Web servers\"\n    }";
+    let hidden = [
+        target.replace("    }", default),
+        REASON.to_owned(),
+        duration,
+    ];
+    for (params, lines) in [
+        (
+            visible,
+            vec![
+                "*How long?*\n5 minutes",
+                "deploy",
+                "*Which system?*\nWeb servers",
+            ],
+        ),
+        (hidden, vec!["deploy", "*Duration*\n5 minutes"]),
+    ] {
+        let params = format!(
+            "\n    strategy_id = sym_strategy.this.id\n{}",
+            params.concat()
+        );
+        let main = format!(
+            "{ENVIRONMENT}{ACCESS}{}",
+            flow("access", &params, "impl.py")
+        );
+        let code = prints("fields['target'].name, fields['duration']");
+        story(Flows::of(&[("main.tf", &main), ("impl.py", &code)])).run(async |stage| {
+            let form = stage.form(&stage.alice, "#general", "access").await?;
+            let asked = form.labels();
+            let mut filling = form.fill(WHY, "deploy");
+            for (label, choice) in [
+                ("How long?", "5 minutes"),
+                ("Duration", "5 minutes"),
+                ("Which system?", "Web servers"),
+            ] {
+                if asked.contains(&label.to_owned()) {
+                    filling = filling.pick(label, choice);
+                }
+            }
+            filling.submit().await?;
+            let request = stage.request_in("#sym-requests").await?;
+            let text = request.text();
+            let places: Vec<_> = lines.iter().map(|line| text.find(line)).collect();
+            assert!(places.is_sorted() && places[0].is_some(), "{text}");
+            assert_eq!(text.contains("Which system?"), lines.len() == 3, "{text}");
+            assert!(!text.contains("*Target*"), "{text}");
+            stage.expects_logged(&["web 300"]);
+            Ok(())
+        });
+    }
+}
+
+#[test]
 fn an_access_flow_that_is_not_scheduled_to_end_asks_for_no_duration() {
     let never = "    schedule_deescalation = false\n";
     story(access_flow(never, &prints("'duration' in fields"))).run(async |stage| {

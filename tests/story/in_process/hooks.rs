@@ -281,7 +281,9 @@ async fn pipeline_asks(stage: &Stage, context: serde_json::Value) -> Told {
         fields: Vec::new(),
         target: None,
         duration_seconds: None,
+        access_questions: Default::default(),
         context: context.as_object().cloned(),
+        parent: None,
     };
     stage.engine.submit(submission, Vec::new()).await?;
     Ok(())

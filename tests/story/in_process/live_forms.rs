@@ -50,7 +50,7 @@ def ports(evt):
 
 #[test]
 fn prefetch_reducers_supply_options_that_typing_filters() {
-    story(with(REGION, REGIONS)).run(async |stage| {
+    story(with(REGION, REGIONS)).with_web().run(async |stage| {
         let form = stage.form(&stage.alice, "#general", "access").await?;
         form.expects_field("Region").await?;
         let all = form.suggestions("Region", "").await?;
@@ -63,7 +63,9 @@ fn prefetch_reducers_supply_options_that_typing_filters() {
             .submit()
             .await?;
         let request = stage.request_in("#sym-requests").await?;
-        request.expects_text("*Region*\neu-149").await?;
+        // People see what the form showed, handlers the values.
+        request.expects_text("*Region*\nEurope 149").await?;
+        request.expects_text("*Ports*\nPort 443, Port 22").await?;
         let run = stage.the_run().await;
         assert_eq!(
             run.field("region").unwrap().value,
@@ -73,6 +75,9 @@ fn prefetch_reducers_supply_options_that_typing_filters() {
             run.field("ports").unwrap().value,
             FieldValue::IntList(vec![443, 22])
         );
+        let mut alice = super::web::signed_in(stage, &stage.alice).await?;
+        let page = alice.get(&format!("/requests/{}", run.id)).await;
+        page.is(200).shows("Europe 149").shows("Port 22");
         Ok(())
     });
 }

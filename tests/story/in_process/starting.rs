@@ -287,6 +287,42 @@ fn the_shortcut_opens_the_picker_and_its_requests_have_no_channel() {
 }
 
 #[test]
+fn records_name_the_selection_in_the_picker_as_the_parent_of_the_request() {
+    story(Flows::examples()).run(async |stage| {
+        let picker = stage.picker().await?;
+        picker
+            .pick("What do you need?", "Approval")
+            .submit()
+            .await?;
+        let form = stage.alice.modal().await?;
+        form.fill(WHY, "picked").submit().await?;
+        let request = stage.request_in("#sym-requests").await?;
+        stage.bob.presses(&request, "Approve").await?;
+        request.expects_text("*Approved* by @bob").await?;
+        let picked = stage.the_run().await;
+        stage.alice_asks_for("approval").await?;
+        stage.request_in("#sym-requests").await?;
+
+        let srn = |record: &serde_json::Value| record["run"]["srn"].as_str().unwrap().to_owned();
+        let (of_picked, of_typed): (Vec<_>, Vec<_>) = stage
+            .audited("event")
+            .await
+            .into_iter()
+            .partition(|record| srn(record).ends_with(&picked.id.to_string()));
+        let parents: Vec<_> = of_picked
+            .iter()
+            .map(|record| record["run"]["parent"].as_str().unwrap())
+            .collect();
+        let parent = format!("symbot:run:flow_selection:1.0.0:{}", picked.parent.unwrap());
+        assert_eq!(parents, [parent.as_str(), parent.as_str()]);
+        assert_ne!(picked.parent, Some(picked.id));
+        assert_eq!(of_typed.len(), 1);
+        assert!(of_typed[0]["run"].get("parent").is_none());
+        Ok(())
+    });
+}
+
+#[test]
 fn the_home_tab_explains_itself_and_its_button_opens_the_picker() {
     story(Flows::examples()).run(async |stage| {
         let home = stage.alice.opens_home()?;
