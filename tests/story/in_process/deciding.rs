@@ -124,7 +124,7 @@ fn with_self_approval_a_requester_approves_but_does_not_deny() {
         stage.alice.presses(&request, "Deny").await?;
         stage
             .alice
-            .expects_ephemeral("You are not allowed to decide")
+            .expects_ephemeral("You may approve, but not deny, your own")
             .await?;
         stage.bob.presses(&request, "Approve").await?;
         stage
