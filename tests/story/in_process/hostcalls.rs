@@ -205,6 +205,8 @@ except SlackError as error:
             .dm_with_bot()
             .expects_text("hello alice")
             .await?;
+        // The handlers have ended, and what they printed is stored.
+        stage.request_in("#sym-requests").await?;
         assert_eq!(
             stage.printed(&run).await,
             "Slack:CHANNEL_NOT_FOUND\nSlack:MESSAGE_NOT_SENT\n"

@@ -311,7 +311,7 @@ fn on_change_shows_hides_and_fills_fields_while_the_form_is_filled_in() {
         assert_eq!(form.value("Table").await?["value"], "orders");
         form.submit().await?;
         let request = stage.request_in("#sym-requests").await?;
-        request.expects_text("*Database size*\nhuge").await?;
+        request.expects_text("*Database size*\nVery large").await?;
         request.expects_text("*Table*\norders").await?;
         Ok(())
     });
