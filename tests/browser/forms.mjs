@@ -115,7 +115,7 @@ test('typing finds an option of a prefetch reducer, and on_change shows a field 
   await slack.dialog.waitFor({ state: 'detached' });
 
   await slack.goTo('sym-requests');
-  const message = slack.message('eu-149');
+  const message = slack.message('Europe 149');
   await message.getByRole('button', { name: 'Approve', exact: true }).waitFor();
   assert.match(await message.innerText(), /Table\s+users/);
   await browser.shot(page, 'forms-2-request');
