@@ -391,7 +391,15 @@ def after_approve(event):
     tell(event, 'after_approve')
 ";
     counts_in_hooks(hooks).run(async |stage| {
-        stage.alice_asks_for("access").await?;
+        let form = stage.form(&stage.alice, "#general", "access").await?;
+        // People take longer to fill the form in.
+        stage
+            .until("after_prompt to be done", async || {
+                let log = stage.log();
+                log.iter().any(|line| line.contains("printed=after_prompt"))
+            })
+            .await;
+        form.fill(WHY, "deploy").submit().await?;
         let request = stage.request_in("#sym-requests").await?;
         stage.until_sent(0).await;
         let all = |counts: &str| format!("{counts} {counts}");
