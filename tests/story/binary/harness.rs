@@ -297,7 +297,7 @@ fn whole_line(text: &str, words: &str) -> Option<String> {
         .map(|line| line.trim_end().to_owned())
 }
 
-/// Process id → id of its parent, of everything that runs (zombies do not).
+/// Process id → id of its parent, of everything that runs. Zombies do not, once all of their threads have ended.
 pub fn processes() -> BTreeMap<u32, u32> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
@@ -319,12 +319,17 @@ pub fn processes() -> BTreeMap<u32, u32> {
             .split_whitespace();
         let (state, parent) = (rest.next(), rest.next().and_then(|word| word.parse().ok()));
         if let (Some(state), Some(parent)) = (state, parent)
-            && state != "Z"
+            && (state != "Z" || threads(&entry.path()) > 1)
         {
             found.insert(id, parent);
         }
     }
     found
+}
+
+/// How many threads there are of the process with this folder in `/proc`.
+fn threads(process: &Path) -> usize {
+    std::fs::read_dir(process.join("task")).map_or(0, Iterator::count)
 }
 
 /// Waits until none of these processes runs any more.
