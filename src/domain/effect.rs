@@ -73,7 +73,7 @@ pub enum Reply {
     NotReady,
     /// A hook of the flow is being asked; the answer follows.
     Checking,
-    /// Hooks are being asked about as many presses as they may be at a time.
+    /// As many presses as there may be at a time are being checked by hooks, or are of people who are being looked up.
     TooMany,
     /// A hook refused, with these words for the person.
     Ignored {

@@ -36,6 +36,12 @@ impl Notification {
     }
 }
 
+/// The name of a channel as Slack has it, however it was written: without `#`, in lower case.
+#[must_use]
+pub fn bare_channel_name(name: &str) -> String {
+    name.trim().trim_start_matches('#').to_lowercase()
+}
+
 /// What `get_approvers` says beyond a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Legacy {
@@ -77,10 +83,7 @@ impl Destination {
         let person = |slack_id: &str| Some(format!("person {slack_id}"));
         match self {
             Self::ChannelId { id } => Some(format!("channel {id}")),
-            Self::ChannelName { name } => {
-                let name = name.trim().trim_start_matches('#').to_lowercase();
-                Some(format!("channel #{name}"))
-            }
+            Self::ChannelName { name } => Some(format!("channel #{}", bare_channel_name(name))),
             Self::SlackUser { slack_id } => person(slack_id),
             Self::SlackGroup { slack_ids } => match slack_ids.as_slice() {
                 [only] => person(only),

@@ -58,12 +58,8 @@ impl Run {
         let mut lines: Vec<Shown<'_>> = self.fields.iter().map(of_field).collect();
         let asked = &self.access_questions;
         let target = self.target.as_ref().map(|target| {
-            let called = if target.label.trim().is_empty() {
-                &target.name
-            } else {
-                &target.label
-            };
-            placed(asked.target.as_ref(), "Target", 0, What::Target(called))
+            let called = What::Target(called(&target.label, &target.name));
+            placed(asked.target.as_ref(), "Target", 0, called)
         });
         let duration = self.duration_seconds.map(|seconds| {
             let last = usize::MAX;
@@ -83,14 +79,14 @@ impl Run {
     }
 }
 
+/// By its label, if it has one.
+fn called<'a>(label: &'a str, name: &'a str) -> &'a str {
+    if label.trim().is_empty() { name } else { label }
+}
+
 fn of_field(field: &SubmittedField) -> Shown<'_> {
-    let label = if field.label.trim().is_empty() {
-        &field.name
-    } else {
-        &field.label
-    };
     Shown {
-        label,
+        label: called(&field.label, &field.name),
         visible: field.visible,
         what: What::Field(field),
     }

@@ -15,7 +15,7 @@ use crate::domain::effect::{
     AnswerTo, Effect, EffectId, Problem, Reply, RequesterNews, StoredEffect,
 };
 use crate::domain::event::{DeliveryOutcome, Event};
-use crate::domain::routing::Destination;
+use crate::domain::routing::{Destination, bare_channel_name};
 use crate::domain::run::{Delivery, MessageRef, Run, RunId};
 use crate::kept::GivenUp;
 use crate::slack::answer::{self, ErrorReport};
@@ -322,8 +322,9 @@ impl Engine {
         {
             Ok(rendered) => *shown = rendered,
             Err(held) => {
-                self.give_up(id, "a request message could not be updated", held)
-                    .await?;
+                return self
+                    .give_up(id, "a request message could not be updated", held)
+                    .await;
             }
         }
         self.done.add(id);
@@ -357,17 +358,19 @@ impl Engine {
                     .direct_message(slack_id, &news, TELL_PATIENCE)
                     .await;
                 if let Err(held) = sent {
-                    self.give_up(id, "the requester could not be told", held)
-                        .await?;
+                    return self
+                        .give_up(id, "the requester could not be told", held)
+                        .await;
                 }
             }
             None => {
-                self.tell_given_up(
-                    id,
-                    "the requester could not be told",
-                    "the requester has no Slack identity",
-                )
-                .await?;
+                return self
+                    .tell_given_up(
+                        id,
+                        "the requester could not be told",
+                        "the requester has no Slack identity",
+                    )
+                    .await;
             }
         }
         self.done.add(id);
@@ -386,12 +389,14 @@ impl Engine {
                 Ok(()) => {}
                 Err(Held::Slack(error)) if !error.fatal() => {
                     tracing::error!(run = %id.run, user = to.slack_id, %error, "a private answer could not be given");
-                    self.tell_given_up(id, "a private answer could not be given", &reason(&error))
-                        .await?;
+                    return self
+                        .tell_given_up(id, "a private answer could not be given", &reason(&error))
+                        .await;
                 }
                 Err(held) => {
-                    self.give_up(id, "a private answer could not be given", held)
-                        .await?;
+                    return self
+                        .give_up(id, "a private answer could not be given", held)
+                        .await;
                 }
             }
         }
@@ -399,7 +404,8 @@ impl Engine {
         Ok(())
     }
 
-    /// What can never work is logged, kept with the run, told to administrators and done with; everything else is tried again.
+    /// What can never work is logged, kept with the run, told to administrators and done with, in one commit; everything else is
+    /// tried again.
     async fn give_up(
         self: &Arc<Self>,
         id: EffectId,
@@ -547,9 +553,8 @@ fn source_channel(run: &Run, to: &Destination) -> Option<String> {
     let Destination::ChannelName { name } = to else {
         return None;
     };
-    let bare = |name: &str| name.trim().trim_start_matches('#').to_lowercase();
     let known = run.source.identifier.as_deref()?;
-    (bare(known) == bare(name)).then(|| run.source.id.clone())?
+    (bare_channel_name(known) == bare_channel_name(name)).then(|| run.source.id.clone())?
 }
 
 /// A reply in words for Slack; `several`: environments are to be named.

@@ -280,28 +280,16 @@ impl Failure {
     }
 
     #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Self {
-        let detail = Detail {
-            hint: Some(hint.into()),
-            ..(*self.detail).clone()
-        };
-        Self {
-            place: self.place,
-            detail: Rc::new(detail),
-        }
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        Rc::make_mut(&mut self.detail).hint = Some(hint.into());
+        self
     }
 
     /// Marks a failure that `try` and `can` let through: the configuration itself is wrong, whatever its values are.
     #[must_use]
-    pub fn fatal(self) -> Self {
-        let detail = Detail {
-            catchable: false,
-            ..(*self.detail).clone()
-        };
-        Self {
-            place: self.place,
-            detail: Rc::new(detail),
-        }
+    pub fn fatal(mut self) -> Self {
+        Rc::make_mut(&mut self.detail).catchable = false;
+        self
     }
 
     /// Marks a failure that may be there only because something that is reported could not be read, if it is so: it is not
@@ -311,15 +299,9 @@ impl Failure {
         if !something {
             return self;
         }
-        let detail = Detail {
-            follows: true,
-            catchable: false,
-            ..(*self.detail).clone()
-        };
-        Self {
-            place: self.place,
-            detail: Rc::new(detail),
-        }
+        let mut fatal = self.fatal();
+        Rc::make_mut(&mut fatal.detail).follows = true;
+        fatal
     }
 
     #[must_use]

@@ -89,8 +89,3 @@ impl Channel {
         }
     }
 }
-
-/// A channel's name as people write it: with or without `#`, in any case.
-pub(super) fn normal_name(name: &str) -> String {
-    name.trim().trim_start_matches('#').to_lowercase()
-}

@@ -24,6 +24,7 @@ use super::limits::GROUP_DM_PEOPLE;
 use super::pacing::{Repeat, repeating};
 use super::text::may_be_id;
 use crate::domain::person::{Person, person_id};
+use crate::domain::routing::bare_channel_name;
 use crate::domain::run::SourceChannel;
 use cache::Cache;
 pub use channel::{Channel, ChannelKind};
@@ -292,7 +293,7 @@ impl Directory {
     /// # Errors
     /// When Slack cannot be asked.
     pub async fn channel_by_name(&self, name: &str) -> Result<Option<Channel>, ApiError> {
-        let name = channel::normal_name(name);
+        let name = bare_channel_name(name);
         if name.is_empty() {
             return Ok(None);
         }
@@ -437,7 +438,7 @@ impl Directory {
                     .iter()
                     .filter_map(Channel::read)
                     .filter_map(|channel| {
-                        let name = channel::normal_name(channel.name.as_deref()?);
+                        let name = bare_channel_name(channel.name.as_deref()?);
                         Some((name, channel))
                     });
                 Ok(Arc::new(ChannelList {
